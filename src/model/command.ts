@@ -1,0 +1,59 @@
+/** Commands: everything that may change a plan. Each one becomes a turn of its dataset. */
+import type { DatasetId, JobId, ProductId, Uuid } from "./ids.ts";
+import type { JsonText } from "./json.ts";
+import type { DependencyDefinition, ProductDefinition, ProductState } from "./plan.ts";
+
+export interface StateReport {
+  readonly productId: ProductId;
+  readonly state: ProductState;
+  readonly runId: Uuid | null;
+  readonly link: string | null;
+  readonly passback: JsonText | null;
+}
+
+export type ClientCommand =
+  | {
+      readonly type: "plan.publish";
+      readonly datasetId: DatasetId;
+      readonly extra: JsonText | null;
+      readonly products: ProductDefinition[];
+      readonly dependencies: DependencyDefinition[];
+      /** Do nothing (and answer the plan) when the dataset exists: how a pass or a template run is instantiated once. */
+      readonly onlyIfAbsent?: boolean;
+    }
+  | { readonly type: "dataset.pause"; readonly datasetId: DatasetId }
+  | { readonly type: "dataset.unpause"; readonly datasetId: DatasetId }
+  | { readonly type: "products.update"; readonly datasetId: DatasetId; readonly reports: StateReport[] }
+  | { readonly type: "products.clear"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
+  | { readonly type: "products.disable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
+  | { readonly type: "products.enable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] };
+
+/** What happened to a product's job. Each is fenced by the lease's `token`: a superseded one changes nothing. */
+export type JobCommand = {
+  readonly datasetId: DatasetId;
+  readonly productId: ProductId;
+  readonly jobId: JobId;
+  readonly token: number;
+} & (
+  | { readonly type: "attempt.started" }
+  | { readonly type: "attempt.succeeded"; readonly attempt: AttemptReport; readonly link: string | null; readonly passback: JsonText | null }
+  /** `retryInMs` null: no attempt is left, the product fails. */
+  | { readonly type: "attempt.failed"; readonly attempt: AttemptReport; readonly retryInMs: number | null }
+  /** The holder was not heard of in time. Only sent while the token is still current. */
+  | { readonly type: "lease.expired"; readonly attempt: AttemptReport; readonly retryInMs: number | null }
+);
+
+/** One attempt, as it is kept for ever. */
+export interface AttemptReport {
+  readonly attempt: number;
+  readonly workerId: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string;
+  readonly outcome: "succeeded" | "failed" | "timed_out" | "cancelled" | "lost";
+  /** Why it failed, for people; null on success. */
+  readonly error: string | null;
+  /** The last part of what it printed. */
+  readonly output: string;
+}
+
+export type Command = ClientCommand | JobCommand;

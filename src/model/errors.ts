@@ -1,0 +1,226 @@
+/**
+ * Every error that a caller may see: one class a cause, each with a `code`, an HTTP `status` and the offending ids.
+ * `http/app.ts` maps them once to problem+json (RFC 9457). The message says what is wrong and what to do next.
+ */
+
+/** Members that name the offending ids, beside title, status, detail and code. */
+export type ProblemMembers = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+export abstract class OrreryError extends Error {
+  abstract readonly code: string;
+  abstract readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 429 | 503;
+  readonly members: ProblemMembers;
+  /** Seconds, for `Retry-After`. */
+  readonly retryAfterS: number | null = null;
+
+  constructor(detail: string, members: ProblemMembers = {}) {
+    super(detail);
+    this.name = new.target.name;
+    this.members = members;
+  }
+}
+
+/** The request's shape is wrong: not JSON, a missing or mistyped field, a bad uuid. `field` is a path such as `data_products.3.id`. */
+export class InvalidRequestError extends OrreryError {
+  override readonly code = "invalid_request";
+  override readonly status = 400;
+  constructor(detail: string, field?: string) {
+    super(detail, field === undefined ? {} : { field });
+  }
+}
+
+export class DuplicateProductError extends OrreryError {
+  override readonly code = "duplicate_product";
+  override readonly status = 400;
+  constructor(productId: string) {
+    super(`Cannot publish the plan as it lists data product ${productId} twice: list each one once`, {
+      data_product_id: productId,
+    });
+  }
+}
+
+export class DuplicateDependencyError extends OrreryError {
+  override readonly code = "duplicate_dependency";
+  override readonly status = 400;
+  constructor(parentId: string, childId: string) {
+    super(`Cannot publish the plan as it lists the dependency of ${childId} on ${parentId} twice: list each one once`, {
+      parent_id: parentId,
+      child_id: childId,
+    });
+  }
+}
+
+export class UnknownComputeError extends OrreryError {
+  override readonly code = "unknown_compute";
+  override readonly status = 400;
+  constructor(compute: string, known: readonly string[]) {
+    super(`Cannot use compute "${compute}" as it is not configured: name one of ${known.join(", ")}`, { compute, known });
+  }
+}
+
+export class StateNotReportableError extends OrreryError {
+  override readonly code = "state_not_reportable";
+  override readonly status = 400;
+  constructor(productId: string, state: string) {
+    super(`Cannot set data product ${productId} to ${state}: an update reports running, success or failed`, {
+      data_product_id: productId,
+      state,
+    });
+  }
+}
+
+export class PauseStateError extends OrreryError {
+  override readonly code = "pause_state";
+  override readonly status = 400;
+  constructor(datasetId: string, paused: boolean) {
+    super(`Cannot ${paused ? "pause" : "unpause"} dataset ${datasetId} as its paused state is already ${paused}`, {
+      dataset_id: datasetId,
+      paused,
+    });
+  }
+}
+
+export class UnauthorizedError extends OrreryError {
+  override readonly code: string = "unauthorized";
+  override readonly status = 401;
+}
+
+export class UnknownServiceError extends UnauthorizedError {
+  override readonly code = "unknown_service";
+  constructor(service: string) {
+    super(`Cannot accept service "${service}" as it is not configured: add it to REMOTE_APIS`, { service });
+  }
+}
+
+export class TokenRefusedError extends OrreryError {
+  override readonly code = "token_refused";
+  override readonly status = 403;
+}
+
+export class RoleMissingError extends OrreryError {
+  override readonly code = "role_missing";
+  override readonly status = 403;
+  constructor(service: string, role: string) {
+    super(`Service "${service}" lacks the role ${role}: ask for it in REMOTE_APIS`, { service, role });
+  }
+}
+
+export class ProductDisabledError extends OrreryError {
+  override readonly code = "product_disabled";
+  override readonly status = 403;
+  constructor(productId: string) {
+    super(`Cannot change data product ${productId} as it is disabled: enable it first`, { data_product_id: productId });
+  }
+}
+
+export class ProductNotDisabledError extends OrreryError {
+  override readonly code = "product_not_disabled";
+  override readonly status = 403;
+  constructor(productId: string, state: string) {
+    super(`Cannot enable data product ${productId} as it is not disabled: its current state is ${state}`, {
+      data_product_id: productId,
+      state,
+    });
+  }
+}
+
+/** Something named in the path or the body does not exist. `kind` as people say it: "dataset", "ship". */
+export class NotFoundError extends OrreryError {
+  override readonly code = "not_found";
+  override readonly status = 404;
+  constructor(kind: string, id: string, where = "") {
+    super(`There is no ${kind} ${id}${where}`, { [`${kind.replaceAll(" ", "_")}_id`]: id });
+  }
+}
+
+/** What is asked for is taken, or at odds with what is there. */
+export class ConflictError extends OrreryError {
+  override readonly code = "conflict";
+  override readonly status = 409;
+}
+
+export class RevisionMovedError extends OrreryError {
+  override readonly code = "revision_moved";
+  override readonly status = 412;
+  constructor(datasetId: string) {
+    super(`Dataset ${datasetId} has changed since the revision in If-Match: read it again, then decide`, {
+      dataset_id: datasetId,
+    });
+  }
+}
+
+export class BodyTooLargeError extends OrreryError {
+  override readonly code = "body_too_large";
+  override readonly status = 413;
+  constructor(maxBytes: number) {
+    super(`The body is larger than ${maxBytes} bytes: send less at once`, { max_bytes: maxBytes });
+  }
+}
+
+export class MediaTypeError extends OrreryError {
+  override readonly code = "media_type";
+  override readonly status = 415;
+  constructor() {
+    super("Cannot read the body: send it with Content-Type: application/json");
+  }
+}
+
+export class CyclicalPlanError extends OrreryError {
+  override readonly code = "cyclical";
+  override readonly status = 422;
+  constructor(cycle: readonly string[]) {
+    super(`The plan would be cyclical: ${cycle.join(" -> ")}. Remove one of these dependencies`, { cycle });
+  }
+}
+
+export class IdempotencyKeyReusedError extends OrreryError {
+  override readonly code = "idempotency_key_reused";
+  override readonly status = 422;
+  constructor(key: string) {
+    super(`Idempotency-Key "${key}" was used with another body: use a new key for a new request`, { key });
+  }
+}
+
+/** Well-formed, yet breaks a rule of what it describes (a pass that ends before it begins). */
+export class RuleBrokenError extends OrreryError {
+  override readonly code = "rule_broken";
+  override readonly status = 422;
+}
+
+/** A bound was reached: try again. */
+export class OverloadedError extends OrreryError {
+  override readonly code = "overloaded";
+  override readonly status = 503;
+  override readonly retryAfterS = 1;
+}
+
+/** The database did not answer in time, or not at all. */
+export class StoreUnavailableError extends OrreryError {
+  override readonly code = "store_unavailable";
+  override readonly status = 503;
+  override readonly retryAfterS = 1;
+}
+
+/** The outcome of a commit is not known yet. A retry under the same Idempotency-Key is safe. */
+export class CommitUnknownError extends OrreryError {
+  override readonly code = "commit_unknown";
+  override readonly status = 503;
+  override readonly retryAfterS = 2;
+  constructor(datasetId: string) {
+    super(`Whether the change to dataset ${datasetId} was stored is not known yet: read it again before you repeat it`, {
+      dataset_id: datasetId,
+    });
+  }
+}
+
+/** The lease ended before the result came. Drop the result: another holder may have the job. */
+export class LeaseLostError extends OrreryError {
+  override readonly code = "lease_lost";
+  override readonly status = 409;
+  constructor(jobId: string, token: number) {
+    super(`Cannot complete job ${jobId} as lease ${token} has ended: stop, the job is retried elsewhere`, {
+      job_id: jobId,
+      token,
+    });
+  }
+}

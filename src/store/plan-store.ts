@@ -74,6 +74,8 @@ export interface JobMove {
   readonly at: Instant;
   /** True when this move begins an attempt: the count grows, its start is noted. */
   readonly begins: boolean;
+  /** True for a lease that ran out: should its holder have renewed it meanwhile, the step is lost. */
+  readonly onlyIfExpired: boolean;
   readonly report: AttemptReport | null;
   readonly productId: ProductId;
 }
@@ -94,4 +96,6 @@ export interface AnswerInsert extends IdempotencyKey {
 export interface CommitOutcome {
   /** Datasets whose step was applied. Another one lost its compare-and-set or its fence. */
   readonly won: ReadonlySet<DatasetId>;
+  /** Jobs whose lease is no longer the one that a move was fenced by; their datasets are not among the won. */
+  readonly superseded: ReadonlySet<JobId>;
 }

@@ -1,0 +1,150 @@
+/**
+ * One data product.
+ *
+ *     waiting ──triggered──▶ queued ──attempt.started──▶ running ──attempt.succeeded──▶ success
+ *        ▲                                                  └──────attempts.exhausted──▶ failed
+ *        └── cleared, from any state but disabled      reported: a client says running, success or failed, from any of these
+ *     any ──disabled──▶ disabled ──enabled──▶ waiting
+ *
+ * Its context is its row. It says `product.changed` with the new row after every change, and what becomes of its job.
+ */
+import { assign, emit, enqueueActions, setup } from "xstate";
+import type { Instant } from "../src/model/clock.ts";
+import type { JobId, Uuid } from "../src/model/ids.ts";
+import type { JsonText } from "../src/model/json.ts";
+import type { ProductDefinition, ProductRow, ProductState, ReportedState } from "../src/model/plan.ts";
+
+/** Who changes it, and when: the same for everything that one request touches. */
+export interface Stamp {
+  readonly by: string;
+  readonly at: Instant;
+}
+
+export type ProductEvent = { readonly stamp: Stamp } & (
+  | { readonly type: "defined"; readonly definition: ProductDefinition }
+  | {
+      readonly type: "reported";
+      readonly state: ReportedState;
+      readonly runId: Uuid | null;
+      readonly link: string | null;
+      readonly passback: JsonText | null;
+    }
+  | { readonly type: "cleared" }
+  /** `jobId` null: nobody of ours computes it, a client will report. */
+  | { readonly type: "triggered"; readonly jobId: JobId | null }
+  | { readonly type: "disabled" }
+  | { readonly type: "enabled" }
+  | { readonly type: "attempt.started"; readonly jobId: JobId }
+  | {
+      readonly type: "attempt.succeeded";
+      readonly jobId: JobId;
+      readonly link: string | null;
+      readonly passback: JsonText | null;
+    }
+  | { readonly type: "attempts.exhausted"; readonly jobId: JobId }
+);
+
+export type ProductEmitted =
+  | { readonly type: "product.changed"; readonly row: ProductRow }
+  | { readonly type: "job.enqueue"; readonly jobId: JobId; readonly row: ProductRow }
+  | { readonly type: "job.cancel"; readonly jobId: JobId; readonly productId: Uuid };
+
+const to = (state: ProductState) => ({ type: "move", params: { state } }) as const;
+
+export const productMachine = setup({
+  types: {
+    context: {} as ProductRow,
+    input: {} as ProductRow,
+    events: {} as ProductEvent,
+    emitted: {} as ProductEmitted,
+  },
+  guards: {
+    isEager: ({ context }) => context.eager,
+    reports: ({ event }, params: { state: ReportedState }) =>
+      event.type === "reported" && event.state === params.state,
+    isOwnJob: ({ context, event }) => "jobId" in event && event.jobId !== null && event.jobId === context.jobId,
+  },
+  actions: {
+    define: assign(({ event }) => (event.type === "defined" ? event.definition : {})),
+    move: assign(({ event }, params: { state: ProductState }) => ({
+      state: params.state,
+      modifiedBy: event.stamp.by,
+      modifiedAt: event.stamp.at,
+    })),
+    stamp: assign(({ event }) => ({ modifiedBy: event.stamp.by, modifiedAt: event.stamp.at })),
+    takeReport: assign(({ event }) =>
+      event.type === "reported" ? { runId: event.runId, link: event.link, passback: event.passback } : {},
+    ),
+    takeResult: assign(({ event }) =>
+      event.type === "attempt.succeeded" ? { link: event.link, passback: event.passback } : {},
+    ),
+    nameRun: assign(({ event }) => (event.type === "attempt.started" ? { runId: event.jobId } : {})),
+    dispatch: enqueueActions(({ event, enqueue }) => {
+      if (event.type !== "triggered" || event.jobId === null) return;
+      const { jobId } = event;
+      enqueue.assign({ jobId });
+      enqueue.emit(({ context }) => ({ type: "job.enqueue", jobId, row: context }));
+    }),
+    endJob: assign({ jobId: null }),
+    /** Leaving queued or running other than by the job's own outcome: its result must not land later. */
+    takeBackJob: enqueueActions(({ context, enqueue }) => {
+      if (context.jobId === null) return;
+      enqueue.emit({ type: "job.cancel", jobId: context.jobId, productId: context.productId });
+      enqueue.assign({ jobId: null });
+    }),
+    tell: emit(({ context }) => ({ type: "product.changed", row: context })),
+  },
+}).createMachine({
+  id: "product",
+  context: ({ input }) => input,
+  initial: "waiting",
+  on: {
+    defined: { actions: ["define", "stamp", "tell"] },
+    cleared: { target: ".waiting", actions: ["takeBackJob", to("waiting"), "tell"] },
+    disabled: { target: ".disabled", actions: ["takeBackJob", to("disabled"), "tell"] },
+    reported: [
+      {
+        guard: { type: "reports", params: { state: "running" } },
+        target: ".running",
+        actions: ["takeBackJob", "takeReport", to("running"), "tell"],
+      },
+      {
+        guard: { type: "reports", params: { state: "success" } },
+        target: ".success",
+        actions: ["takeBackJob", "takeReport", to("success"), "tell"],
+      },
+      {
+        guard: { type: "reports", params: { state: "failed" } },
+        target: ".failed",
+        actions: ["takeBackJob", "takeReport", to("failed"), "tell"],
+      },
+    ],
+  },
+  states: {
+    waiting: {
+      on: { triggered: { guard: "isEager", target: "queued", actions: [to("queued"), "dispatch", "tell"] } },
+    },
+    queued: {
+      on: {
+        "attempt.started": { guard: "isOwnJob", target: "running", actions: ["nameRun", to("running"), "tell"] },
+        "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: ["endJob", to("failed"), "tell"] },
+      },
+    },
+    running: {
+      on: {
+        "attempt.succeeded": {
+          guard: "isOwnJob",
+          target: "success",
+          actions: ["endJob", "takeResult", to("success"), "tell"],
+        },
+        "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: ["endJob", to("failed"), "tell"] },
+      },
+    },
+    success: {},
+    failed: {},
+    // Forbidden here: a disabled product is locked until it is enabled.
+    disabled: {
+      on: { cleared: {}, disabled: {}, reported: {}, enabled: { target: "waiting", actions: [to("waiting"), "tell"] } },
+    },
+  },
+});

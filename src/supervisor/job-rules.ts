@@ -1,0 +1,47 @@
+/**
+ * What the outcome of a product's job does to its plan: the same as a client's update (CONTRACT.md §10), and the job's own
+ * row moves in the same commit, fenced by its lease.
+ */
+import type { JobCommand } from "../model/command.ts";
+import { LeaseLostError } from "../model/errors.ts";
+import type { JobMove } from "../store/plan-store.ts";
+import { type Paced, type RuleContext, resetAndTrigger } from "./rules.ts";
+
+export function* playJobCommand(context: RuleContext, command: JobCommand): Paced {
+  const { plan, turn, stamp } = context;
+  const { productId, jobId, token } = command;
+  const row = plan.row(productId);
+  if (row === undefined || row.jobId !== jobId) throw new LeaseLostError(jobId, token);
+  const move = (change: Pick<JobMove, "to"> & Partial<JobMove>): void => {
+    const still = { fence: token, runInMs: 0, begins: false, onlyIfExpired: false, report: null };
+    turn.jobMoves.push({ jobId, productId, at: stamp.at, ...still, ...change });
+  };
+
+  switch (command.type) {
+    case "attempt.started":
+      move({ to: "leased", begins: true });
+      plan.send(productId, { type: "attempt.started", jobId, stamp });
+      break;
+    case "attempt.succeeded": {
+      const { link, passback } = command;
+      move({ to: "succeeded", report: command.attempt });
+      plan.send(productId, { type: "attempt.succeeded", jobId, link, passback, stamp });
+      break;
+    }
+    case "attempt.failed":
+    case "lease.expired": {
+      const onlyIfExpired = command.type === "lease.expired";
+      if (command.retryInMs !== null) {
+        move({ to: "queued", runInMs: command.retryInMs, report: command.attempt, onlyIfExpired });
+        return;
+      }
+      move({ to: "dead", report: command.attempt, onlyIfExpired });
+      plan.send(productId, { type: "attempts.exhausted", jobId, stamp });
+      break;
+    }
+    default:
+      command satisfies never;
+  }
+  yield;
+  yield* resetAndTrigger(context, [productId]);
+}

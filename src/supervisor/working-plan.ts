@@ -1,0 +1,160 @@
+/** The live actors of one plan, and the graph between them: the state that the next command runs on, committed or not. */
+import { type Actor, createActor } from "xstate";
+import { type DatasetEvent, datasetMachine } from "../../actors/dataset.ts";
+import { type ProductEmitted, type ProductEvent, productMachine, type Stamp } from "../../actors/product.ts";
+import { Graph } from "../model/graph.ts";
+import type { ProductId } from "../model/ids.ts";
+import type { DatasetRow, DependencyRow, PlanRows, ProductDefinition, ProductRow } from "../model/plan.ts";
+import type { Turn } from "./turn.ts";
+
+export class WorkingPlan {
+  readonly graph = new Graph();
+  readonly #dataset: Actor<typeof datasetMachine>;
+  readonly #products = new Map<ProductId, Actor<typeof productMachine>>();
+  /** What each product said last; its actor's context is the same object. */
+  readonly #rows = new Map<ProductId, ProductRow>();
+  #datasetRow: DatasetRow;
+  #turn: Turn | null = null;
+
+  constructor(dataset: DatasetRow) {
+    this.#datasetRow = dataset;
+    const snapshot = datasetMachine.resolveState({ value: dataset.paused ? "paused" : "active", context: dataset });
+    this.#dataset = createActor(datasetMachine, { id: dataset.datasetId, input: dataset, snapshot });
+    this.#dataset.on("dataset.changed", ({ row }) => {
+      this.#turn?.changes.push({ productId: null, from: flag(this.#datasetRow), to: flag(row) });
+      if (this.#turn) this.#turn.dataset = row;
+      this.#datasetRow = row;
+    });
+    this.#dataset.start();
+  }
+
+  /** Brings the actors of a stored plan to life; yields after each one, so that a big plan can be paced. */
+  static *restore(rows: PlanRows): Generator<void, WorkingPlan> {
+    const plan = new WorkingPlan(rows.dataset);
+    for (const edge of rows.dependencies) plan.graph.add(edge);
+    for (const row of rows.products) {
+      plan.#rows.set(row.productId, row);
+      plan.#spawn(row);
+      yield;
+    }
+    return plan;
+  }
+
+  get dataset(): DatasetRow {
+    return this.#datasetRow;
+  }
+
+  get size(): number {
+    return this.#products.size;
+  }
+
+  row(id: ProductId): ProductRow | undefined {
+    return this.#rows.get(id);
+  }
+
+  /** In the plan and not disabled: what the graph is made of. */
+  isLive(id: ProductId): boolean {
+    const row = this.#rows.get(id);
+    return row !== undefined && row.state !== "disabled";
+  }
+
+  /** Held by nothing: waiting, eager, and every parent that counts has succeeded (CONTRACT.md §7, trigger). */
+  isReady(id: ProductId): boolean {
+    const row = this.#rows.get(id);
+    if (row === undefined || row.state !== "waiting" || !row.eager) return false;
+    for (const parent of this.graph.parents(id)) {
+      const state = this.#rows.get(parent)?.state;
+      if (state !== "success" && state !== "disabled") return false;
+    }
+    return true;
+  }
+
+  productIds(): Iterable<ProductId> {
+    return this.#products.keys();
+  }
+
+  /** From here on, what the actors say belongs to `turn`. */
+  record(turn: Turn | null): void {
+    this.#turn = turn;
+  }
+
+  sendDataset(event: DatasetEvent): void {
+    this.#dataset.send(event);
+  }
+
+  send(id: ProductId, event: ProductEvent): void {
+    this.#products.get(id)?.send(event);
+  }
+
+  /** A new product starts to wait; a known one takes the new definition. */
+  define(definition: ProductDefinition, stamp: Stamp): void {
+    const id = definition.productId;
+    if (!this.#products.has(id)) this.#spawn(newProduct(definition, stamp));
+    this.send(id, { type: "defined", definition, stamp });
+    const row = this.#rows.get(id);
+    if (this.#turn === null || row === undefined) return;
+    this.#turn.moved.delete(id);
+    this.#turn.defined.set(id, row);
+  }
+
+  connect(row: DependencyRow): void {
+    this.graph.add(row);
+    this.#turn?.dependencies.push(row);
+  }
+
+  #spawn(row: ProductRow): void {
+    const snapshot = productMachine.resolveState({ value: row.state, context: row });
+    const actor = createActor(productMachine, { id: row.productId, parent: this.#dataset, input: row, snapshot });
+    actor.on("*", (said) => this.#hear(said));
+    actor.start();
+    this.#products.set(row.productId, actor);
+  }
+
+  #hear(said: ProductEmitted): void {
+    const turn = this.#turn;
+    if (turn === null) throw new Error(`A product said ${said.type} outside of a turn`);
+    switch (said.type) {
+      case "product.changed": {
+        const { row } = said;
+        turn.changes.push({ productId: row.productId, from: this.#rows.get(row.productId)?.state ?? null, to: row.state });
+        this.#rows.set(row.productId, row);
+        (turn.defined.has(row.productId) ? turn.defined : turn.moved).set(row.productId, row);
+        return;
+      }
+      case "job.enqueue": {
+        const { jobId, row } = said;
+        const { productId, compute } = row;
+        turn.jobs.set(jobId, { jobId, productId, compute, at: turn.stamp.at, state: "queued" });
+        return;
+      }
+      case "job.cancel":
+        turn.jobMoves.push({
+          jobId: said.jobId,
+          productId: said.productId,
+          fence: null,
+          to: "cancelled",
+          runInMs: 0,
+          at: turn.stamp.at,
+          begins: false,
+          onlyIfExpired: false,
+          report: null,
+        });
+        return;
+      default:
+        said satisfies never;
+    }
+  }
+}
+
+const flag = (row: DatasetRow): "active" | "paused" => (row.paused ? "paused" : "active");
+
+const newProduct = (definition: ProductDefinition, stamp: Stamp): ProductRow => ({
+  ...definition,
+  state: "waiting",
+  runId: null,
+  link: null,
+  passback: null,
+  jobId: null,
+  modifiedBy: stamp.by,
+  modifiedAt: stamp.at,
+});

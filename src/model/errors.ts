@@ -226,6 +226,6 @@ export class LeaseLostError extends OrreryError {
 }
 
 /** What the operator must change before a start: configuration, environment, a template, a port. Shown without a stack trace. */
-export class OperatorError extends Error {
-  override readonly name: string = "OperatorError";
+export class SetupError extends Error {
+  override readonly name: string = "SetupError";
 }

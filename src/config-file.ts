@@ -1,0 +1,164 @@
+/** orrery.yaml: which computes there are, where templates lie, how the ground segment listens. Errors name file, line and column. */
+import { readFileSync } from "node:fs";
+import * as v from "valibot";
+import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
+import { SetupError } from "./model/errors.ts";
+
+const seconds = v.pipe(v.number(), v.minValue(0), v.maxValue(86_400));
+const countable = v.pipe(v.number(), v.integer(), v.minValue(1));
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+const execution = {
+  timeout_s: v.optional(v.pipe(seconds, v.gtValue(0))),
+  attempts: v.optional(v.pipe(countable, v.maxValue(100))),
+  concurrency: v.optional(v.pipe(countable, v.maxValue(10_000))),
+};
+
+const Compute = v.variant("kind", [
+  v.strictObject({ kind: v.literal("external") }),
+  v.strictObject({
+    kind: v.literal("function"),
+    module: v.pipe(v.string(), v.nonEmpty()),
+    export: v.optional(v.pipe(v.string(), v.nonEmpty())),
+    ...execution,
+  }),
+  v.strictObject({
+    kind: v.literal("shell"),
+    command: v.union([v.pipe(v.string(), v.nonEmpty()), v.pipe(v.array(v.string()), v.minLength(1))]),
+    cwd: v.optional(v.pipe(v.string(), v.nonEmpty())),
+    env: v.optional(v.record(v.string(), v.string())),
+    ...execution,
+  }),
+]);
+
+/** How a compute runs. Paths are relative to the configuration's directory. */
+export type ComputeConfig = v.InferOutput<typeof Compute>;
+
+const Ground = v.strictObject({
+  host: v.optional(v.pipe(v.string(), v.nonEmpty()), "127.0.0.1"),
+  ports: v.optional(
+    v.pipe(
+      v.tuple([port, port]),
+      v.check(([min, max]) => min <= max, "the first port may not be above the second"),
+    ),
+    [20_000, 20_999],
+  ),
+  prepass_margin_s: v.optional(seconds, 5),
+  drain_margin_s: v.optional(seconds, 5),
+  packet_size_max: v.optional(v.pipe(v.number(), v.integer(), v.minValue(7), v.maxValue(65_542)), 65_542),
+});
+
+const File = v.strictObject({
+  computes: v.optional(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "a compute's name has letters, digits, - and _ only, at most 64"),
+        v.notValue("orrery", 'the name "orrery" is reserved'),
+      ),
+      Compute,
+    ),
+    {},
+  ),
+  templates: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  ground: v.optional(Ground, {}),
+});
+
+export interface ConfigFile {
+  readonly computes: Readonly<Record<string, ComputeConfig>>;
+  /** As written: relative to the file. */
+  readonly templates: string | null;
+  readonly ground: {
+    readonly host: string;
+    readonly portMin: number;
+    readonly portMax: number;
+    readonly prepassMarginS: number;
+    readonly drainMarginS: number;
+    readonly packetSizeMax: number;
+  };
+}
+
+export const emptyConfigFile = (): ConfigFile => shapeOf(v.parse(File, {}));
+
+export function readConfigFile(path: string): ConfigFile {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new SetupError(`Cannot read the configuration ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  return parseConfigFile(text, path);
+}
+
+/** `path` is only what messages say. */
+export function parseConfigFile(text: string, path: string): ConfigFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const [flaw] = document.errors;
+  if (flaw) throw new SetupError(`${at(flaw.pos[0])}: not YAML: ${flaw.message}`);
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    throw new SetupError(`${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  const result = v.safeParse(File, value);
+  if (result.success) return shapeOf(result.output);
+  const [issue] = result.issues;
+  const keys = (issue.path ?? []).map((item) => item.key as string | number); // our schemas have no other keys
+  throw new SetupError(`${at(offsetOf(document, keys))}: ${messageOf(issue, keys, value)}`);
+}
+
+function messageOf(issue: v.BaseIssue<unknown>, keys: readonly (string | number)[], value: unknown): string {
+  const key = keys.at(-1);
+  const where = keys.slice(0, -1).join(".");
+  const place = where === "" ? "" : ` in ${where}`;
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    return `unknown key "${key}"${place}: known keys are ${knownKeys(keys.slice(0, -1), value).join(", ")}`;
+  }
+  if (issue.received === "undefined") return `missing key "${key}"${place}: ${issue.expected ?? "a value"} is needed`;
+  return keys.length === 0 ? issue.message : `cannot use ${keys.join(".")}: ${issue.message}`;
+}
+
+function knownKeys(parents: readonly (string | number)[], value: unknown): string[] {
+  if (parents.length === 0) return Object.keys(File.entries);
+  if (parents[0] === "ground") return Object.keys(Ground.entries);
+  const kind = parents.reduce<unknown>((at, key) => (at as Record<string | number, unknown>)?.[key], value); // walks parsed YAML
+  const named = (kind as { kind?: unknown } | undefined)?.kind;
+  return Object.keys(Compute.options.find((option) => option.entries.kind.literal === named)?.entries ?? {});
+}
+
+/** The key's own place for a map's entry, else its value's; the nearest parent that is there for a missing one. */
+function offsetOf(document: Document, keys: readonly (string | number)[]): number {
+  for (let depth = keys.length; depth > 0; depth--) {
+    const parent = depth === 1 ? document.contents : document.getIn(keys.slice(0, depth - 1), true);
+    if (isMap(parent)) {
+      const pair = parent.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(keys[depth - 1]),
+      );
+      if (pair && isScalar(pair.key)) return pair.key.range?.[0] ?? 0;
+    }
+    const node = document.getIn(keys.slice(0, depth), true);
+    if (isNode(node)) return node.range?.[0] ?? 0;
+  }
+  return document.contents?.range?.[0] ?? 0;
+}
+
+function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
+  const { ground } = file;
+  return {
+    computes: file.computes,
+    templates: file.templates ?? null,
+    ground: {
+      host: ground.host,
+      portMin: ground.ports[0],
+      portMax: ground.ports[1],
+      prepassMarginS: ground.prepass_margin_s,
+      drainMarginS: ground.drain_margin_s,
+      packetSizeMax: ground.packet_size_max,
+    },
+  };
+}

@@ -1,0 +1,6 @@
+/** What the single binary carries instead of files beside the sources. `scripts/build.ts` puts the real ones in its place. */
+export const embedded: {
+  /** The example mission: relative path → text. */
+  readonly example: Readonly<Record<string, string>> | null;
+  readonly version: string | null;
+} = { example: null, version: null };

@@ -84,7 +84,10 @@ export const listenerMachine = setup({
   id: "listener",
   context: ({ input }) => ({ ...input, retryAtMs: null, emptyReadings: 0 }),
   initial: "opening",
-  on: { "socket.broken": { target: ".failed", actions: "tell" }, "socket.closed": { target: ".closed", actions: "tell" } },
+  on: {
+    "socket.broken": { target: ".failed", actions: "tell" },
+    "socket.closed": { target: ".closed", actions: "tell" },
+  },
   states: {
     opening: {
       entry: "askOpen",

@@ -174,7 +174,10 @@ export const passMachine = passSetup.createMachine({
     receiving: {
       on: {
         "lease.taken": { actions: ["noteTakeover", "openListener"] },
-        "clock.ticked": [{ guard: "losReached", target: "draining", actions: "endOutage" }, { actions: "tellListener" }],
+        "clock.ticked": [
+          { guard: "losReached", target: "draining", actions: "endOutage" },
+          { actions: "tellListener" },
+        ],
         "listener.opened": { actions: ["endOutage", "noteOpen"] },
         "listener.refused": { actions: "noteReason" },
         "listener.failed": { actions: ["noteClosed", "beginOutage", "noteReason", "openListener"] },
@@ -209,4 +212,12 @@ export const passMachine = passSetup.createMachine({
   },
 });
 
-export type PassState = "planned" | "prepass" | "receiving" | "draining" | "completed" | "failed" | "cancelled" | "missed";
+export type PassState =
+  | "planned"
+  | "prepass"
+  | "receiving"
+  | "draining"
+  | "completed"
+  | "failed"
+  | "cancelled"
+  | "missed";

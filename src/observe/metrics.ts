@@ -1,0 +1,89 @@
+/**
+ * What a node counts, by subject, in Prometheus' terms. On hot paths keep the child that `labels()` returns, or use `sampled`:
+ * a gauge read at scrape time costs nothing until somebody asks.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const countBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const sampled: (() => void)[] = [];
+  const count = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Counter({ name: `orrery_${name}`, help, labelNames, registers });
+  const level = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Gauge({ name: `orrery_${name}`, help, labelNames, registers });
+  const spread = <Label extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly Label[] = [],
+  ) => new Histogram({ name: `orrery_${name}`, help, buckets, labelNames, registers });
+
+  return {
+    registry,
+    requests: {
+      total: count("requests_total", "Requests answered", ["method", "route", "status"]),
+      seconds: spread("request_seconds", "From a request's first byte to its answer", secondsBuckets, ["route"]),
+      inFlight: level("requests_in_flight", "Requests not yet answered"),
+    },
+    turns: {
+      total: count("turns_total", "Turns run, by how they ended", ["outcome"]),
+      seconds: spread("turn_seconds", "From a command's arrival in its mailbox to its answer", secondsBuckets),
+    },
+    commits: {
+      total: count("commits_total", "Group commits, by how they ended", ["outcome"]),
+      seconds: spread("commit_seconds", "One group commit", secondsBuckets),
+      turns: spread("commit_turns", "Turns in one group commit", countBuckets),
+      conflicts: count("commit_conflicts_total", "Datasets that lost their compare-and-set to another node"),
+    },
+    mailboxes: {
+      depth: level("mailbox_depth", "Commands waiting, over all datasets"),
+      refused: count("mailbox_refused_total", "Commands refused as a mailbox was full"),
+    },
+    residents: {
+      datasets: level("resident_datasets", "Datasets whose actors are in memory"),
+      products: level("resident_products", "Product actors in memory"),
+      loads: count("resident_loads_total", "Datasets read from the store"),
+      passivated: count("resident_passivated_total", "Datasets whose actors were dropped from memory"),
+    },
+    packets: {
+      datagrams: count("datagrams_total", "UDP datagrams taken from sockets", ["ship"]),
+      total: count("packets_total", "Packets received, by what became of them", ["ship", "outcome"]),
+      bytes: count("packet_bytes_total", "Bytes of datagrams received", ["ship"]),
+      listeners: level("listeners", "UDP ports now receiving"),
+    },
+    drops: {
+      total: count("drops_total", "Datagrams and packets lost on this machine, by where", ["where"]),
+    },
+    jobs: {
+      leased: count("jobs_leased_total", "Leases taken"),
+      attempts: count("job_attempts_total", "Attempts ended, by compute and outcome", ["compute", "outcome"]),
+      seconds: spread("job_attempt_seconds", "One attempt", [...secondsBuckets, 60, 600], ["compute"]),
+      startSeconds: spread("job_start_seconds", "From when a job was due to its attempt's start", secondsBuckets),
+      leasesLost: count("job_leases_lost_total", "Leases that ended before the result came"),
+      running: level("jobs_running", "Attempts now running on this node"),
+    },
+    streams: {
+      open: level("event_streams", "Browsers that listen for live events"),
+      dropped: count("event_streams_dropped_total", "Live streams closed as their reader was too slow"),
+    },
+    /** Memory, CPU and event loop of the process: apart, as tests open many registries in one process. */
+    watchProcess(): void {
+      collectDefaultMetrics({ register: registry });
+    },
+    /** `read` is called whenever somebody scrapes. */
+    sampled(gauge: Gauge, read: () => number): void {
+      sampled.push(() => gauge.set(read()));
+    },
+    /** The text that Prometheus reads. */
+    text(): Promise<string> {
+      for (const sample of sampled) sample();
+      return registry.metrics();
+    },
+  };
+}

@@ -54,7 +54,10 @@ export class UnknownComputeError extends OrreryError {
   override readonly code = "unknown_compute";
   override readonly status = 400;
   constructor(compute: string, known: readonly string[]) {
-    super(`Cannot use compute "${compute}" as it is not configured: name one of ${known.join(", ")}`, { compute, known });
+    super(`Cannot use compute "${compute}" as it is not configured: name one of ${known.join(", ")}`, {
+      compute,
+      known,
+    });
   }
 }
 
@@ -133,6 +136,17 @@ export class NotFoundError extends OrreryError {
   }
 }
 
+/** The path is known, the method is not. `allowed` becomes the `Allow` header. */
+export class MethodNotAllowedError extends OrreryError {
+  override readonly code = "method_not_allowed";
+  override readonly status = 405;
+  readonly allowed: readonly string[];
+  constructor(method: string, allowed: readonly string[]) {
+    super(`This path has no method ${method}: use one of ${allowed.join(", ")}`, { allowed });
+    this.allowed = allowed;
+  }
+}
+
 /** What is asked for is taken, or at odds with what is there. */
 export class ConflictError extends OrreryError {
   override readonly code = "conflict";
@@ -207,9 +221,12 @@ export class CommitUnknownError extends OrreryError {
   override readonly status = 503;
   override readonly retryAfterS = 2;
   constructor(datasetId: string) {
-    super(`Whether the change to dataset ${datasetId} was stored is not known yet: read it again before you repeat it`, {
-      dataset_id: datasetId,
-    });
+    super(
+      `Whether the change to dataset ${datasetId} was stored is not known yet: read it again before you repeat it`,
+      {
+        dataset_id: datasetId,
+      },
+    );
   }
 }
 

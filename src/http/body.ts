@@ -1,0 +1,44 @@
+/** Request bodies: JSON only, bounded, decoded strictly, parsed without losing a digit. */
+import { BodyTooLargeError, InvalidRequestError, MediaTypeError } from "../model/errors.ts";
+import { parseJson } from "../model/json.ts";
+
+export const bodyBytesMax = 16 * 1024 * 1024;
+
+const jsonType = /^application\/json[\t ]*(?:;|$)/i;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The body as text. 415 unless it says that it is JSON, 413 when it is too large, 400 when it is not UTF-8. */
+export async function jsonBodyText(request: Request): Promise<string> {
+  if (!jsonType.test(request.headers.get("content-type") ?? "")) throw new MediaTypeError();
+  const length = request.headers.get("content-length");
+  if (length !== null && Number(length) > bodyBytesMax) throw new BodyTooLargeError(bodyBytesMax);
+  // The server holds a body to its stated length, so only one that states none is counted as it comes.
+  const bytes = length === null ? await readBounded(request.body) : await request.arrayBuffer();
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new InvalidRequestError("The body is not JSON: it is not UTF-8 text");
+  }
+}
+
+/** Parses a body's text; 400 when it is not JSON or is nested too deeply. */
+export function parseBody(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidRequestError(`The body is not JSON: ${reason}`);
+  }
+}
+
+async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > bodyBytesMax) throw new BodyTooLargeError(bodyBytesMax);
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, sizeBytes);
+}

@@ -1,0 +1,131 @@
+/**
+ * Declares an operation once: to the OpenAPI document by its schemas, and to the router with the checks in the contract's
+ * order: token (401/403), path and body (415/413/400), role (403), then the handler.
+ */
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { InvalidRequestError } from "../model/errors.ts";
+import type { Uuid } from "../model/ids.ts";
+import type { Role, Service } from "../model/service.ts";
+import { type Auth, requireRole } from "./auth.ts";
+import { jsonBodyText, parseBody } from "./body.ts";
+import { checked, pathUuid } from "./check.ts";
+
+export interface Operation<Body> {
+  readonly method: "get" | "post" | "put" | "delete";
+  /** Under `/api`, as OpenAPI writes it: `/plan/{dataset_id}`. Parameters that end in `_id` are uuids. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: string;
+  /** Query parameters, for the document; the handler checks them. */
+  readonly query?: z.ZodObject;
+  /** The body's schema. Without one, the body is not even read. */
+  readonly body?: z.ZodType;
+  /** Turns the parsed body into what the handler takes; by default checks it against `body`. */
+  readonly read?: (parsed: unknown) => Body;
+  /** The schema of the 200 answer. */
+  readonly answer: z.ZodType;
+}
+
+export interface Ask<Body> {
+  readonly c: Context;
+  /** A path parameter, checked: a uuid is in its lower-case hyphenated form. */
+  param(name: string): string;
+  readonly body: Body;
+  /** The body as it was sent; empty when none is read. */
+  readonly bodyText: string;
+}
+
+export interface Asked<Body> extends Ask<Body> {
+  readonly caller: Service;
+}
+
+/** An operation that needs no token, and ignores one. */
+export function openOperation<Body = undefined>(
+  app: OpenAPIHono,
+  operation: Operation<Body>,
+  handle: (ask: Ask<Body>) => Response | Promise<Response>,
+): void {
+  const read = reader(operation);
+  declare(app, operation, null, async (c) => handle(await read(c)));
+}
+
+/** An operation for services that have `role`. */
+export function guardedOperation<Body = undefined>(
+  app: OpenAPIHono,
+  auth: Auth,
+  operation: Operation<Body> & { readonly role: Role },
+  handle: (ask: Asked<Body>) => Response | Promise<Response>,
+): void {
+  const read = reader(operation);
+  declare(app, operation, operation.role, async (c) => {
+    const caller = auth.callerOf(c.req.raw.headers.get("authorization"));
+    const ask = await read(c);
+    requireRole(caller, operation.role);
+    return handle({ ...ask, caller });
+  });
+}
+
+/** The path's uuids first, then the body. */
+function reader<Body>(operation: Operation<Body>): (c: Context) => Promise<Ask<Body>> {
+  const names = parameterNames(operation.path);
+  const { body: schema } = operation;
+  const parse = operation.read ?? ((parsed: unknown) => (schema ? checked(schema, parsed) : undefined) as Body); // Body is the schema's output
+  return async (c) => {
+    const values = new Map<string, string>();
+    for (const name of names) values.set(name, parameter(name, c.req.param(name)));
+    const param = (name: string): string => values.get(name) ?? "";
+    if (!schema) return { c, param, body: parse(undefined), bodyText: "" };
+    const bodyText = await jsonBodyText(c.req.raw);
+    return { c, param, body: parse(parseBody(bodyText)), bodyText };
+  };
+}
+
+function parameter(name: string, given: string | undefined): Uuid | string {
+  if (name.endsWith("_id")) return pathUuid(name, given);
+  const value = given ?? "";
+  if (value.includes("\u0000") || !value.isWellFormed())
+    throw new InvalidRequestError(`${name}: the path holds a NUL`, name);
+  return value;
+}
+
+function declare<Body>(
+  app: OpenAPIHono,
+  operation: Operation<Body>,
+  role: Role | null,
+  handle: (c: Context) => Promise<Response>,
+): void {
+  const { method, path, summary, tag, query, body, answer } = operation;
+  const names = parameterNames(path);
+  const request = {
+    ...(names.length > 0 && {
+      params: z.object(Object.fromEntries(names.map((name) => [name, parameterSchema(name)]))),
+    }),
+    ...(query && { query }),
+    ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
+  };
+  const route = createRoute({
+    method,
+    path,
+    summary,
+    tags: [tag],
+    ...(role && { description: `Needs the role ${role}.`, security: [{ token: [] }] }),
+    request,
+    responses: {
+      200: { description: "Done", content: { "application/json": { schema: answer } } },
+      default: { description: "Refused or failed", content: { "application/problem+json": { schema: problem } } },
+    },
+  });
+  // Declared here, routed below: the library's own validators would parse the body again, by a JSON.parse that loses digits.
+  app.openAPIRegistry.registerPath(route);
+  app.on(method, route.getRoutingPath(), handle);
+}
+
+const problem = z
+  .object({ title: z.string(), status: z.int(), detail: z.string(), code: z.string() })
+  .openapi("Problem", { description: "RFC 9457. Further members name the offending ids." });
+
+const parameterSchema = (name: string): z.ZodType =>
+  name.endsWith("_id") ? z.string().openapi({ format: "uuid" }) : z.string();
+
+const parameterNames = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");

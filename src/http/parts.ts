@@ -1,0 +1,28 @@
+/** What the routes are made of: the runtime builds it, `createApp` hands it to every file of routes. */
+import type { Computes } from "../compute/compute.ts";
+import type { Config } from "../config.ts";
+import type { Ground } from "../ground/ground.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Database } from "../store/sql.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Templates } from "../templates/templates.ts";
+import type { Auth } from "./auth.ts";
+
+export interface AppParts {
+  readonly config: Config;
+  readonly supervisor: Supervisor;
+  readonly database: Database;
+  readonly auth: Auth;
+  readonly computes: Computes;
+  readonly templates: Templates;
+  readonly ground: Ground;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** False until everything is started, and again once it stops. */
+  isReady(): boolean;
+}

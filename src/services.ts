@@ -5,16 +5,7 @@ import { join } from "node:path";
 import { hashSync } from "bcryptjs";
 import * as v from "valibot";
 import { SetupError } from "./model/errors.ts";
-
-export const roles = ["disable", "pause", "publish", "update"] as const;
-export type Role = (typeof roles)[number];
-
-export interface Service {
-  readonly service: string;
-  /** bcrypt, of the key that it logs in with. */
-  readonly hash: string;
-  readonly roles: readonly Role[];
-}
+import { roles, type Service } from "./model/service.ts";
 
 /** What our own changes are stamped with. */
 export const ownService = "orrery";

@@ -6,11 +6,11 @@ import { type ConfigFile, emptyConfigFile, readConfigFile } from "./config-file.
 import { readDotEnv } from "./dotenv.ts";
 import { exampleDirectory } from "./example-files.ts";
 import { SetupError } from "./model/errors.ts";
-import { developmentIdentity, parseServices, type Service } from "./services.ts";
+import type { Service } from "./model/service.ts";
+import { developmentIdentity, parseServices } from "./services.ts";
 
 export type { ComputeConfig } from "./config-file.ts";
-export type { Role, Service } from "./services.ts";
-export { roles } from "./services.ts";
+export type { Role, Service } from "./model/service.ts";
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];

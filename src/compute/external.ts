@@ -1,0 +1,9 @@
+/** An external compute: we dispatch nothing, and somebody else reports the product's state by the API. */
+import type { Compute } from "./compute.ts";
+
+export const externalCompute: Compute = {
+  kind: "external",
+  attemptsMax: 0,
+  concurrency: 0,
+  run: async () => ({ outcome: "failed", error: "an external compute is not run here", output: "" }),
+};

@@ -1,0 +1,140 @@
+/** A compute that is a TypeScript function in this process: `(task) => passback`, sync or async. */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SetupError } from "../model/errors.ts";
+import { parseJson } from "../model/json.ts";
+import { type Compute, defaults, type FunctionConfig, type Outcome, type Task } from "./compute.ts";
+import { Output, storableText } from "./output.ts";
+import { checkPassback } from "./passback.ts";
+
+/** What the function is given. JSON values are parsed; a number that a double cannot hold keeps its digits when written back. */
+export interface FunctionTask {
+  readonly dataset: { readonly id: string; readonly extra: unknown };
+  readonly product: { readonly id: string; readonly name: string; readonly version: string };
+  readonly passthrough: unknown;
+  readonly parents: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly version: string;
+    readonly passback: unknown;
+  }[];
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** This node's API, e.g. `http://127.0.0.1:8080`; null if it serves none. */
+  readonly url: string | null;
+  /** Aborts at the timeout, when the product is updated or cleared by others, and when the process stops. Heed it: a function cannot be killed. */
+  readonly signal: AbortSignal;
+  /** One line of the attempt's output. */
+  log(line: string): void;
+  /** Sets the product's link, when the attempt succeeds. */
+  link(url: string): void;
+}
+
+/** Its result is the passback: any JSON value, or nothing. A thrown error fails the attempt. */
+export type ComputeFunction = (task: FunctionTask) => unknown;
+
+export async function loadFunction(name: string, config: FunctionConfig, configDir: string): Promise<Compute> {
+  const path = resolve(configDir, config.module);
+  const exportName = config.export ?? "default";
+  let loaded: Record<string, unknown>;
+  try {
+    loaded = await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw new SetupError(`Cannot load compute "${name}" from ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  const work = loaded[exportName];
+  if (typeof work !== "function") {
+    const exported = Object.keys(loaded).join(", ") || "nothing";
+    throw new SetupError(
+      `Cannot load compute "${name}": ${path} has no function export "${exportName}"; it exports ${exported}`,
+    );
+  }
+  // The module's author promises the shape: (task) => passback.
+  return createFunction(work as ComputeFunction, config);
+}
+
+export function createFunction(work: ComputeFunction, config: Omit<FunctionConfig, "kind" | "module"> = {}): Compute {
+  const timeoutMs = config.timeout_s === undefined ? defaults.timeoutMs : config.timeout_s * 1000;
+  return {
+    kind: "function",
+    attemptsMax: config.attempts ?? defaults.attemptsMax,
+    concurrency: config.concurrency ?? defaults.functionConcurrency,
+    run: (task, signal) => runFunction(work, task, signal, timeoutMs),
+  };
+}
+
+function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, timeoutMs: number): Promise<Outcome> {
+  const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
+  const output = new Output();
+  const own = new AbortController();
+  let link: string | null = null;
+
+  const end = (outcome: Outcome) => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    settle(outcome);
+  };
+  // The function is told, and no longer waited for: what it returns later is dropped.
+  const giveUp = (outcome: "timed_out" | "cancelled", error: string) => {
+    own.abort(new Error(error));
+    end({ outcome, error, output: output.text() });
+  };
+  const onAbort = () => giveUp("cancelled", reasonOf(signal));
+  const timer = setTimeout(() => giveUp("timed_out", `timed out after ${timeoutMs / 1000} s`), timerMs(timeoutMs));
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) {
+    onAbort();
+    return promise;
+  }
+
+  const given: FunctionTask = {
+    dataset: { id: task.dataset.id, extra: parsed(task.dataset.extra) },
+    product: task.product,
+    passthrough: parsed(task.passthrough),
+    parents: task.parents.map((parent) => ({ ...parent, passback: parsed(parent.passback) })),
+    attempt: task.attempt,
+    url: task.url,
+    signal: own.signal,
+    log: (line) => output.push(encoder.encode(`${line}\n`)),
+    link: (url) => {
+      link = storableText(String(url));
+    },
+  };
+  const fail = (error: unknown) =>
+    end({ outcome: "failed", error: storableText(messageOf(error)), output: output.text() });
+  const succeed = (result: unknown) => {
+    try {
+      const passback = checkPassback(result === undefined || result === null ? null : JSON.stringify(result));
+      end({ outcome: "succeeded", passback, link, output: output.text() });
+    } catch (error) {
+      fail(error); // e.g. a cycle, a BigInt, a passback that is too large
+    }
+  };
+  try {
+    const result = work(given);
+    if (result instanceof Promise) result.then(succeed, fail);
+    else succeed(result);
+  } catch (error) {
+    fail(error);
+  }
+  return promise;
+}
+
+const encoder = new TextEncoder();
+
+function parsed(text: string | null): unknown {
+  return text === null ? null : parseJson(text);
+}
+
+/** Timers hold 31 bits: longer ones would fire at once. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, 2_147_483_647);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}
+
+export function reasonOf(signal: AbortSignal): string {
+  return signal.reason instanceof Error ? signal.reason.message : "cancelled";
+}

@@ -1,5 +1,5 @@
 /**
- * One UDP port of a pass. It asks for the socket until it gets it, and closes it when the kernel's queue was empty twice.
+ * One UDP port of a pass. It asks for the socket until it gets it, and closes it when it was read until nothing was left.
  *
  *     opening ──socket.opened──▶ listening ──drain──▶ draining ──socket.closed──▶ closed
  *        │ ▲                        │                    │
@@ -12,8 +12,8 @@ import { assign, type EventObject, sendParent, setup } from "xstate";
 /** What a listener, and through it a pass, wants done to its socket. */
 export type SocketWish =
   | { readonly type: "socket.open"; readonly host: string; readonly port: number }
-  /** Read the kernel's receive queue: is anything left? */
-  | { readonly type: "socket.measure" }
+  /** Read on until the kernel's queue is empty, but not past this moment. */
+  | { readonly type: "socket.drain"; readonly untilMs: number }
   | { readonly type: "socket.close" };
 
 export interface ListenerInput {
@@ -26,8 +26,6 @@ export interface ListenerInput {
 export interface ListenerContext extends ListenerInput {
   /** When to ask again for a refused socket; null while an answer is awaited. */
   readonly retryAtMs: number | null;
-  /** Readings in a row that found the kernel's queue empty. */
-  readonly emptyReadings: number;
 }
 
 export type ListenerEvent =
@@ -36,8 +34,7 @@ export type ListenerEvent =
   | { readonly type: "socket.refused"; readonly nowMs: number; readonly reason: string }
   | { readonly type: "socket.broken"; readonly nowMs: number; readonly reason: string }
   | { readonly type: "socket.closed"; readonly nowMs: number }
-  /** `queueBytes` null: this system does not tell. */
-  | { readonly type: "socket.measured"; readonly queueBytes: number | null }
+  | { readonly type: "socket.drained" }
   | { readonly type: "drain" }
   | { readonly type: "close" };
 
@@ -52,22 +49,20 @@ export type ListenerReport =
 /** A port held by a stopped process or another pass may come free: asked for twice a second, until LOS. */
 export const reopenEveryMs = 500;
 
-const emptyReadingsWanted = 2;
-
 export const listenerMachine = setup({
   types: {} as { context: ListenerContext; input: ListenerInput; events: ListenerEvent },
   guards: {
     retryDue: ({ context, event }) =>
       event.type === "clock.ticked" && context.retryAtMs !== null && event.nowMs >= context.retryAtMs,
     marginOver: ({ context, event }) => event.type === "clock.ticked" && event.nowMs >= context.closesAtMs,
-    emptyAgain: ({ context, event }) =>
-      event.type === "socket.measured" && event.queueBytes === 0 && context.emptyReadings + 1 >= emptyReadingsWanted,
   },
   actions: {
     askOpen: sendParent(({ context }: { context: ListenerContext }) =>
       asked({ type: "socket.open", host: context.host, port: context.port }),
     ),
-    askMeasure: sendParent(asked({ type: "socket.measure" })),
+    askDrain: sendParent(({ context }: { context: ListenerContext }) =>
+      asked({ type: "socket.drain", untilMs: context.closesAtMs }),
+    ),
     askClose: sendParent(asked({ type: "socket.close" })),
     tell: sendParent(({ event }: { event: EventObject }) => reportOf(event as ListenerEvent)), // setup types actions loosely
     await: assign({ retryAtMs: null }),
@@ -75,14 +70,10 @@ export const listenerMachine = setup({
       retryAtMs: ({ context, event }) =>
         event.type === "socket.refused" ? event.nowMs + reopenEveryMs : context.retryAtMs,
     }),
-    countEmpty: assign({
-      emptyReadings: ({ context, event }) =>
-        event.type === "socket.measured" && event.queueBytes === 0 ? context.emptyReadings + 1 : 0,
-    }),
   },
 }).createMachine({
   id: "listener",
-  context: ({ input }) => ({ ...input, retryAtMs: null, emptyReadings: 0 }),
+  context: ({ input }) => ({ ...input, retryAtMs: null }),
   initial: "opening",
   on: {
     "socket.broken": { target: ".failed", actions: "tell" },
@@ -101,10 +92,10 @@ export const listenerMachine = setup({
     },
     listening: { on: { drain: "draining", close: { actions: "askClose" } } },
     draining: {
-      entry: "askMeasure",
+      entry: "askDrain",
       on: {
-        "socket.measured": [{ guard: "emptyAgain", actions: ["countEmpty", "askClose"] }, { actions: "countEmpty" }],
-        "clock.ticked": [{ guard: "marginOver", actions: "askClose" }, { actions: "askMeasure" }],
+        "socket.drained": { actions: "askClose" },
+        "clock.ticked": { guard: "marginOver", actions: "askClose" },
         close: { actions: "askClose" },
       },
     },
@@ -129,7 +120,7 @@ function reportOf(event: ListenerEvent): ListenerReport {
     case "socket.closed":
       return { type: "listener.closed", nowMs: event.nowMs };
     case "clock.ticked":
-    case "socket.measured":
+    case "socket.drained":
     case "drain":
     case "close":
       throw new TypeError(`A listener has nothing to tell about ${event.type}`);

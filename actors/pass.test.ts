@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createActor } from "xstate";
-import { type PassContext, type PassEvent, type PassState, type PassWish, passMachine, plannedPass } from "./pass.ts";
+import type { PassState } from "../src/model/pass.ts";
+import { type PassContext, type PassEvent, type PassWish, passMachine, plannedPass } from "./pass.ts";
 
 const aosMs = 10_000;
 const losMs = 20_000;
@@ -33,22 +34,14 @@ const ticked = (nowMs: number): PassEvent => ({ type: "clock.ticked", nowMs });
 const opened = (nowMs: number): PassEvent => ({ type: "socket.opened", nowMs, receiveBufferBytes: null });
 const refused = (nowMs: number): PassEvent => ({ type: "socket.refused", nowMs, reason: "EADDRINUSE" });
 const closed = (nowMs: number): PassEvent => ({ type: "socket.closed", nowMs });
-const empty: PassEvent = { type: "socket.measured", queueBytes: 0 };
+const drained: PassEvent = { type: "socket.drained" };
 
 describe("pass", () => {
   it("opens its port before AOS, receives until LOS, drains, and is completed only once that is stored", () => {
-    const steps: PassEvent[] = [
-      taken(9_000),
-      opened(9_001),
-      ticked(10_000),
-      ticked(20_000),
-      empty,
-      empty,
-      closed(20_200),
-    ];
+    const steps: PassEvent[] = [taken(9_000), opened(9_001), ticked(10_000), ticked(20_000), drained, closed(20_200)];
     const { state, asked } = given("planned").when(...steps);
     assert.equal(state, "draining");
-    assert.deepEqual(asked, ["socket.open", "socket.measure", "socket.close", "pass.complete"]);
+    assert.deepEqual(asked, ["socket.open", "socket.drain", "socket.close", "pass.complete"]);
     assert.equal(given("planned").when(...steps, { type: "completion.stored" }).state, "completed");
   });
 

@@ -40,7 +40,7 @@ export type SocketEvent =
   | { readonly type: "socket.refused"; readonly nowMs: number; readonly reason: string }
   | { readonly type: "socket.broken"; readonly nowMs: number; readonly reason: string }
   | { readonly type: "socket.closed"; readonly nowMs: number }
-  | { readonly type: "socket.measured"; readonly queueBytes: number | null };
+  | { readonly type: "socket.drained" };
 
 export type PassEvent =
   /** `heardUntilMs`: the last moment that an earlier holder is known to have listened; null if there was none. */
@@ -140,7 +140,7 @@ export const passMachine = passSetup.createMachine({
     "socket.refused": { actions: "tellListener" },
     "socket.broken": { actions: "tellListener" },
     "socket.closed": { actions: "tellListener" },
-    "socket.measured": { actions: "tellListener" },
+    "socket.drained": { actions: "tellListener" },
   },
   states: {
     planned: {

@@ -41,9 +41,9 @@ export interface ApidJson {
   /** The first 1,000; `gaps_omitted` counts the others, whose packets are in `missing` all the same. */
   readonly gaps: readonly GapJson[];
   readonly gaps_omitted: number;
-  /** Unwrapped: last_count − first_count + 1 = distinct + missing. The count as sent is this modulo 16,384. */
-  readonly first_count: number;
-  readonly last_count: number;
+  /** Unwrapped, null while none is stored: last_count − first_count + 1 = distinct + missing. The count as sent is this modulo 16,384. */
+  readonly first_count: number | null;
+  readonly last_count: number | null;
 }
 
 export interface GapJson {

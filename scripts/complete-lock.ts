@@ -27,7 +27,8 @@ function platformOf(name: string): Pick<Entry, "os" | "cpu" | "libc"> {
   const words = name.split(/[/-]/);
   const os = words.find((word) => systems.includes(word));
   const cpu = words.find((word) => processors.includes(word));
-  if (os === undefined || cpu === undefined) throw new Error(`Cannot tell the platform of ${name}: complete its lock entry by hand`);
+  if (os === undefined || cpu === undefined)
+    throw new Error(`Cannot tell the platform of ${name}: complete its lock entry by hand`);
   const libc = words.some((word) => word.startsWith("musl")) ? ["musl"] : ["glibc"];
   return { os: [os], cpu: [cpu], ...(os === "linux" ? { libc } : {}) };
 }
@@ -37,7 +38,8 @@ for (const [owner, { optionalDependencies, dev }] of Object.entries(lock.package
   for (const [name, version] of Object.entries(optionalDependencies ?? {})) {
     const place = `node_modules/${name}`;
     if (lock.packages[place] || lock.packages[`${owner}/${place}`]) continue;
-    if (!/^\d/.test(version)) throw new Error(`Cannot lock ${name} as ${owner} asks for the range ${version}: lock it by hand`);
+    if (!/^\d/.test(version))
+      throw new Error(`Cannot lock ${name} as ${owner} asks for the range ${version}: lock it by hand`);
     lock.packages[place] = { version, ...(dev ? { dev } : {}), optional: true, ...platformOf(name) };
     added += 1;
   }

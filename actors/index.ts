@@ -1,5 +1,5 @@
 /** Every machine of Orrery, by the name that the inspector shows. */
 export { datasetMachine } from "./dataset.ts";
-export { productMachine } from "./product.ts";
 export { listenerMachine } from "./listener.ts";
 export { passMachine } from "./pass.ts";
+export { productMachine } from "./product.ts";

@@ -60,8 +60,7 @@ export const productMachine = setup({
   },
   guards: {
     isEager: ({ context }) => context.eager,
-    reports: ({ event }, params: { state: ReportedState }) =>
-      event.type === "reported" && event.state === params.state,
+    reports: ({ event }, params: { state: ReportedState }) => event.type === "reported" && event.state === params.state,
     isOwnJob: ({ context, event }) => "jobId" in event && event.jobId !== null && event.jobId === context.jobId,
   },
   actions: {

@@ -32,11 +32,6 @@ export class Projection implements PlanView {
     for (const row of rows.dependencies) this.dependencies.set(dependencyKey(row), row);
   }
 
-  static empty(datasetId: DatasetId): Projection {
-    const dataset = { datasetId, paused: false, extra: null, modifiedBy: "", modifiedAt: "" };
-    return new Projection({ revision: 0, dataset, products: [], dependencies: [] });
-  }
-
   apply(turn: Turn): void {
     this.revision = turn.revision;
     if (turn.dataset) this.dataset = turn.dataset;
@@ -63,14 +58,16 @@ export class Projection implements PlanView {
     return row === undefined ? null : this.#productText(row);
   }
 
-  /** A copy to lay uncommitted turns upon, for an answer that must be stored with its turn. */
-  copy(): Projection {
-    return new Projection({
+  /** Another view, with `turns` that are not committed yet. */
+  after(turns: readonly Turn[]): PlanView {
+    const copy = new Projection({
       revision: this.revision,
       dataset: this.dataset,
       products: [...this.products.values()],
       dependencies: [...this.dependencies.values()],
     });
+    for (const turn of turns) copy.apply(turn);
+    return copy;
   }
 
   #putProduct(row: ProductRow): void {
@@ -89,7 +86,8 @@ export class Projection implements PlanView {
 
   #allProducts(): string {
     let text = "";
-    for (const row of this.products.values()) text += text === "" ? this.#productText(row) : `,${this.#productText(row)}`;
+    for (const row of this.products.values())
+      text += text === "" ? this.#productText(row) : `,${this.#productText(row)}`;
     return text;
   }
 
@@ -108,3 +106,11 @@ export class Projection implements PlanView {
     return this.#dependencyText;
   }
 }
+
+/** What stands for a dataset that no turn has stored. */
+export const unstoredPlan = (datasetId: DatasetId): PlanRows => ({
+  revision: 0,
+  dataset: { datasetId, paused: false, extra: null, modifiedBy: "", modifiedAt: "" },
+  products: [],
+  dependencies: [],
+});

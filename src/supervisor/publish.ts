@@ -36,7 +36,8 @@ export function* publish(context: RuleContext, command: Publish): Paced {
 
 /** In the contract's order: duplicates, then ends that do not exist, then cycles. */
 function check({ plan, computes }: RuleContext, { products, dependencies }: Publish): void {
-  for (const { compute } of products) if (!computes.isKnown(compute)) throw new UnknownComputeError(compute, computes.names());
+  for (const { compute } of products)
+    if (!computes.isKnown(compute)) throw new UnknownComputeError(compute, computes.names());
 
   const listed = new Set<ProductId>();
   for (const { productId } of products) {

@@ -4,8 +4,14 @@
  */
 import type { Stamp } from "../../actors/product.ts";
 import type { ClientCommand, Command } from "../model/command.ts";
-import { NotFoundError, PauseStateError, ProductDisabledError, ProductNotDisabledError } from "../model/errors.ts";
-import { CyclicalPlanError, StateNotReportableError } from "../model/errors.ts";
+import {
+  CyclicalPlanError,
+  NotFoundError,
+  PauseStateError,
+  ProductDisabledError,
+  ProductNotDisabledError,
+  StateNotReportableError,
+} from "../model/errors.ts";
 import { findCycle } from "../model/graph.ts";
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
 import type { ReportedState } from "../model/plan.ts";
@@ -96,7 +102,8 @@ function* setPaused(context: RuleContext, datasetId: DatasetId, paused: boolean)
 type Only<T extends ClientCommand["type"]> = Extract<ClientCommand, { type: T }>;
 
 function* update(context: RuleContext, { datasetId, reports }: Only<"products.update">): Paced {
-  for (const { productId, state } of reports) if (!isReportable(state)) throw new StateNotReportableError(productId, state);
+  for (const { productId, state } of reports)
+    if (!isReportable(state)) throw new StateNotReportableError(productId, state);
   requireDataset(context, datasetId);
   for (const { productId } of reports) requireEnabled(context, productId);
   for (const { productId, state, runId, link, passback } of reports) {

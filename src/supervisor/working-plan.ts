@@ -116,7 +116,11 @@ export class WorkingPlan {
     switch (said.type) {
       case "product.changed": {
         const { row } = said;
-        turn.changes.push({ productId: row.productId, from: this.#rows.get(row.productId)?.state ?? null, to: row.state });
+        turn.changes.push({
+          productId: row.productId,
+          from: this.#rows.get(row.productId)?.state ?? null,
+          to: row.state,
+        });
         this.#rows.set(row.productId, row);
         (turn.defined.has(row.productId) ? turn.defined : turn.moved).set(row.productId, row);
         return;

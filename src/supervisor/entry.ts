@@ -1,0 +1,59 @@
+/** A command on its way: in the mailbox, in a turn, or waiting for its commit. */
+import type { Command } from "../model/command.ts";
+
+/** Who asked, and under which conditions. */
+export interface Origin {
+  readonly service: string;
+  /** What happened, for the history: "plan.publish", "attempt.succeeded". */
+  readonly cause: string;
+  readonly idempotency?: { readonly route: string; readonly key: string; readonly digest: string };
+  /** The revision that the caller has seen (If-Match); another one is refused. */
+  readonly ifRevision?: number;
+}
+
+export interface Answer {
+  /** The whole plan, as GET returns it next; empty for a job's command, whose sender needs none. */
+  readonly planJson: string;
+  /** Null when a stored answer was given again. */
+  readonly revision: number | null;
+}
+
+export class Entry {
+  readonly command: Command;
+  readonly origin: Origin;
+  readonly deadlineMs: number;
+  /** How often its turn was undone by another node's. */
+  tries = 0;
+  settled = false;
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    command: Command,
+    origin: Origin,
+    deadlineMs: number,
+    resolve: (answer: Answer) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.command = command;
+    this.origin = origin;
+    this.deadlineMs = deadlineMs;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  resolve(answer: Answer): void {
+    this.settled = true;
+    this.#resolve(answer);
+  }
+
+  reject(error: unknown): void {
+    this.settled = true;
+    this.#reject(error);
+  }
+
+  /** The job whose outcome this is; null for a client's command. */
+  get jobId(): string | null {
+    return "jobId" in this.command ? this.command.jobId : null;
+  }
+}

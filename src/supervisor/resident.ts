@@ -1,0 +1,345 @@
+/**
+ * A dataset in memory: its mailbox, its live actors, the turns that wait for their commit, and the projection that
+ * readers see. One command runs at a time. When a step loses against another node, every uncommitted turn is undone
+ * together: the actors go, come back from the store, and the kept commands run again in order.
+ */
+import {
+  CommitUnknownError,
+  IdempotencyKeyReusedError,
+  LeaseLostError,
+  OrreryError,
+  OverloadedError,
+  StoreUnavailableError,
+} from "../model/errors.ts";
+import type { DatasetId, JobId } from "../model/ids.ts";
+import type { PlanRows } from "../model/plan.ts";
+import type { IdempotencyKey, PlanStore } from "../store/plan-store.ts";
+import type { Batcher } from "./batcher.ts";
+import type { Entry, Origin } from "./entry.ts";
+import { pace } from "./pace.ts";
+import { type PlanView, Projection, unstoredPlan } from "./projection.ts";
+import { runTurn, type TurnEnv, type TurnResult } from "./run-turn.ts";
+import type { Turn } from "./turn.ts";
+import { WorkingPlan } from "./working-plan.ts";
+
+/** What a resident needs of its supervisor. */
+export interface ResidentEnv extends TurnEnv {
+  readonly store: Pick<PlanStore, "findAnswer">;
+  readonly loads: Batcher<DatasetId, PlanRows>;
+  /** No other node writes here: a refusal that relies on nothing uncommitted needs no check. */
+  readonly alone: boolean;
+  /** Turns are waiting to be committed. */
+  onTurns(resident: Resident): void;
+  /** A turn was committed: it may be seen. */
+  onCommitted(turn: Turn): void;
+}
+
+/** Commands in one mailbox; the next is refused with 503. */
+const mailboxMax = 1000;
+/** Turns that may wait for their commit before the mailbox is held. */
+const uncommittedMax = 1000;
+/** A command that other nodes undid this often is given up with 503. */
+const triesMax = 50;
+
+interface Uncommitted {
+  readonly entry: Entry;
+  readonly turn: Turn;
+  /** The same request once more, under the same idempotency key. */
+  readonly followers: Entry[];
+}
+
+export class Resident {
+  readonly datasetId: DatasetId;
+  /** Milliseconds, monotonic, of the last use. */
+  usedMs: number;
+  /** The outcome of a commit is not known: no command may run. */
+  blocked = false;
+  readonly #env: ResidentEnv;
+  #mailbox: Entry[] = [];
+  #running: Entry | null = null;
+  #uncommitted: Uncommitted[] = [];
+  /** How many of the uncommitted turns are in the batch under way. */
+  #inFlight = 0;
+  #plan: WorkingPlan | null = null;
+  #projection: Projection;
+  #loading: Promise<void> | null = null;
+  /** Grows when the actors are dropped; whatever awaited meanwhile finds that it is out of date. */
+  #generation = 0;
+  #pumping = false;
+  /** A defect left the actors half-way: they go once the turns before it have their outcome. */
+  #spoilt = false;
+  #readers = 0;
+  #settledWaiters: (() => void)[] = [];
+
+  constructor(datasetId: DatasetId, env: ResidentEnv) {
+    this.datasetId = datasetId;
+    this.#env = env;
+    this.#projection = new Projection(unstoredPlan(datasetId));
+    this.usedMs = env.clock.monotonicMs();
+  }
+
+  get depth(): number {
+    return this.#mailbox.length;
+  }
+
+  get products(): number {
+    return this.#plan?.size ?? 0;
+  }
+
+  get isLoaded(): boolean {
+    return this.#plan !== null;
+  }
+
+  /** Nothing waits for it: it may leave memory. */
+  get isQuiet(): boolean {
+    const idle = this.#mailbox.length === 0 && this.#running === null && this.#uncommitted.length === 0;
+    return idle && this.#readers === 0 && !this.blocked;
+  }
+
+  /** The plan as last committed. */
+  get view(): Projection {
+    return this.#projection;
+  }
+
+  /** Turns wait that no batch has taken. */
+  get hasTurns(): boolean {
+    return !this.blocked && this.#uncommitted.length > this.#inFlight;
+  }
+
+  submit(entry: Entry): void {
+    this.usedMs = this.#env.clock.monotonicMs();
+    if (this.#mailbox.length >= mailboxMax) {
+      entry.reject(
+        new OverloadedError(`Dataset ${this.datasetId} has ${mailboxMax} commands waiting: try again shortly`),
+      );
+      return;
+    }
+    this.#mailbox.push(entry);
+    void this.#pump();
+  }
+
+  /** Keeps it in memory while `work` reads it. */
+  async whileRead<T>(work: () => Promise<T>): Promise<T> {
+    this.#readers += 1;
+    this.usedMs = this.#env.clock.monotonicMs();
+    try {
+      return await work();
+    } finally {
+      this.#readers -= 1;
+    }
+  }
+
+  /** Resolves when the actors are alive and the projection is there, from one load for all who ask. */
+  load(): Promise<void> {
+    if (this.#plan !== null) return Promise.resolve();
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = null;
+    });
+    return this.#loading;
+  }
+
+  /** Reloads what turned out to be older than `revision`, once our own turns, which may be the reason, have an outcome. */
+  async catchUp(revision: number): Promise<void> {
+    while (this.#plan !== null && this.#projection.revision < revision) {
+      if (this.blocked) throw new CommitUnknownError(this.datasetId);
+      if (this.#uncommitted.length === 0) this.undo(new Set());
+      else await new Promise<void>((resolve) => this.#settledWaiters.push(resolve));
+    }
+    while (this.#plan === null) await this.load();
+  }
+
+  /** The turns for the next batch, in order, and the revision that the first one expects. */
+  takeTurns(turnsMax: number): { base: number; turns: Turn[] } {
+    const turns = this.#uncommitted.slice(0, turnsMax).map(({ turn }) => turn);
+    this.#inFlight = turns.length;
+    return { base: this.#projection.revision, turns };
+  }
+
+  /** The first `count` uncommitted turns are durable: opens the gate for them, in order. */
+  committed(count: number): void {
+    this.#inFlight = 0;
+    this.blocked = false;
+    for (const { entry, turn, followers } of this.#uncommitted.splice(0, count)) {
+      if (turn.refusal) {
+        entry.reject(turn.refusal);
+        continue;
+      }
+      this.#projection.apply(turn);
+      this.#env.onCommitted(turn);
+      const planJson = entry.jobId === null ? this.#projection.json() : "";
+      for (const asked of [entry, ...followers]) asked.resolve({ planJson, revision: turn.revision });
+    }
+    this.#goOn();
+  }
+
+  /**
+   * Undoes every uncommitted turn and runs its command again on what the store holds now; but not those in
+   * `superseded`, whose lease is gone, and not the first one if it `failed`, for that reason.
+   */
+  undo(superseded: ReadonlySet<JobId>, failed?: { error: unknown }): void {
+    const undone = this.#uncommitted;
+    const entries = undone.flatMap(({ entry, followers }) => [entry, ...followers]);
+    if (this.#running) entries.push(this.#running);
+    if (failed) entries[0]?.reject(failed.error);
+    this.#inFlight = 0;
+    this.blocked = false;
+    this.#uncommitted = [];
+    this.#running = null;
+    this.drop();
+    this.#mailbox = [...entries.filter((entry) => this.#mayRunAgain(entry, superseded)), ...this.#mailbox];
+    this.#goOn();
+  }
+
+  /** Forgets the actors; the next command or read loads them again. */
+  drop(): void {
+    this.#generation += 1;
+    this.#plan = null;
+    this.#spoilt = false;
+  }
+
+  /** Refuses the commands that have waited past their deadline. */
+  refuseOverdue(nowMs: number, error: unknown): void {
+    const overdue = this.#mailbox.filter((entry) => entry.deadlineMs <= nowMs);
+    this.#mailbox = this.#mailbox.filter((entry) => entry.deadlineMs > nowMs);
+    for (const entry of overdue) entry.reject(error);
+  }
+
+  /** Answers everyone who waits with `error`. Turns that were taken for a commit still await their outcome. */
+  refuseAll(error: unknown): void {
+    for (const { entry, followers } of this.#uncommitted)
+      for (const asked of [entry, ...followers]) asked.reject(error);
+    this.#refuseMailbox(error);
+  }
+
+  #refuseMailbox(error: unknown): void {
+    for (const entry of this.#mailbox) entry.reject(error);
+    this.#mailbox = [];
+  }
+
+  #mayRunAgain(entry: Entry, superseded: ReadonlySet<JobId>): boolean {
+    if (entry.settled) return false;
+    entry.tries += 1;
+    if (entry.jobId !== null && superseded.has(entry.jobId)) {
+      entry.reject(new LeaseLostError(entry.jobId, "token" in entry.command ? entry.command.token : 0));
+    } else if (entry.tries > triesMax) {
+      entry.reject(
+        new OverloadedError(`Other nodes kept changing dataset ${this.datasetId} meanwhile: try again shortly`),
+      );
+    }
+    return !entry.settled;
+  }
+
+  #goOn(): void {
+    if (this.#spoilt && this.#uncommitted.length === 0) this.drop();
+    const waiters = this.#settledWaiters;
+    this.#settledWaiters = [];
+    for (const wake of waiters) wake();
+    void this.#pump();
+  }
+
+  async #load(): Promise<void> {
+    const generation = this.#generation;
+    const isWanted = () => this.#generation === generation;
+    const rows = (await this.#env.loads.get(this.datasetId)) ?? unstoredPlan(this.datasetId);
+    const plan = await pace(WorkingPlan.restore(rows), this.#env.breathe, isWanted);
+    if (!isWanted() || plan === undefined) return;
+    this.#projection = new Projection(rows);
+    this.#plan = plan;
+  }
+
+  get #mayTake(): boolean {
+    return !this.blocked && !this.#spoilt && this.#uncommitted.length < uncommittedMax;
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#mailbox.length > 0 && this.#mayTake) {
+        const plan = this.#plan;
+        if (plan === null) {
+          await this.load();
+          continue;
+        }
+        // Awaits nothing unless the turn is long or asks for an idempotency key.
+        const taking = this.#takeNext(plan);
+        if (taking) await taking;
+      }
+    } catch (error) {
+      const unavailable = error instanceof OrreryError ? error : new StoreUnavailableError(error);
+      this.#running?.reject(unavailable);
+      this.#running = null;
+      this.#refuseMailbox(unavailable);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #takeNext(plan: WorkingPlan): Promise<void> | undefined {
+    const entry = this.#mailbox.shift();
+    if (entry === undefined || entry.settled) return undefined;
+    this.#running = entry;
+    const asked = entry.origin.idempotency;
+    return asked ? this.#runOnce(plan, entry, asked) : this.#run(plan, entry, null);
+  }
+
+  /** Answers a repeated request as it was answered first; a new one runs, and its answer is stored in its commit. */
+  async #runOnce(plan: WorkingPlan, entry: Entry, asked: NonNullable<Origin["idempotency"]>): Promise<void> {
+    const generation = this.#generation;
+    const { service } = entry.origin;
+    const key: IdempotencyKey = { scope: this.datasetId, service, route: asked.route, key: asked.key };
+    const under = this.#uncommitted.find(({ turn: { answer } }) => answer !== null && isSameKey(answer, key));
+    if (under?.turn.answer?.digest === asked.digest) {
+      under.followers.push(entry);
+      this.#running = null;
+      return;
+    }
+    const found = under?.turn.answer ?? (await this.#env.store.findAnswer(key));
+    if (generation !== this.#generation) return;
+    if (found === null) {
+      await this.#run(plan, entry, { ...key, digest: asked.digest });
+      return;
+    }
+    this.#running = null;
+    if (found.digest === asked.digest) entry.resolve({ planJson: found.answer, revision: null });
+    else entry.reject(new IdempotencyKeyReusedError(asked.key));
+  }
+
+  #run(plan: WorkingPlan, entry: Entry, key: (IdempotencyKey & { digest: string }) | null): Promise<void> | undefined {
+    const generation = this.#generation;
+    const before = this.#uncommitted.at(-1)?.turn.revision ?? this.#projection.revision;
+    const ask = { datasetId: this.datasetId, entry, before };
+    const result = runTurn(this.#env, plan, ask, () => this.#generation === generation);
+    if (!(result instanceof Promise)) return this.#finish(entry, key, result);
+    return result.then((late) => {
+      if (late !== undefined && this.#generation === generation) this.#finish(entry, key, late);
+    });
+  }
+
+  #finish(entry: Entry, key: (IdempotencyKey & { digest: string }) | null, result: TurnResult): undefined {
+    this.#running = null;
+    if ("defect" in result) {
+      entry.reject(result.defect);
+      this.#spoilt = true;
+      if (this.#uncommitted.length === 0) this.drop();
+      return;
+    }
+    const { turn } = result;
+    if (turn.refusal && this.#env.alone && this.#uncommitted.length === 0) {
+      entry.reject(turn.refusal);
+      return;
+    }
+    if (key && !turn.refusal) turn.answer = { ...key, at: turn.stamp.at, answer: this.#viewAfter(turn).json() };
+    this.#uncommitted.push({ entry, turn, followers: [] });
+    this.#env.onTurns(this);
+  }
+
+  /** The plan as it will be once `turn` is committed. */
+  #viewAfter(turn: Turn): PlanView {
+    const earlier = this.#uncommitted.map((waiting) => waiting.turn).filter(({ refusal }) => refusal === null);
+    return this.#projection.after([...earlier, turn]);
+  }
+}
+
+const isSameKey = (a: IdempotencyKey, b: IdempotencyKey): boolean =>
+  a.key === b.key && a.route === b.route && a.service === b.service;

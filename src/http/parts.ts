@@ -25,4 +25,6 @@ export interface AppParts {
   readonly metrics: Metrics;
   /** False until everything is started, and again once it stops. */
   isReady(): boolean;
+  /** Aborts when the process begins to stop: live streams end then. */
+  readonly closing: AbortSignal;
 }

@@ -32,8 +32,7 @@ export function createMetrics() {
       inFlight: level("requests_in_flight", "Requests not yet answered"),
     },
     turns: {
-      total: count("turns_total", "Turns run, by how they ended", ["outcome"]),
-      seconds: spread("turn_seconds", "From a command's arrival in its mailbox to its answer", secondsBuckets),
+      total: count("turns_total", "Turns run, by cause and how they ended", ["cause", "outcome"]),
     },
     commits: {
       total: count("commits_total", "Group commits, by how they ended", ["outcome"]),

@@ -1,0 +1,6 @@
+/** The library: `open(loadConfig(…))` runs a node inside another Bun or Deno program, with or without a port. */
+export type { Config, ConfigSources, Flags } from "./config.ts";
+export { loadConfig } from "./config.ts";
+export { OrreryError, SetupError } from "./model/errors.ts";
+export type { OpenOptions, Runtime } from "./runtime.ts";
+export { open } from "./runtime.ts";

@@ -1,0 +1,84 @@
+/** Builds a node's parts in order: store, telemetry, computes, templates, supervisor, ground, jobs, application. */
+import { randomUUID } from "node:crypto";
+import type { Hono } from "hono";
+import { loadComputes } from "./compute/load.ts";
+import type { Config } from "./config.ts";
+import { createGround } from "./ground/ground.ts";
+import { createApp } from "./http/app.ts";
+import { createAuth } from "./http/auth.ts";
+import type { AppParts } from "./http/parts.ts";
+import { createJobRunner } from "./jobs/runner.ts";
+import type { Clock } from "./model/clock.ts";
+import type { Log } from "./observe/log.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
+import { openDatabase } from "./store/open.ts";
+import { createPlanStore } from "./store/plans.ts";
+import { createSupervisor } from "./supervisor/supervisor.ts";
+import { systemTimers } from "./supervisor/system-timers.ts";
+import type { Teardown } from "./teardown.ts";
+import { openTelemetry } from "./telemetry/open.ts";
+import { loadTemplates } from "./templates/load.ts";
+
+export interface Parts extends Omit<AppParts, "config" | "isReady"> {
+  readonly app: Hono;
+  readonly nodeId: string;
+}
+
+export interface BuildOrder {
+  readonly config: Config;
+  /** Where this node's API answers; null without a port. */
+  readonly url: string | null;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly closing: AbortSignal;
+  isReady(): boolean;
+  readonly teardown: Teardown;
+}
+
+export async function buildParts(given: BuildOrder): Promise<Parts> {
+  const { config, url, clock, log, metrics, teardown } = given;
+  const nodeId = randomUUID();
+  metrics.watchProcess();
+  // What the operator wrote is checked first: a wrong template must not cost a migration.
+  const computes = await loadComputes(config.computes, config.configDir);
+  const templates = await loadTemplates(config.templatesDir, computes);
+
+  const database = await openDatabase(config, log);
+  teardown.add("database", 1000, () => database.close());
+  const telemetry = await openTelemetry(config, log);
+  teardown.add("telemetry", 1000, () => telemetry.close());
+
+  const store = createPlanStore(database.sql);
+  const alone = database.kind === "embedded";
+  const observe = supervisorObserver(metrics);
+  const supervisor = createSupervisor({ store, alone, clock, computes, timers: systemTimers, observe });
+  sampleResidents(metrics, () => supervisor.residents());
+  teardown.add("supervisor", 1000, () => supervisor.stop());
+
+  const ground = createGround({ database, telemetry, templates, clock, log, metrics, nodeId, settings: config.ground });
+  teardown.add("ground", 2000, () => ground.stop());
+  const jobs = createJobRunner({ database, supervisor, computes, templates, clock, log, metrics, nodeId, url });
+  teardown.add("jobs", 2500, () => jobs.stop());
+  const auth = createAuth(config);
+  teardown.add("auth", 100, () => auth.stop());
+
+  const parts = {
+    config,
+    supervisor,
+    database,
+    auth,
+    computes,
+    templates,
+    ground,
+    telemetry,
+    clock,
+    log,
+    metrics,
+    closing: given.closing,
+  };
+  const app = createApp({ ...parts, isReady: given.isReady });
+  await Promise.all([ground.start(), jobs.start()]);
+  return { ...parts, app, nodeId };
+}

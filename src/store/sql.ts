@@ -10,7 +10,7 @@ export interface Sql {
   /** One transaction. Await nothing but `tx` inside: an embedded store has a single connection. */
   begin<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** Several statements without parameters, such as a migration file. */
-  script(text: string): Promise<void>;
+  script(text: string, deadlineMs?: number): Promise<void>;
 }
 
 /** A store that was opened: its Sql, and what else a process may do with it. */
@@ -53,6 +53,13 @@ export function statementOf(strings: TemplateStringsArray): string {
   return text;
 }
 
+/** A callable `Sql` of its three methods: what both drivers are made with. */
+export function sqlOf(methods: Pick<Sql, "query" | "script" | "begin">): Sql {
+  const tagged = <Row extends object>(strings: TemplateStringsArray, ...values: SqlValue[]) =>
+    methods.query<Row>(statementOf(strings), values);
+  return Object.assign(tagged, methods);
+}
+
 /** What a driver's error means to the rest of us. */
 export type SqlFault =
   /** SQLSTATE 22/23: the data itself is refused; others in the batch are fine. */
@@ -68,13 +75,12 @@ export type SqlFault =
 
 /** Thrown by both drivers; `sqlState` is null when the server said nothing. */
 export class SqlError extends Error {
-  constructor(
-    readonly fault: SqlFault,
-    readonly sqlState: string | null,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  override readonly name = "SqlError";
+  readonly fault: SqlFault;
+  readonly sqlState: string | null;
+  constructor(fault: SqlFault, sqlState: string | null, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = "SqlError";
+    this.fault = fault;
+    this.sqlState = sqlState;
   }
 }

@@ -50,7 +50,8 @@ create table dependency (
   extra text,
   modified_by text not null,
   modified_at timestamptz not null,
-  primary key (dataset_id, parent_id, child_id)
+  -- The child first: whoever runs a product asks for its parents.
+  primary key (dataset_id, child_id, parent_id)
 );
 
 -- `changes`: JSON, up to 1,000 a row; a larger turn has several parts.

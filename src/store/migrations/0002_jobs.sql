@@ -22,9 +22,12 @@ create table job (
   created_at timestamptz not null,
   finished_at timestamptz
 ) with (fillfactor = 70);
-create index job_due on job (run_at, job_id) where state = 'queued';
+-- By compute, so that one whose runs are all taken does not stand before the others.
+create index job_due on job (compute, run_at, job_id) where state = 'queued';
 create index job_leased on job (lease_until) where state = 'leased';
-create index job_of_dataset on job (dataset_id) where dataset_id is not null;
+create index job_of_product on job (dataset_id, product_id) where dataset_id is not null;
+-- For retention: small, as rows come in order of time.
+create index job_age on job using brin (created_at);
 create unique index job_source on job (source, source_key) where source is not null;
 
 create table attempt (
@@ -42,3 +45,4 @@ create table attempt (
   output text not null,
   primary key (job_id, token, outcome)
 );
+create index attempt_age on attempt using brin (finished_at);

@@ -1,0 +1,64 @@
+/**
+ * Brings a database to the schema that this version speaks. Each migration runs once, in a transaction of its own and under a lock,
+ * so any number of nodes may start at the same time. To add one: add its file, and a line to `migrations`.
+ */
+import plans from "./migrations/0001_plans.sql" with { type: "text" };
+import jobs from "./migrations/0002_jobs.sql" with { type: "text" };
+import type { Sql } from "./sql.ts";
+
+export interface Migration {
+  /** The number of its file; they are run in order and without gaps. */
+  readonly version: number;
+  readonly name: string;
+  readonly text: string;
+}
+
+export const migrations: readonly Migration[] = [
+  { version: 1, name: "plans", text: plans },
+  { version: 2, name: "jobs", text: jobs },
+];
+
+/** The database was migrated by a newer Orrery. */
+export class SchemaTooNewError extends Error {
+  override readonly name = "SchemaTooNewError";
+  constructor(found: number, known: number) {
+    super(
+      `Cannot run on this database as its schema is ${found} and this version knows up to ${known}: start a newer version of Orrery`,
+    );
+  }
+}
+
+/** "orrery" in the keys of advisory locks. */
+const lockKey = 0x6f72_7265;
+/** An index on a large table takes its time, and so does waiting for the node that builds it. */
+const migrationMs = 600_000;
+
+/** Returns how many were run. */
+export async function migrate(sql: Sql, known: readonly Migration[] = migrations): Promise<number> {
+  const target = known.at(-1)?.version ?? 0;
+  let run = 0;
+  if ((await check(sql, target)) === target) return run;
+  for (const migration of known) {
+    run += await sql.begin(async (tx) => {
+      await tx.query("select pg_advisory_xact_lock($1::bigint)", [lockKey], migrationMs);
+      await tx.script(`create table if not exists migration (
+        version integer primary key, name text not null, applied_at timestamptz not null default now())`);
+      const at = await check(tx, target);
+      if (at >= migration.version) return 0;
+      await tx.script(migration.text, migrationMs);
+      await tx`insert into migration (version, name) values (${migration.version}, ${migration.name})`;
+      return 1;
+    });
+  }
+  return run;
+}
+
+/** The version of the schema that is there; 0 when there is none. */
+async function check(sql: Sql, target: number): Promise<number> {
+  const [table] = await sql<{ there: boolean }>`select to_regclass('migration') is not null as there`;
+  if (table?.there !== true) return 0;
+  const [row] = await sql<{ version: number }>`select coalesce(max(version), 0) as version from migration`;
+  const version = row?.version ?? 0;
+  if (version > target) throw new SchemaTooNewError(version, target);
+  return version;
+}

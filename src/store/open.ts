@@ -1,0 +1,32 @@
+/** Opens the store that the configuration names, migrated: Postgres by its URL, else the embedded one in the data directory. */
+import { migrate } from "./migrate.ts";
+import { openPglite } from "./pglite.ts";
+import { openPostgres } from "./postgres.ts";
+import type { PoolLog } from "./postgres-pool.ts";
+import type { Database } from "./sql.ts";
+
+export interface OpenSettings {
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  /** Beside these, one for LISTEN. */
+  readonly maxConnections: number;
+  /** Of each wait on the database. */
+  readonly deadlineMs?: number;
+}
+
+const defaultDeadlineMs = 10_000;
+
+export async function openDatabase(settings: OpenSettings, log: PoolLog): Promise<Database> {
+  const { databaseUrl, dataDir, maxConnections, deadlineMs = defaultDeadlineMs } = settings;
+  const database =
+    databaseUrl === null
+      ? await openPglite(dataDir, deadlineMs)
+      : openPostgres({ url: databaseUrl, connectionsMax: maxConnections, deadlineMs, applicationName: "orrery" }, log);
+  try {
+    await migrate(database.sql);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,7 +1,8 @@
 /** The shapes in which packets travel from a socket to the telemetry store: flat arrays, a batch at a time, no object a packet. */
+import type { ShipFormat } from "../model/pass.ts";
 
 /** What a ship sends in a datagram: CCSDS space packets (one or several), one raw record, or one JSON object. */
-export type PacketFormat = "ccsds" | "raw" | "json";
+export type PacketFormat = ShipFormat;
 
 /** Datagrams back to back in one buffer. Theirs until the receiver gets its credit back: copy what must live longer. */
 export interface DatagramBatch {

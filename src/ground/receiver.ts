@@ -14,12 +14,12 @@ export interface ReceiverOptions {
    * Up to `creditsMax` batches are out at once, in order; a rejection is logged and counts as settled.
    */
   readonly onBatch: (batch: DatagramBatch) => Promise<void> | void;
-  /** Something broke after the port was open; the receiver is closed, nothing more comes. */
+  /** The socket broke, or `holdUntil` passed: the receiver closes itself, nothing more comes. */
   readonly onFailure?: (error: Error) => void;
   readonly log: ReceiverLog;
   /** Batches handed over and not yet settled, at most. Default 8. Beyond them: one more fills, then datagrams are dropped and counted. */
   readonly creditsMax?: number;
-  /** A batch is handed over when it is this old, or full. Default 20. */
+  /** A batch is handed over when it is this old, or full. Default 50. */
   readonly batchAgeMsMax?: number;
 }
 
@@ -56,6 +56,22 @@ export interface Receiver {
   drain(deadlineMs: number): Promise<ReceiverStats>;
   /** Samples the drops a last time, closes the port, hands over what was read. Safe to call twice. */
   close(): Promise<ReceiverStats>;
+}
+
+/** Opens ports, each one's socket read where nothing else can stall it. */
+export interface Receivers {
+  /** Rejects with `PortOpenError`. */
+  open(options: ReceiverOptions): Promise<Receiver>;
+  /** Closes every port, then ends the threads. */
+  close(): Promise<void>;
+}
+
+/** `holdUntil` has passed: the port is closed, as its lease may be another node's now. */
+export class HoldEndedError extends Error {
+  constructor(host: string, port: number) {
+    super(`Closed UDP port ${host}:${port} as it was not held on to in time`);
+    this.name = "HoldEndedError";
+  }
 }
 
 /** Why a port could not be opened. `in_use`: retry until LOS. `refused`: not permitted or not an address of this machine, retrying is no use. */

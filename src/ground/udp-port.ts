@@ -1,0 +1,200 @@
+/** One open UDP port: reads its socket into batches, watches what the kernel drops, and drains it before it is closed. */
+import { createSocket, type Socket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import { DatagramCollector } from "./datagram-collector.ts";
+import { isOwnSocket, receiveBufferDefaultBytes, type UdpTables } from "./proc-net-udp.ts";
+import {
+  HoldEndedError,
+  type PortFault,
+  PortOpenError,
+  type Receiver,
+  type ReceiverOptions,
+  type ReceiverStats,
+} from "./receiver.ts";
+
+/** Bun really asks the kernel for it, capped at 2 × net.core.rmem_max; Deno ignores it and allocates as much per datagram. */
+const receiveBufferTargetBytes = 8 * 1024 * 1024;
+const isBun = process.versions.bun !== undefined;
+
+const sampleEveryMs = 1000;
+const drainPollMs = 10;
+/** How long `close` waits for the batches that are out. */
+const settleMsMax = 30_000;
+
+/** Rejects with `PortOpenError`. The port is held alone: no address or port reuse. */
+export async function openUdpPort(options: ReceiverOptions, tables: UdpTables): Promise<Receiver> {
+  const { host, port, log } = options;
+  const socket = createSocket({
+    type: isIPv6(host) ? "udp6" : "udp4",
+    ...(isBun ? { recvBufferSize: receiveBufferTargetBytes } : {}),
+  });
+  await bind(socket, host, port);
+  const udpPort = new UdpPort(socket, options, tables);
+  const { bufferBytes } = udpPort;
+  const about = { host, port: udpPort.port, bufferBytes, targetBytes: receiveBufferTargetBytes };
+  if (bufferBytes !== null && bufferBytes < receiveBufferTargetBytes)
+    log.warn(about, "UDP receive buffer is below its target: raise net.core.rmem_max, bursts may be lost");
+  return udpPort;
+}
+
+class UdpPort implements Receiver {
+  readonly port: number;
+  readonly bufferBytes: number | null;
+  readonly #socket: Socket;
+  readonly #options: ReceiverOptions;
+  readonly #tables: UdpTables;
+  readonly #collector: DatagramCollector;
+  readonly #address: string;
+  readonly #inode: number | null;
+  #kernelDrops: number | null = null;
+  #kernelQueueBytes: number | null = null;
+  #holdUntilMs = Number.POSITIVE_INFINITY;
+  #holdTimer: ReturnType<typeof setTimeout> | undefined;
+  #ageTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #sampleTimer: ReturnType<typeof setInterval>;
+  #closed: Promise<ReceiverStats> | null = null;
+
+  constructor(socket: Socket, options: ReceiverOptions, tables: UdpTables) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#tables = tables;
+    const { address, port } = socket.address();
+    this.#address = address;
+    this.port = port;
+    this.bufferBytes = isBun ? socket.getRecvBufferSize() : receiveBufferDefaultBytes();
+    const row = tables.row(address, port);
+    this.#inode = row !== null && isOwnSocket(row.inode) ? row.inode : null;
+    this.#sample();
+    const creditsMax = options.creditsMax ?? 8;
+    this.#collector = new DatagramCollector({
+      format: options.format,
+      creditsMax,
+      handOver: (batch) => {
+        // A typed array's buffer is one that the collector made.
+        const buffer = batch.bytes.buffer as ArrayBuffer;
+        this.#give(batch).finally(() => this.#collector.settled(buffer));
+      },
+    });
+    const ageMsMax = options.batchAgeMsMax ?? 50;
+    socket.on("message", (datagram) => this.#take(datagram, ageMsMax));
+    socket.on("error", (error) => this.#fail(error));
+    this.#sampleTimer = setInterval(() => this.#sample(sampleEveryMs / 2), sampleEveryMs);
+  }
+
+  stats(): ReceiverStats {
+    const { datagrams, bytes, queueDrops, queueDropDatagrams, queueDropBytes } = this.#collector;
+    return {
+      datagrams,
+      bytes,
+      queueDrops,
+      queueDropDatagrams,
+      queueDropBytes,
+      kernelDrops: this.#kernelDrops,
+      kernelQueueBytes: this.#kernelQueueBytes,
+    };
+  }
+
+  holdUntil(monotonicMs: number): void {
+    this.#holdUntilMs = monotonicMs;
+    clearTimeout(this.#holdTimer);
+    if (this.#closed !== null) return;
+    this.#holdTimer = setTimeout(() => this.#endHold(), Math.max(0, monotonicMs - performance.now()));
+  }
+
+  async drain(deadlineMs: number): Promise<ReceiverStats> {
+    const untilMs = performance.now() + deadlineMs;
+    let emptyCount = 0;
+    while (this.#closed === null && emptyCount < 2 && performance.now() < untilMs) {
+      const datagramsBefore = this.#collector.datagrams;
+      await new Promise((resolve) => setTimeout(resolve, drainPollMs));
+      if (this.#closed !== null) break;
+      this.#sample();
+      const isEmpty =
+        this.#kernelQueueBytes === null ? datagramsBefore === this.#collector.datagrams : this.#kernelQueueBytes === 0;
+      emptyCount = isEmpty ? emptyCount + 1 : 0;
+    }
+    this.#collector.flush();
+    await this.#collector.idle(Math.max(0, untilMs - performance.now()));
+    return this.stats();
+  }
+
+  close(): Promise<ReceiverStats> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<ReceiverStats> {
+    clearInterval(this.#sampleTimer);
+    clearTimeout(this.#holdTimer);
+    clearTimeout(this.#ageTimer);
+    this.#sample(); // the row goes with the socket
+    this.#socket.close();
+    this.#collector.flush();
+    if (!(await this.#collector.idle(settleMsMax)))
+      this.#options.log.warn({ port: this.port }, "Closed a UDP port while batches were still being taken");
+    return this.stats();
+  }
+
+  #take(datagram: Uint8Array, ageMsMax: number): void {
+    const nowMs = performance.now();
+    if (nowMs >= this.#holdUntilMs) {
+      this.#endHold();
+      return;
+    }
+    if (this.#collector.add(datagram, performance.timeOrigin + nowMs)) {
+      clearTimeout(this.#ageTimer);
+      this.#ageTimer = setTimeout(() => this.#collector.flush(), ageMsMax);
+    }
+  }
+
+  async #give(batch: Parameters<ReceiverOptions["onBatch"]>[0]): Promise<void> {
+    try {
+      await this.#options.onBatch(batch);
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error, port: this.port, datagrams: batch.count },
+        "A batch of datagrams was not taken",
+      );
+    }
+  }
+
+  #sample(ageMsMax = 0): void {
+    if (this.#inode === null) return;
+    const row = this.#tables.row(this.#address, this.port, ageMsMax);
+    if (row === null || row.inode !== this.#inode) return;
+    this.#kernelDrops = row.drops;
+    this.#kernelQueueBytes = row.rxQueueBytes;
+  }
+
+  #endHold(): void {
+    if (this.#closed === null) this.#fail(new HoldEndedError(this.#options.host, this.port));
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed !== null) return;
+    this.close().then(() => this.#options.onFailure?.(error));
+  }
+}
+
+async function bind(socket: Socket, host: string, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const refuse = (error: NodeJS.ErrnoException) => {
+    const code = error.code ?? error.message;
+    reject(new PortOpenError(portFaultOf(code), code, host, port, { cause: error }));
+  };
+  socket.once("error", refuse);
+  try {
+    socket.bind({ address: host, port, exclusive: true }, resolve);
+    await promise;
+  } catch (error) {
+    socket.on("error", () => {}); // it never opened: nothing more to tell
+    socket.close();
+    throw error;
+  }
+  socket.off("error", refuse);
+}
+
+function portFaultOf(code: string): PortFault {
+  if (code === "EADDRINUSE") return "in_use";
+  return ["EACCES", "EPERM", "EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN"].includes(code) ? "refused" : "other";
+}

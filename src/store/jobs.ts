@@ -136,11 +136,8 @@ export interface ExpiredLease extends Lease {
   readonly startedAt: string | null;
 }
 
-/** Leases that ran out, the oldest first. `everyLease`: all of them, for a process that is alone and has just started. */
-export function expiredLeases(
-  sql: Sql,
-  ask: { readonly countMax: number; readonly everyLease: boolean },
-): Promise<ExpiredLease[]> {
+/** Leases that ran out, the oldest first. */
+export function expiredLeases(sql: Sql, countMax: number): Promise<ExpiredLease[]> {
   return sql<ExpiredLease>`
     select job_id as "jobId", token, compute, attempt, attempts_max as "attemptsMax", dataset_id as "datasetId",
       product_id as "productId", worker_id as "workerId",
@@ -148,8 +145,8 @@ export function expiredLeases(
       case when attempt = 0 then 0 else
         (select count(*) from attempt where attempt.job_id = job.job_id and outcome = 'cancelled') end as returned
     from job
-    where state = 'leased' and (lease_until < now() or ${ask.everyLease}::boolean)
-    order by lease_until limit ${ask.countMax}::int`;
+    where state = 'leased' and lease_until < now()
+    order by lease_until limit ${countMax}::int`;
 }
 
 /** Ends every lease now: for a process that is alone and has just started, so that its predecessor's are at once expired. */

@@ -1,0 +1,87 @@
+/** Where packets go and where they are read again. One interface; Redis Streams and append-only segment files serve it. */
+import type { PassId } from "../model/pass.ts";
+import type { StoredEntry } from "./entry.ts";
+
+/** What one holder of a pass writes: its own stream, so that a superseded holder cannot interleave with the next one. */
+export interface StreamName {
+  readonly ship: string;
+  readonly passId: PassId;
+  readonly token: number;
+}
+
+export interface TelemetryCount {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** A place in a ship's telemetry: reading goes on before it. */
+export interface TelemetryCursor {
+  readonly stream: string;
+  readonly entry: number;
+  /** How many packets of that entry lie before the place. */
+  readonly packet: number;
+}
+
+export interface TelemetryPacket {
+  readonly passId: PassId;
+  readonly arrivedMs: number;
+  /** Its sequence count was seen before with other bytes. */
+  readonly conflict: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** Only one append at a time. */
+export interface TelemetryWriter {
+  /**
+   * Stores one entry (`encodeEntry`, up to 256 packets) and returns its number, from 1. Resolved means stored, once, however often it was tried.
+   * Throws `TelemetryFullError` or `TelemetryUnavailableError` (not stored: count the packets as store drops) or
+   * `StreamSealedError` (another holder goes on: stop).
+   */
+  append(entry: EncodedEntry): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface EncodedEntry {
+  readonly packets: number;
+  /** Of the packets themselves. */
+  readonly bytes: number;
+  readonly payload: Uint8Array;
+}
+
+export interface Telemetry {
+  readonly kind: "redis" | "segments";
+  open(stream: StreamName): Promise<TelemetryWriter>;
+  /** Ends the streams of all tokens below `stream.token`, for good: a late write of their holders is refused. */
+  seal(stream: StreamName): Promise<void>;
+  /** Every entry of a pass in the order of storing, tokens 1 … `stream.token`, those after `after` only. */
+  read(stream: StreamName, after?: { readonly token: number; readonly entry: number }): AsyncIterable<StoredEntry>;
+  /** What was ever stored for a ship. */
+  count(ship: string): Promise<TelemetryCount>;
+  /** The newest packets of a ship, newest first, at most `limit`. `next`: give it as `before` for the ones before them; null at the end. */
+  latest(
+    ship: string,
+    limit: number,
+    before?: TelemetryCursor,
+  ): Promise<{ readonly packets: TelemetryPacket[]; readonly next: TelemetryCursor | null }>;
+  /** The pass is archived: its streams may go when the retention is over. */
+  release(stream: StreamName): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** No room: memory or disk. */
+export class TelemetryFullError extends Error {
+  override readonly name = "TelemetryFullError";
+}
+
+/** No answer within the deadline, and none since. */
+export class TelemetryUnavailableError extends Error {
+  override readonly name = "TelemetryUnavailableError";
+}
+
+/** Another holder of the pass has sealed this stream. */
+export class StreamSealedError extends Error {
+  override readonly name = "StreamSealedError";
+  constructor(stream: StreamName) {
+    super(`Cannot store packets of pass ${stream.passId} under token ${stream.token}: a newer holder goes on with it`);
+  }
+}

@@ -4,6 +4,7 @@
  */
 import plans from "./migrations/0001_plans.sql" with { type: "text" };
 import jobs from "./migrations/0002_jobs.sql" with { type: "text" };
+import ground from "./migrations/0003_ground.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -16,6 +17,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, name: "plans", text: plans },
   { version: 2, name: "jobs", text: jobs },
+  { version: 3, name: "ground", text: ground },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -18,8 +18,8 @@ export function planText(text: string, revision: number | null): Response {
 }
 
 /** 304 when `If-None-Match` names this revision, in strong or weak form; null otherwise. */
-export function notModified(ifNoneMatch: string | undefined, revision: number): Response | null {
-  if (ifNoneMatch === undefined) return null;
+export function notModified(ifNoneMatch: string | null, revision: number): Response | null {
+  if (ifNoneMatch === null) return null;
   const has = ifNoneMatch.trim() === "*" || revisionsOf(ifNoneMatch).includes(revision);
   return has
     ? new Response(null, { status: 304, headers: { ETag: `"${revision}"`, "Cache-Control": revalidate } })

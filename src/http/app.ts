@@ -1,0 +1,76 @@
+/**
+ * The whole of HTTP, put together: routes, the one mapping of errors, compression, headers, 404 and 405. Routes of the API are
+ * declared under `/api` (and are its OpenAPI document), pages and documents at the root.
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono, type MiddlewareHandler } from "hono";
+import { MethodNotAllowedError } from "../model/errors.ts";
+import { assetRoutes } from "../ui/assets.ts";
+import { notFoundPage } from "../ui/not-found.tsx";
+import { htmlAnswer } from "../ui/page-headers.ts";
+import { pageRoutes } from "../ui/pages.ts";
+import { authenticateRoutes } from "./authenticate.ts";
+import { compressed } from "./compress.ts";
+import { dataProductRoutes } from "./data-product.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { methodsByPath } from "./methods.ts";
+import type { AppParts } from "./parts.ts";
+import { passRoutes } from "./pass.ts";
+import { planRoutes } from "./plan.ts";
+import { problemResponse } from "./problem.ts";
+import { requestLog } from "./request-log.ts";
+import { shipRoutes } from "./ship.ts";
+import { specRoutes } from "./spec.ts";
+import { streamRoutes } from "./stream.ts";
+import { swaggerRoutes } from "./swagger.ts";
+import { templateRoutes } from "./template.ts";
+
+export type { AppParts } from "./parts.ts";
+
+export function createApp(parts: AppParts): Hono {
+  const { config, log } = parts;
+  const api = new OpenAPIHono();
+  for (const routes of [
+    authenticateRoutes,
+    planRoutes,
+    dataProductRoutes,
+    templateRoutes,
+    shipRoutes,
+    passRoutes,
+    streamRoutes,
+  ]) {
+    api.route("/", routes(parts));
+  }
+
+  const app = new Hono();
+  app.use(requestLog(parts));
+  app.use(finish);
+  app.route("/api", api);
+  for (const routes of [pageRoutes(parts), eventRoutes(parts), healthRoutes(parts)]) app.route("/", routes);
+  app.route("/", specRoutes(api, config));
+  app.route("/", swaggerRoutes());
+  // Last, as it takes every path under /assets.
+  app.route("/", assetRoutes());
+
+  const methodsOf = methodsByPath(app.routes);
+  app.notFound((c) => {
+    const allowed = methodsOf(c.req.path);
+    if (allowed.length > 0) return problemResponse(new MethodNotAllowedError(c.req.method, allowed), log);
+    if (c.req.path.startsWith("/assets/")) return c.body(null, 404);
+    return htmlAnswer(c, notFoundPage(), 404);
+  });
+  app.onError((error) => problemResponse(error, log));
+  return app;
+}
+
+/** Compression, and the header without which a browser may take an answer for something else. */
+const finish: MiddlewareHandler = async (c, next) => {
+  await next();
+  const small = await compressed(c.req.raw, c.res);
+  if (small !== null) {
+    c.res = undefined; // otherwise the headers of the old answer would be laid over the new one's
+    c.res = small;
+  }
+  c.res.headers.set("X-Content-Type-Options", "nosniff");
+};

@@ -89,7 +89,7 @@ export class SeenPackets {
       this.#pageAt[place] = pageNumber;
       return page;
     }
-    const fresh = this.#pageBehind(place) ?? this.#allocate();
+    const fresh = this.#pageBehind(pageNumber) ?? this.#allocate();
     if (fresh === undefined) return undefined;
     this.#pages[place] = fresh;
     this.#pageAt[place] = pageNumber;
@@ -97,10 +97,10 @@ export class SeenPackets {
   }
 
   /** The page 36 places (9,216 counts) back is out of reach of any count: its memory moves on. */
-  #pageBehind(place: number): Uint32Array | undefined {
-    const behind = (place + pageSlots - 36) & (pageSlots - 1);
+  #pageBehind(pageNumber: number): Uint32Array | undefined {
+    const behind = (pageNumber - 36) & (pageSlots - 1);
     const page = this.#pages[behind];
-    if (page === undefined) return undefined;
+    if (page === undefined || (this.#pageAt[behind] ?? 0) > pageNumber) return undefined; // 28 pages ahead lie there too
     this.#pages[behind] = undefined;
     return page.fill(0);
   }

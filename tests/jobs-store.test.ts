@@ -189,7 +189,7 @@ describe("expiry", () => {
   it("comes at once for the leases of a dead predecessor, when a process is alone", async () => {
     await insertJob("f");
     const held = await leaseOne();
-    assert.deepEqual(await expiredLeases(sql, 10), []);
+    assert.equal((await expiredLeases(sql, 10)).length, 0);
     await expireEveryLease(sql);
     assert.deepEqual(
       (await expiredLeases(sql, 10)).map((one) => one.jobId),
@@ -267,7 +267,7 @@ describe("a free-standing job", () => {
     const end = { runInMs: 0, onlyIfExpired: false, to: "succeeded" as const, report: report("succeeded") };
     assert.equal(await endFreeJob(sql, { ...stale, ...end }), false);
     assert.equal(await endFreeJob(sql, { ...job, ...end, onlyIfExpired: true }), false);
-    assert.deepEqual([await stateOf(job.jobId), await attemptsOf(sql, job.jobId)], ["leased", []]);
+    assert.deepEqual([await stateOf(job.jobId), (await attemptsOf(sql, job.jobId)).length], ["leased", 0]);
   });
 });
 

@@ -75,7 +75,7 @@ export function openPool(
   log: PoolLog,
   extra: ListenOptions = {},
 ): OpenPool {
-  const sockets = new Set<net.Socket>();
+  const dialer = new Dialer();
   const serverMs = Math.ceil(settings.deadlineMs * 0.9);
   const options = {
     ...extra,
@@ -84,7 +84,8 @@ export function openPool(
     fetch_types: false,
     idle_timeout: 0,
     max_lifetime: 0,
-    connect_timeout: settings.deadlineMs / 1000,
+    // Sooner than the deadline of who waits for the connection, so that it is told why.
+    connect_timeout: (settings.deadlineMs / 1000) * 0.8,
     backoff: () => 0.05,
     onnotice: (notice: postgres.Notice) => log.debug({ notice: notice.message }, "database notice"),
     connection: {
@@ -95,18 +96,15 @@ export function openPool(
       idle_in_transaction_session_timeout: settings.deadlineMs,
     },
     types: textTypes,
-    socket: dial(sockets),
+    socket: dialer.dial,
   };
   const pool: Pool = postgres(settings.url, options); // `socket` and `onnotify` exist, but not in its types
-  const destroy = () => {
-    for (const socket of sockets) socket.destroy();
-  };
   return {
     pool,
-    destroy,
+    destroy: dialer.destroy,
     async drain(withinMs) {
       await pool.end({ timeout: withinMs / 1000 }).catch(() => undefined);
-      destroy();
+      dialer.destroy();
     },
   };
 }
@@ -116,20 +114,36 @@ export interface ListenOptions {
   onclose?: (connectionId: number) => void;
 }
 
-/**
- * Sockets that we keep hold of, as a half-open one must be destroyed: postgres.js only says good-bye into it.
- * postgres.js writes at once; the socket keeps that until it is connected.
- */
-function dial(sockets: Set<net.Socket>) {
-  let attempt = 0;
-  return (options: { path?: string; host: string[]; port: number[] }): net.Socket => {
+/** A server that hangs up at once is not dialled again within this time: postgres.js would do so in a tight loop. */
+const redialMs = 50;
+
+/** Keeps hold of a pool's sockets, as a half-open one must be destroyed: postgres.js only says good-bye into it. */
+class Dialer {
+  readonly #sockets = new Set<net.Socket>();
+  #attempts = 0;
+  #lostAtMs = Number.NEGATIVE_INFINITY;
+  #destroyed = false;
+
+  readonly destroy = (): void => {
+    this.#destroyed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  };
+
+  /** The socket need not be connected yet: it keeps what is written until it is. */
+  readonly dial = async (to: { path?: string; host: string[]; port: number[] }): Promise<net.Socket> => {
+    const restMs = this.#lostAtMs + redialMs - performance.now();
+    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     const socket = new net.Socket();
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    const at = attempt++ % options.host.length;
-    if (options.path) socket.connect(options.path);
-    else socket.connect(options.port[at] ?? 5432, options.host[at] ?? "localhost");
+    this.#sockets.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#lostAtMs = performance.now();
+    });
+    const at = this.#attempts++ % to.host.length;
+    if (to.path) socket.connect(to.path);
+    else socket.connect(to.port[at] ?? 5432, to.host[at] ?? "localhost");
     socket.setNoDelay(true);
+    if (this.#destroyed) socket.destroy();
     return socket;
   };
 }

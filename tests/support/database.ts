@@ -7,8 +7,6 @@ import postgres from "postgres";
 import { openDatabase } from "../../src/store/open.ts";
 import type { Database } from "../../src/store/sql.ts";
 
-export const testDatabaseUrl: string | null = process.env["TEST_DATABASE_URL"] || null;
-
 export const quietLog = { debug: () => {}, warn: () => {} };
 
 /** Where a test's database is, for whoever opens it by other means than `openTestDatabase`. */
@@ -21,20 +19,30 @@ export interface DatabasePlace {
 export async function makeDatabasePlace(): Promise<DatabasePlace> {
   const dataDir = await mkdtemp(join(tmpdir(), "orrery-test-"));
   const removeDirectory = () => rm(dataDir, { recursive: true, force: true });
-  if (testDatabaseUrl === null) return { databaseUrl: null, dataDir, remove: removeDirectory };
+  const server = process.env.TEST_DATABASE_URL;
+  if (!server) return { databaseUrl: null, dataDir, remove: removeDirectory };
 
   const name = `orrery_test_${randomUUID().replaceAll("-", "")}`;
-  await administer(testDatabaseUrl, `create database ${name}`);
-  const url = new URL(testDatabaseUrl);
+  const url = new URL(server);
   url.pathname = `/${name}`;
+  await administer(server, `create database ${name}`);
   return {
     databaseUrl: url.href,
     dataDir,
     async remove() {
-      await administer(testDatabaseUrl, `drop database if exists ${name} with (force)`);
+      await administer(server, `drop database if exists ${name} with (force)`);
       await removeDirectory();
     },
   };
+}
+
+async function administer(server: string, statement: string): Promise<void> {
+  const sql = postgres(server, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(statement);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
 }
 
 export interface TestDatabaseSettings {
@@ -52,13 +60,4 @@ export async function openTestDatabase(settings: TestDatabaseSettings = {}): Pro
       await place.remove();
     },
   };
-}
-
-async function administer(url: string, statement: string): Promise<void> {
-  const admin = postgres(url, { max: 1, onnotice: () => {} });
-  try {
-    await admin.unsafe(statement);
-  } finally {
-    await admin.end({ timeout: 5 });
-  }
 }

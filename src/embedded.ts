@@ -2,5 +2,4 @@
 export const embedded: {
   /** The example mission: relative path → text. */
   readonly example: Readonly<Record<string, string>> | null;
-  readonly version: string | null;
-} = { example: null, version: null };
+} = { example: null };

@@ -52,7 +52,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
 
   const store = createPlanStore(database.sql);
   const alone = database.kind === "embedded";
-  const observe = supervisorObserver(metrics);
+  const observe = supervisorObserver(metrics, log);
   const supervisor = createSupervisor({ store, alone, clock, computes, timers: systemTimers, observe });
   sampleResidents(metrics, () => supervisor.residents());
   teardown.add("supervisor", 1000, () => supervisor.stop());

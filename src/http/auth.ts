@@ -24,6 +24,8 @@ export interface Auth {
   login(service: string, key: string): Promise<Authenticated>;
   /** The service that an `Authorization` header speaks for. Throws 401 or 403 as the contract says. */
   callerOf(authorization: string | null | undefined): Service;
+  /** A token without asking for a key: for the operator, who has the secret key anyway. The service must be configured. */
+  issue(service: string): Authenticated;
   stop(): void;
 }
 
@@ -142,6 +144,11 @@ export function createAuth({
       const caller = configured.get(service);
       if (caller === undefined) throw new UnknownServiceError(service);
       return caller;
+    },
+    issue(name) {
+      const service = configured.get(name);
+      if (service === undefined) throw new UnknownServiceError(name);
+      return mint(service);
     },
     stop: () => passwords.stop(),
   };

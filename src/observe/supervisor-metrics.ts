@@ -1,12 +1,14 @@
-/** The supervisor's counts: turns and commits as they happen, residents and mailboxes when somebody asks. */
+/** What the supervisor tells: defects to the log, and counts: turns and commits as they happen, residents and mailboxes when somebody asks. */
+import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
 interface Observer {
   turn(cause: string, outcome: "committed" | "refused"): void;
   batch(batch: { readonly turns: number; readonly ms: number; readonly outcome: "committed" | "failed" }): void;
+  defect(error: unknown): void;
 }
 
-export function supervisorObserver({ turns, commits }: Metrics): Observer {
+export function supervisorObserver({ turns, commits }: Metrics, log: Log): Observer {
   /** Causes are a handful of words of ours, so this stays small. */
   const counters = new Map<string, { inc(): void }>();
   const ended = { committed: commits.total.labels("committed"), failed: commits.total.labels("failed") };
@@ -25,6 +27,7 @@ export function supervisorObserver({ turns, commits }: Metrics): Observer {
       commits.turns.observe(batch.turns);
       commits.seconds.observe(batch.ms / 1000);
     },
+    defect: (error) => log.error({ err: error }, "the supervisor met a defect of ours"),
   };
 }
 

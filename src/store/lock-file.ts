@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SetupError } from "../model/errors.ts";
 
 /** Tells this process from an earlier one with the same pid, as in a container. */
 const self = { pid: process.pid, process: randomUUID(), startedAt: startOf(process.pid) };
 
 /** The embedded store is in use by another process. */
-export class DirectoryLockedError extends Error {
+export class DirectoryLockedError extends SetupError {
   override readonly name = "DirectoryLockedError";
 }
 

@@ -2,6 +2,8 @@
  * Brings a database to the schema that this version speaks. Each migration runs once, in a transaction of its own and under a lock,
  * so any number of nodes may start at the same time. To add one: add its file, and a line to `migrations`.
  */
+
+import { SetupError } from "../model/errors.ts";
 import plans from "./migrations/0001_plans.sql" with { type: "text" };
 import jobs from "./migrations/0002_jobs.sql" with { type: "text" };
 import ground from "./migrations/0003_ground.sql" with { type: "text" };
@@ -21,7 +23,7 @@ export const migrations: readonly Migration[] = [
 ];
 
 /** The database was migrated by a newer Orrery. */
-export class SchemaTooNewError extends Error {
+export class SchemaTooNewError extends SetupError {
   override readonly name = "SchemaTooNewError";
   constructor(found: number, known: number) {
     super(
@@ -63,4 +65,23 @@ async function check(sql: Sql, target: number): Promise<number> {
   const version = row?.version ?? 0;
   if (version > target) throw new SchemaTooNewError(version, target);
   return version;
+}
+
+/** Each migration that this version knows, and when it was run here; null: not yet. */
+export async function migrationStatus(
+  sql: Sql,
+  known: readonly Migration[] = migrations,
+): Promise<{ version: number; name: string; appliedAt: string | null }[]> {
+  const version = await check(sql, known.at(-1)?.version ?? 0);
+  const rows =
+    version === 0
+      ? []
+      : await sql<{ version: number; at: string }>`
+    select version, applied_at::text as at from migration order by version`;
+  const applied = new Map(rows.map((row) => [row.version, row.at]));
+  return known.map((migration) => ({
+    version: migration.version,
+    name: migration.name,
+    appliedAt: applied.get(migration.version) ?? null,
+  }));
 }

@@ -12,18 +12,20 @@ export interface OpenSettings {
   readonly maxConnections: number;
   /** Of each wait on the database. */
   readonly deadlineMs?: number;
+  /** False: the schema is left as it is found. */
+  readonly migrates?: boolean;
 }
 
 const defaultDeadlineMs = 10_000;
 
 export async function openDatabase(settings: OpenSettings, log: PoolLog): Promise<Database> {
-  const { databaseUrl, dataDir, maxConnections, deadlineMs = defaultDeadlineMs } = settings;
+  const { databaseUrl, dataDir, maxConnections, deadlineMs = defaultDeadlineMs, migrates = true } = settings;
   const database =
     databaseUrl === null
       ? await openPglite(dataDir, deadlineMs)
       : openPostgres({ url: databaseUrl, connectionsMax: maxConnections, deadlineMs, applicationName: "orrery" }, log);
   try {
-    await migrate(database.sql);
+    if (migrates) await migrate(database.sql);
     return database;
   } catch (error) {
     await database.close();

@@ -1,12 +1,9 @@
 /** A whole node for a test: a store of its own, any free port, and services whose keys the test knows. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Config, loadConfig } from "../../src/config.ts";
 import type { Service } from "../../src/model/service.ts";
 import type { OpenOptions, Runtime } from "../../src/runtime.ts";
 import { open } from "../../src/runtime.ts";
-import { freshDatabase } from "./fresh-database.ts";
+import { makeDatabasePlace } from "./database.ts";
 
 /** The key of service `x` is `x-key`, hashed at bcrypt's lowest cost so that a login takes 1 ms. */
 export const services: readonly Service[] = [
@@ -61,18 +58,13 @@ export interface TestOptions extends OpenOptions {
 }
 
 export async function openTestRuntime({ config: overrides = {}, ...options }: TestOptions = {}): Promise<TestRuntime> {
-  const dataDir = await mkdtemp(join(tmpdir(), "orrery-test-"));
-  const database = await freshDatabase();
-  const config: Config = { ...testConfig(dataDir, database.url), ...overrides };
-  const tidyUp = async (): Promise<void> => {
-    await database.drop();
-    await rm(dataDir, { recursive: true, force: true });
-  };
+  const place = await makeDatabasePlace();
+  const config: Config = { ...testConfig(place.dataDir, place.databaseUrl), ...overrides };
   let runtime: Runtime;
   try {
     runtime = await open(config, options);
   } catch (error) {
-    await tidyUp();
+    await place.remove();
     throw error;
   }
   const url = runtime.url ?? "";
@@ -90,7 +82,7 @@ export async function openTestRuntime({ config: overrides = {}, ...options }: Te
     },
     async stop() {
       await runtime.stop();
-      await tidyUp();
+      await place.remove();
     },
   };
 }

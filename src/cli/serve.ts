@@ -1,0 +1,70 @@
+/** `orrery serve`: one node, until it is told to stop. */
+import process from "node:process";
+import { Command } from "commander";
+import type { Flags } from "../config.ts";
+import { closeLog, createLog } from "../observe/log.ts";
+import type { Runtime } from "../runtime.ts";
+import { configOf, withConfigOptions } from "./options.ts";
+
+export function serveCommand(): Command {
+  return withConfigOptions(new Command("serve"))
+    .description("run a node: API, pages, passes and computes (the default command)")
+    .option("-p, --port <number>", "the port to listen on; 0 takes a free one (PORT, 3000)")
+    .option("-H, --host <address>", "the address to listen on (HOST, 127.0.0.1)")
+    .option("--base-url <url>", "the address that links name (BASE_URL)")
+    .option("--max-connections <number>", "connections to Postgres (MAX_CONNECTIONS, 10)")
+    .option("--example", "run the example mission (the default without a configuration file and a database)")
+    .option("--no-example", "do not run the example mission")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  orrery serve --port 8080
+  orrery serve --config /etc/orrery.yaml --data /var/lib/orrery --no-example
+  SECRET_KEY=… REMOTE_APIS='[…]' DATABASE_URL=postgres://… REDIS_URL=redis://… orrery serve --host 0.0.0.0`,
+    )
+    .action(serve);
+}
+
+const exitMsMax = 10_000;
+
+async function serve(flags: Flags): Promise<void> {
+  const config = configOf(flags);
+  const log = createLog(config.logLevel);
+  let runtime: Runtime | null = null;
+  let isStopping = false;
+
+  const leave = async (exitCode: number): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => process.exit(exitCode === 0 ? 1 : exitCode), exitMsMax).unref();
+    await runtime?.stop();
+    log.info("stopped");
+    await closeLog(log);
+    process.exit(exitCode);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // The second one means it.
+    if (isStopping) process.exit(1);
+    log.info({ signal }, "stopping");
+    void leave(0);
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  const onDefect = (error: unknown): void => {
+    log.fatal({ err: error }, "a defect of ours: stopping, as what is in memory cannot be trusted");
+    void leave(1);
+  };
+  process.on("uncaughtException", onDefect).on("unhandledRejection", onDefect);
+
+  try {
+    const { open } = await import("../runtime.ts");
+    runtime = await open(config, { log });
+  } catch (error) {
+    await closeLog(log);
+    throw error;
+  }
+  if (config.example && !isStopping) {
+    const { runExample } = await import("../example.ts");
+    void runExample(runtime);
+  }
+}

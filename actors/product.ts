@@ -30,8 +30,8 @@ export type ProductEvent = { readonly stamp: Stamp } & (
       readonly passback: JsonText | null;
     }
   | { readonly type: "cleared" }
-  /** `jobId` null: nobody of ours computes it, a client will report. */
-  | { readonly type: "triggered"; readonly jobId: JobId | null }
+  /** `job` null: nobody of ours computes it, a client will report. */
+  | { readonly type: "triggered"; readonly job: Dispatch | null }
   | { readonly type: "disabled" }
   | { readonly type: "enabled" }
   | { readonly type: "attempt.started"; readonly jobId: JobId }
@@ -44,9 +44,15 @@ export type ProductEvent = { readonly stamp: Stamp } & (
   | { readonly type: "attempts.exhausted"; readonly jobId: JobId }
 );
 
+/** The job that a trigger creates. */
+export interface Dispatch {
+  readonly jobId: JobId;
+  readonly attemptsMax: number;
+}
+
 export type ProductEmitted =
   | { readonly type: "product.changed"; readonly row: ProductRow }
-  | { readonly type: "job.enqueue"; readonly jobId: JobId; readonly row: ProductRow }
+  | { readonly type: "job.enqueue"; readonly job: Dispatch; readonly row: ProductRow }
   | { readonly type: "job.cancel"; readonly jobId: JobId; readonly productId: Uuid };
 
 const to = (state: ProductState) => ({ type: "move", params: { state } }) as const;
@@ -79,10 +85,10 @@ export const productMachine = setup({
     ),
     nameRun: assign(({ event }) => (event.type === "attempt.started" ? { runId: event.jobId } : {})),
     dispatch: enqueueActions(({ event, enqueue }) => {
-      if (event.type !== "triggered" || event.jobId === null) return;
-      const { jobId } = event;
-      enqueue.assign({ jobId });
-      enqueue.emit(({ context }) => ({ type: "job.enqueue", jobId, row: context }));
+      if (event.type !== "triggered" || event.job === null) return;
+      const { job } = event;
+      enqueue.assign({ jobId: job.jobId });
+      enqueue.emit(({ context }) => ({ type: "job.enqueue", job, row: context }));
     }),
     endJob: assign({ jobId: null }),
     /** Leaving queued or running other than by the job's own outcome: its result must not land later. */

@@ -36,7 +36,12 @@ export type JobCommand = {
   readonly token: number;
 } & (
   | { readonly type: "attempt.started" }
-  | { readonly type: "attempt.succeeded"; readonly attempt: AttemptReport; readonly link: string | null; readonly passback: JsonText | null }
+  | {
+      readonly type: "attempt.succeeded";
+      readonly attempt: AttemptReport;
+      readonly link: string | null;
+      readonly passback: JsonText | null;
+    }
   /** `retryInMs` null: no attempt is left, the product fails. */
   | { readonly type: "attempt.failed"; readonly attempt: AttemptReport; readonly retryInMs: number | null }
   /** The holder was not heard of in time. Only sent while the token is still current. */

@@ -13,8 +13,8 @@ export abstract class OrreryError extends Error {
   /** Seconds, for `Retry-After`. */
   readonly retryAfterS: number | null = null;
 
-  constructor(detail: string, members: ProblemMembers = {}) {
-    super(detail);
+  constructor(detail: string, members: ProblemMembers = {}, options?: ErrorOptions) {
+    super(detail, options);
     this.name = new.target.name;
     this.members = members;
   }
@@ -213,6 +213,9 @@ export class StoreUnavailableError extends OrreryError {
   override readonly code = "store_unavailable";
   override readonly status = 503;
   override readonly retryAfterS = 1;
+  constructor(cause: unknown) {
+    super("The database did not answer: nothing was changed, try again shortly", {}, { cause });
+  }
 }
 
 /** The outcome of a commit is not known yet. A retry under the same Idempotency-Key is safe. */

@@ -72,7 +72,8 @@ export function findCycle(edges: Iterable<Edge>): ProductId[] | null {
 /** Among what Kahn left, every product has a parent that was left too: walking up must come round. */
 function walkBackToCycle(left: Map<ProductId, number>, children: Map<ProductId, ProductId[]>): ProductId[] {
   const parentOf = new Map<ProductId, ProductId>();
-  for (const id of left.keys()) for (const child of children.get(id) ?? []) if (left.has(child)) parentOf.set(child, id);
+  for (const id of left.keys())
+    for (const child of children.get(id) ?? []) if (left.has(child)) parentOf.set(child, id);
   const path: ProductId[] = [];
   const place = new Map<ProductId, number>();
   let id = [...left.keys()][0] as ProductId;

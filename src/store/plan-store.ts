@@ -26,6 +26,8 @@ export interface Step {
   /** Of the newest row touched; null when nothing was stamped. */
   readonly modifiedAt: Instant | null;
   readonly dataset: DatasetRow | null;
+  /** The names of all products, a line each; null when they stay as they are. */
+  readonly names: string | null;
   /** New or redefined products: whole rows. Disjoint from `moved`. */
   readonly defined: readonly ProductRow[];
   /** Products of which only state, run fields, job and stamps changed. */
@@ -58,6 +60,7 @@ export interface JobInsert {
   readonly jobId: JobId;
   readonly productId: ProductId;
   readonly compute: string;
+  readonly attemptsMax: number;
   readonly at: Instant;
   /** A job that its own batch took back is stored as cancelled. */
   readonly state: "queued" | "cancelled";

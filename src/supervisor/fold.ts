@@ -18,6 +18,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
   const events: EventRow[] = [];
   const answers: Step["answers"][number][] = [];
   let dataset: Step["dataset"] = null;
+  let names: Step["names"] = null;
   let modifiedAt: Step["modifiedAt"] = null;
   let next = base;
 
@@ -25,6 +26,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
     if (turn.refusal) continue;
     next = turn.revision;
     if (turn.dataset) dataset = turn.dataset;
+    if (turn.names !== null) names = turn.names;
     if (stampsAnything(turn)) modifiedAt = turn.stamp.at;
     for (const [id, row] of turn.defined) {
       moved.delete(id);
@@ -43,6 +45,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
     next,
     modifiedAt,
     dataset,
+    names,
     defined: [...defined.values()],
     moved: [...moved.values()],
     dependencies: [...dependencies.values()],

@@ -28,6 +28,7 @@ export function* publish(context: RuleContext, command: Publish): Paced {
     plan.connect({ ...edge, modifiedBy: stamp.by, modifiedAt: stamp.at });
     yield;
   }
+  context.turn.names = [...new Set(plan.rows().map((row) => row.name))].join("\n");
   yield* trigger(
     context,
     command.products.map((product) => product.productId),

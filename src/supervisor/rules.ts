@@ -36,6 +36,7 @@ export interface ComputeNames {
   isKnown(compute: string): boolean;
   /** False for `external`: somebody else computes it and reports. */
   dispatches(compute: string): boolean;
+  get(compute: string): { readonly attemptsMax: number } | undefined;
 }
 
 export type Paced = Generator<void, void>;
@@ -71,8 +72,10 @@ export function* trigger(context: RuleContext, candidates: Iterable<ProductId>):
   if (plan.dataset.paused) return;
   for (const id of candidates) {
     if (!plan.isReady(id)) continue;
-    const dispatched = computes.dispatches(plan.row(id)?.compute ?? "");
-    plan.send(id, { type: "triggered", jobId: dispatched ? context.newJobId() : null, stamp });
+    const compute = plan.row(id)?.compute ?? "";
+    const attemptsMax = computes.dispatches(compute) ? computes.get(compute)?.attemptsMax : undefined;
+    const job = attemptsMax === undefined ? null : { jobId: context.newJobId(), attemptsMax };
+    plan.send(id, { type: "triggered", job, stamp });
     yield;
   }
 }
@@ -96,7 +99,11 @@ function* setPaused(context: RuleContext, datasetId: DatasetId, paused: boolean)
   if (context.plan.dataset.paused === paused) throw new PauseStateError(datasetId, paused);
   context.plan.sendDataset({ type: paused ? "paused" : "unpaused", stamp: context.stamp });
   yield;
-  if (!paused) yield* trigger(context, [...context.plan.productIds()]);
+  if (!paused)
+    yield* trigger(
+      context,
+      context.plan.rows().map((row) => row.productId),
+    );
 }
 
 type Only<T extends ClientCommand["type"]> = Extract<ClientCommand, { type: T }>;

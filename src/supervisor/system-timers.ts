@@ -1,13 +1,12 @@
-/** Waiting as the process really does it; the simulation has its own. */
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+/** Waiting on the real event loop. */
+import { setImmediate } from "node:timers";
 import type { Timers } from "./supervisor.ts";
 
 export const systemTimers: Timers = {
-  sleep: (ms) => sleep(ms),
-  breathe: () => setImmediate(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  breathe: () => new Promise((resolve) => setImmediate(resolve)),
   every(ms, work) {
     const timer = setInterval(work, ms);
-    timer.unref();
     return () => clearInterval(timer);
   },
 };

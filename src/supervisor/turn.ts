@@ -12,6 +12,8 @@ export interface Turn {
   /** The dataset's revision once it is committed; for a refusal the one it relied on. */
   readonly revision: number;
   dataset: DatasetRow | null;
+  /** The names of all products, a line each, after a plan was published. */
+  names: string | null;
   /** Products that are new or were redefined. */
   readonly defined: Map<ProductId, ProductRow>;
   /** Products that only moved. */
@@ -29,6 +31,7 @@ export function newTurn(head: Pick<Turn, "turnId" | "datasetId" | "stamp" | "cau
   return {
     ...head,
     dataset: null,
+    names: null,
     defined: new Map(),
     moved: new Map(),
     dependencies: [],

@@ -69,8 +69,8 @@ export class WorkingPlan {
     return true;
   }
 
-  productIds(): Iterable<ProductId> {
-    return this.#products.keys();
+  rows(): ProductRow[] {
+    return [...this.#rows.values()];
   }
 
   /** From here on, what the actors say belongs to `turn`. */
@@ -126,9 +126,8 @@ export class WorkingPlan {
         return;
       }
       case "job.enqueue": {
-        const { jobId, row } = said;
-        const { productId, compute } = row;
-        turn.jobs.set(jobId, { jobId, productId, compute, at: turn.stamp.at, state: "queued" });
+        const { productId, compute } = said.row;
+        turn.jobs.set(said.job.jobId, { ...said.job, productId, compute, at: turn.stamp.at, state: "queued" });
         return;
       }
       case "job.cancel":

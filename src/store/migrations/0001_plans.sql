@@ -20,9 +20,12 @@ create table dataset (
 -- Apart from dataset_head, as an update of a row under a trigram index costs four times as much.
 create table dataset_search (
   dataset_id uuid primary key,
-  body text not null
+  -- In lower case: the id and the JSON of extra; the names of the products.
+  body text not null,
+  names text not null
 );
 create index dataset_search_body on dataset_search using gin (body gin_trgm_ops);
+create index dataset_search_names on dataset_search using gin (names gin_trgm_ops);
 
 create table product (
   dataset_id uuid not null,

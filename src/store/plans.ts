@@ -1,0 +1,151 @@
+/** The store of plans by SQL: loads, revision checks, look-ups of turns and answers. Writing is in plan-commit.ts. */
+import type { Instant } from "../model/clock.ts";
+import type { DatasetId } from "../model/ids.ts";
+import type { DependencyRow, PlanRows, ProductRow } from "../model/plan.ts";
+import { commitSteps } from "./plan-commit.ts";
+import type { PlanStore } from "./plan-store.ts";
+import { array, type Sql } from "./sql.ts";
+
+/** How long a stored answer is given again. */
+const answerHours = 24;
+
+export function createPlanStore(sql: Sql): PlanStore {
+  return {
+    load: (datasetIds) => loadPlans(sql, datasetIds),
+    revisions: (datasetIds) => revisionsOf(sql, datasetIds),
+    commit: (steps) => commitSteps(sql, steps),
+    findTurn: (datasetId, revision, turnId) => findTurn(sql, datasetId, revision, turnId),
+    findAnswer: (key) => findAnswer(sql, key),
+  };
+}
+
+interface LoadedRow {
+  readonly datasetId: DatasetId;
+  readonly revision: number;
+  readonly paused: boolean;
+  readonly extra: string | null;
+  readonly modifiedBy: string;
+  readonly modifiedAt: Instant;
+  /** JSON arrays of rows; client JSON inside is text. */
+  readonly products: string | null;
+  readonly dependencies: string | null;
+}
+
+type ProductTuple = [
+  string, string, string, string, boolean, string | null, string | null, ProductRow["state"], string | null,
+  string | null, string | null, string | null, string, Instant,
+]; // biome-ignore format: one column a word
+
+type DependencyTuple = [string, string, string | null, string, Instant];
+
+/** One statement reads dataset, products and edges: a torn read under a fresh revision would pass for current. */
+async function loadPlans(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Map<DatasetId, PlanRows>> {
+  const rows = await sql<LoadedRow>`
+    select h.dataset_id as "datasetId", h.revision, d.paused, d.extra, d.modified_by as "modifiedBy",
+      to_char(d.modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "modifiedAt",
+      products.list as products, dependencies.list as dependencies
+    from unnest(${array(datasetIds)}::text::uuid[]) as asked (dataset_id)
+    join dataset_head h on h.dataset_id = asked.dataset_id
+    join dataset d on d.dataset_id = h.dataset_id
+    left join lateral (
+      select json_agg(json_build_array(product_id, compute, name, version, eager, passthrough, extra, state, run_id,
+        link, passback, job_id, modified_by,
+        to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')))::text as list
+      from product where product.dataset_id = h.dataset_id) as products on true
+    left join lateral (
+      select json_agg(json_build_array(parent_id, child_id, extra, modified_by,
+        to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')))::text as list
+      from dependency where dependency.dataset_id = h.dataset_id) as dependencies on true`;
+  return new Map(rows.map((row) => [row.datasetId, planOf(row)]));
+}
+
+function planOf(row: LoadedRow): PlanRows {
+  const { datasetId, revision, paused, extra, modifiedBy, modifiedAt } = row;
+  // Our own json_agg wrote these texts, in the order of the tuples.
+  const products = JSON.parse(row.products ?? "[]") as ProductTuple[];
+  const dependencies = JSON.parse(row.dependencies ?? "[]") as DependencyTuple[];
+  return {
+    revision,
+    dataset: { datasetId, paused, extra, modifiedBy, modifiedAt },
+    products: products.map(productOf),
+    dependencies: dependencies.map(dependencyOf),
+  };
+}
+
+function productOf(columns: ProductTuple): ProductRow {
+  const [
+    productId,
+    compute,
+    name,
+    version,
+    eager,
+    passthrough,
+    extra,
+    state,
+    runId,
+    link,
+    passback,
+    jobId,
+    modifiedBy,
+    modifiedAt,
+  ] = columns;
+  return {
+    productId,
+    compute,
+    name,
+    version,
+    eager,
+    passthrough,
+    extra,
+    state,
+    runId,
+    link,
+    passback,
+    jobId,
+    modifiedBy,
+    modifiedAt,
+  };
+}
+
+function dependencyOf([parentId, childId, extra, modifiedBy, modifiedAt]: DependencyTuple): DependencyRow {
+  return { parentId, childId, extra, modifiedBy, modifiedAt };
+}
+
+async function revisionsOf(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Map<DatasetId, number>> {
+  const rows = await sql<{ datasetId: DatasetId; revision: number }>`
+    select dataset_id as "datasetId", revision from dataset_head
+    where dataset_id = any(${array(datasetIds)}::text::uuid[])`;
+  return new Map(rows.map((row) => [row.datasetId, row.revision]));
+}
+
+/**
+ * Waits for a ghost of our own, which may still hold the row (an update) or the key (an insert), by asking for both in a
+ * transaction that is rolled back; then nothing can change what the event table says.
+ */
+async function findTurn(sql: Sql, datasetId: DatasetId, revision: number, turnId: string): Promise<boolean> {
+  let found = false;
+  try {
+    await sql.begin(async (tx) => {
+      await tx`insert into dataset_head (dataset_id, revision, modified_at) values (${datasetId}::uuid, 0, now())
+        on conflict (dataset_id) do nothing`;
+      await tx`select 1 from dataset_head where dataset_id = ${datasetId}::uuid for update`;
+      const rows = await tx`select 1 from event
+        where dataset_id = ${datasetId}::uuid and revision = ${revision}::bigint and turn_id = ${turnId}::uuid`;
+      found = rows.length > 0;
+      throw rollBack;
+    });
+  } catch (error) {
+    if (error !== rollBack) throw error;
+  }
+  return found;
+}
+
+const rollBack = new Error("rolled back: this transaction only asks");
+
+async function findAnswer(sql: Sql, key: Parameters<PlanStore["findAnswer"]>[0]): ReturnType<PlanStore["findAnswer"]> {
+  const [row] = await sql<{ digest: string; answer: string }>`
+    select digest, answer from idempotency
+    where scope = ${key.scope}::uuid and service = ${key.service} and route = ${key.route} and key = ${key.key}
+      and at > now() - ${answerHours}::float8 * interval '1 hour'`;
+  return row ?? null;
+}

@@ -10,6 +10,9 @@ import { hashCommand } from "./cli/hash.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { simCommand } from "./cli/sim.ts";
 import { tokenCommand } from "./cli/token.ts";
+import type { Config } from "./config.ts";
+import type { Log } from "./observe/log.ts";
+import type { Runtime } from "./runtime.ts";
 
 const program = new Command("orrery")
   .description("Receives spacecraft passes and computes data products from them. Without a command: serve.")
@@ -29,7 +32,14 @@ Examples:
 Settings come from flags, then the environment, then .env, then orrery.yaml. docs/configuration.md lists them.`,
   );
 
-for (const command of [serveCommand(), simCommand(), checkCommand(), dbCommand(), hashCommand(), tokenCommand()]) {
+for (const command of [
+  serveCommand(startNode),
+  simCommand(),
+  checkCommand(),
+  dbCommand(),
+  hashCommand(),
+  tokenCommand(),
+]) {
   program.addCommand(command.exitOverride(), command.name() === "serve" ? { isDefault: true } : {});
 }
 
@@ -37,4 +47,15 @@ try {
   await program.parseAsync(process.argv);
 } catch (error) {
   process.exitCode = fail(error);
+}
+
+/** Loaded late: no other command needs a node. */
+async function startNode(config: Config, log: Log): Promise<Runtime> {
+  const { open } = await import("./runtime.ts");
+  const runtime = await open(config, { log });
+  if (config.example) {
+    const { runExample } = await import("./example.ts");
+    void runExample(runtime);
+  }
+  return runtime;
 }

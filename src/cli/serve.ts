@@ -1,12 +1,14 @@
 /** `orrery serve`: one node, until it is told to stop. */
 import process from "node:process";
 import { Command } from "commander";
-import type { Flags } from "../config.ts";
-import { closeLog, createLog } from "../observe/log.ts";
-import type { Runtime } from "../runtime.ts";
+import type { Config, Flags } from "../config.ts";
+import { closeLog, createLog, type Log } from "../observe/log.ts";
 import { configOf, withConfigOptions } from "./options.ts";
 
-export function serveCommand(): Command {
+/** Opens a node, and starts the example mission where the configuration wants it. Handed in: the runtime lies above the command line. */
+export type StartNode = (config: Config, log: Log) => Promise<{ stop(): Promise<void> }>;
+
+export function serveCommand(startNode: StartNode): Command {
   return withConfigOptions(new Command("serve"))
     .description("run a node: API, pages, passes and computes (the default command)")
     .option("-p, --port <number>", "the port to listen on; 0 takes a free one (PORT, 3000)")
@@ -23,22 +25,22 @@ Examples:
   orrery serve --config /etc/orrery.yaml --data /var/lib/orrery --no-example
   SECRET_KEY=… REMOTE_APIS='[…]' DATABASE_URL=postgres://… REDIS_URL=redis://… orrery serve --host 0.0.0.0`,
     )
-    .action(serve);
+    .action((flags: Flags) => serve(flags, startNode));
 }
 
 const exitMsMax = 10_000;
 
-async function serve(flags: Flags): Promise<void> {
+async function serve(flags: Flags, startNode: StartNode): Promise<void> {
   const config = configOf(flags);
   const log = createLog(config.logLevel);
-  let runtime: Runtime | null = null;
+  let node: Awaited<ReturnType<StartNode>> | null = null;
   let isStopping = false;
 
   const leave = async (exitCode: number): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
     setTimeout(() => process.exit(exitCode === 0 ? 1 : exitCode), exitMsMax).unref();
-    await runtime?.stop();
+    await node?.stop();
     log.info("stopped");
     await closeLog(log);
     process.exit(exitCode);
@@ -57,14 +59,9 @@ async function serve(flags: Flags): Promise<void> {
   process.on("uncaughtException", onDefect).on("unhandledRejection", onDefect);
 
   try {
-    const { open } = await import("../runtime.ts");
-    runtime = await open(config, { log });
+    node = await startNode(config, log);
   } catch (error) {
     await closeLog(log);
     throw error;
-  }
-  if (config.example && !isStopping) {
-    const { runExample } = await import("../example.ts");
-    void runExample(runtime);
   }
 }

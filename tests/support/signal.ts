@@ -1,0 +1,10 @@
+/** Waits for what a test expects to happen, so that no test sleeps. */
+
+/** Looks every 5 ms until `condition` holds; fails after `withinMs`, naming `what`. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 5000): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`Not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

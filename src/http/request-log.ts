@@ -70,12 +70,8 @@ export function requestLog({ log, metrics }: RequestLogParts): MiddlewareHandler
 
 /** The pattern that answered, such as `/api/plan/:dataset_id`: not the path, which anyone can invent. */
 function routeOf(c: Context): string {
-  const routes = matchedRoutes(c);
-  for (let i = routes.length - 1; i >= 0; i--) {
-    const path = routes[i]?.path;
-    if (path !== undefined && !path.endsWith("*")) return path;
-  }
-  return "unknown";
+  const path = matchedRoutes(c)[c.req.routeIndex]?.path;
+  return path === undefined || path === "/*" || path === "*" ? "unknown" : path;
 }
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);

@@ -1,5 +1,10 @@
 /** A command on its way: in the mailbox, in a turn, or waiting for its commit. */
 import type { Command } from "../model/command.ts";
+import { LeaseLostError, OverloadedError } from "../model/errors.ts";
+import type { JobId } from "../model/ids.ts";
+
+/** A command that other nodes undid this often is given up with 503. */
+const triesMax = 50;
 
 /** Who asked, and under which conditions. */
 export interface Origin {
@@ -52,8 +57,21 @@ export class Entry {
     this.#reject(error);
   }
 
+  /** Whether its turn, undone, is to be run on what the store holds now; `superseded` are jobs whose lease is gone. */
+  mayRunAgain(superseded: ReadonlySet<JobId>): boolean {
+    if (this.settled) return false;
+    this.tries += 1;
+    const { command } = this;
+    if ("token" in command && superseded.has(command.jobId)) {
+      this.reject(new LeaseLostError(command.jobId, command.token));
+    } else if (this.tries > triesMax) {
+      this.reject(new OverloadedError(`Other nodes kept changing dataset ${command.datasetId}: try again shortly`));
+    }
+    return !this.settled;
+  }
+
   /** The job whose outcome this is; null for a client's command. */
-  get jobId(): string | null {
+  get jobId(): JobId | null {
     return "jobId" in this.command ? this.command.jobId : null;
   }
 }

@@ -12,20 +12,17 @@ import {
   StoreUnavailableError,
 } from "../model/errors.ts";
 import type { DatasetId, JobId } from "../model/ids.ts";
-import type { PlanRows } from "../model/plan.ts";
 import type { IdempotencyKey, PlanStore } from "../store/plan-store.ts";
-import type { Batcher } from "./batcher.ts";
 import type { Entry, Origin } from "./entry.ts";
-import { pace } from "./pace.ts";
-import { type PlanView, Projection, unstoredPlan } from "./projection.ts";
+import { LivePlan, type LivePlanEnv } from "./live-plan.ts";
+import type { PlanView, Projection } from "./projection.ts";
 import { runTurn, type TurnEnv, type TurnResult } from "./run-turn.ts";
 import type { Turn } from "./turn.ts";
-import { WorkingPlan } from "./working-plan.ts";
+import type { WorkingPlan } from "./working-plan.ts";
 
 /** What a resident needs of its supervisor. */
-export interface ResidentEnv extends TurnEnv {
+export interface ResidentEnv extends TurnEnv, LivePlanEnv {
   readonly store: Pick<PlanStore, "findAnswer">;
-  readonly loads: Batcher<DatasetId, PlanRows>;
   /** No other node writes here: a refusal that relies on nothing uncommitted needs no check. */
   readonly alone: boolean;
   /** Turns are waiting to be committed. */
@@ -38,9 +35,6 @@ export interface ResidentEnv extends TurnEnv {
 const mailboxMax = 1000;
 /** Turns that may wait for their commit before the mailbox is held. */
 const uncommittedMax = 1000;
-/** A command that other nodes undid this often is given up with 503. */
-const triesMax = 50;
-
 interface Uncommitted {
   readonly entry: Entry;
   readonly turn: Turn;
@@ -60,11 +54,7 @@ export class Resident {
   #uncommitted: Uncommitted[] = [];
   /** How many of the uncommitted turns are in the batch under way. */
   #inFlight = 0;
-  #plan: WorkingPlan | null = null;
-  #projection: Projection;
-  #loading: Promise<void> | null = null;
-  /** Grows when the actors are dropped; whatever awaited meanwhile finds that it is out of date. */
-  #generation = 0;
+  readonly #live: LivePlan;
   #pumping = false;
   /** A defect left the actors half-way: they go once the turns before it have their outcome. */
   #spoilt = false;
@@ -74,7 +64,7 @@ export class Resident {
   constructor(datasetId: DatasetId, env: ResidentEnv) {
     this.datasetId = datasetId;
     this.#env = env;
-    this.#projection = new Projection(unstoredPlan(datasetId));
+    this.#live = new LivePlan(datasetId, env);
     this.usedMs = env.clock.monotonicMs();
   }
 
@@ -83,11 +73,11 @@ export class Resident {
   }
 
   get products(): number {
-    return this.#plan?.size ?? 0;
+    return this.#live.working?.size ?? 0;
   }
 
   get isLoaded(): boolean {
-    return this.#plan !== null;
+    return this.#live.working !== null;
   }
 
   /** Nothing waits for it: it may leave memory. */
@@ -98,7 +88,7 @@ export class Resident {
 
   /** The plan as last committed. */
   get view(): Projection {
-    return this.#projection;
+    return this.#live.committed;
   }
 
   /** Turns wait that no batch has taken. */
@@ -129,30 +119,21 @@ export class Resident {
     }
   }
 
-  /** Resolves when the actors are alive and the projection is there, from one load for all who ask. */
-  load(): Promise<void> {
-    if (this.#plan !== null) return Promise.resolve();
-    this.#loading ??= this.#load().finally(() => {
-      this.#loading = null;
-    });
-    return this.#loading;
-  }
-
   /** Reloads what turned out to be older than `revision`, once our own turns, which may be the reason, have an outcome. */
   async catchUp(revision: number): Promise<void> {
-    while (this.#plan !== null && this.#projection.revision < revision) {
+    while (this.#live.working !== null && this.#live.committed.revision < revision) {
       if (this.blocked) throw new CommitUnknownError(this.datasetId);
       if (this.#uncommitted.length === 0) this.undo(new Set());
       else await new Promise<void>((resolve) => this.#settledWaiters.push(resolve));
     }
-    while (this.#plan === null) await this.load();
+    while (this.#live.working === null) await this.#live.load();
   }
 
   /** The turns for the next batch, in order, and the revision that the first one expects. */
   takeTurns(turnsMax: number): { base: number; turns: Turn[] } {
     const turns = this.#uncommitted.slice(0, turnsMax).map(({ turn }) => turn);
     this.#inFlight = turns.length;
-    return { base: this.#projection.revision, turns };
+    return { base: this.#live.committed.revision, turns };
   }
 
   /** The first `count` uncommitted turns are durable: opens the gate for them, in order. */
@@ -164,9 +145,9 @@ export class Resident {
         entry.reject(turn.refusal);
         continue;
       }
-      this.#projection.apply(turn);
+      this.#live.committed.apply(turn);
       this.#env.onCommitted(turn);
-      const planJson = entry.jobId === null ? this.#projection.json() : "";
+      const planJson = entry.jobId === null ? this.#live.committed.json() : "";
       for (const asked of [entry, ...followers]) asked.resolve({ planJson, revision: turn.revision });
     }
     this.#goOn();
@@ -185,16 +166,9 @@ export class Resident {
     this.blocked = false;
     this.#uncommitted = [];
     this.#running = null;
-    this.drop();
-    this.#mailbox = [...entries.filter((entry) => this.#mayRunAgain(entry, superseded)), ...this.#mailbox];
+    this.#drop();
+    this.#mailbox = [...entries.filter((entry) => entry.mayRunAgain(superseded)), ...this.#mailbox];
     this.#goOn();
-  }
-
-  /** Forgets the actors; the next command or read loads them again. */
-  drop(): void {
-    this.#generation += 1;
-    this.#plan = null;
-    this.#spoilt = false;
   }
 
   /** Refuses the commands that have waited past their deadline. */
@@ -211,40 +185,22 @@ export class Resident {
     this.#refuseMailbox(error);
   }
 
+  #drop(): void {
+    this.#live.drop();
+    this.#spoilt = false;
+  }
+
   #refuseMailbox(error: unknown): void {
     for (const entry of this.#mailbox) entry.reject(error);
     this.#mailbox = [];
   }
 
-  #mayRunAgain(entry: Entry, superseded: ReadonlySet<JobId>): boolean {
-    if (entry.settled) return false;
-    entry.tries += 1;
-    if (entry.jobId !== null && superseded.has(entry.jobId)) {
-      entry.reject(new LeaseLostError(entry.jobId, "token" in entry.command ? entry.command.token : 0));
-    } else if (entry.tries > triesMax) {
-      entry.reject(
-        new OverloadedError(`Other nodes kept changing dataset ${this.datasetId} meanwhile: try again shortly`),
-      );
-    }
-    return !entry.settled;
-  }
-
   #goOn(): void {
-    if (this.#spoilt && this.#uncommitted.length === 0) this.drop();
+    if (this.#spoilt && this.#uncommitted.length === 0) this.#drop();
     const waiters = this.#settledWaiters;
     this.#settledWaiters = [];
     for (const wake of waiters) wake();
     void this.#pump();
-  }
-
-  async #load(): Promise<void> {
-    const generation = this.#generation;
-    const isWanted = () => this.#generation === generation;
-    const rows = (await this.#env.loads.get(this.datasetId)) ?? unstoredPlan(this.datasetId);
-    const plan = await pace(WorkingPlan.restore(rows), this.#env.breathe, isWanted);
-    if (!isWanted() || plan === undefined) return;
-    this.#projection = new Projection(rows);
-    this.#plan = plan;
   }
 
   get #mayTake(): boolean {
@@ -256,9 +212,9 @@ export class Resident {
     this.#pumping = true;
     try {
       while (this.#mailbox.length > 0 && this.#mayTake) {
-        const plan = this.#plan;
+        const plan = this.#live.working;
         if (plan === null) {
-          await this.load();
+          await this.#live.load();
           continue;
         }
         // Awaits nothing unless the turn is long or asks for an idempotency key.
@@ -285,17 +241,17 @@ export class Resident {
 
   /** Answers a repeated request as it was answered first; a new one runs, and its answer is stored in its commit. */
   async #runOnce(plan: WorkingPlan, entry: Entry, asked: NonNullable<Origin["idempotency"]>): Promise<void> {
-    const generation = this.#generation;
+    const generation = this.#live.generation;
     const { service } = entry.origin;
     const key: IdempotencyKey = { scope: this.datasetId, service, route: asked.route, key: asked.key };
-    const under = this.#uncommitted.find(({ turn: { answer } }) => answer !== null && isSameKey(answer, key));
+    const under = this.#uncommitted.find(({ turn: { answer } }) => answer !== null && isUnder(answer, key));
     if (under?.turn.answer?.digest === asked.digest) {
       under.followers.push(entry);
       this.#running = null;
       return;
     }
     const found = under?.turn.answer ?? (await this.#env.store.findAnswer(key));
-    if (generation !== this.#generation) return;
+    if (generation !== this.#live.generation) return;
     if (found === null) {
       await this.#run(plan, entry, { ...key, digest: asked.digest });
       return;
@@ -306,13 +262,13 @@ export class Resident {
   }
 
   #run(plan: WorkingPlan, entry: Entry, key: (IdempotencyKey & { digest: string }) | null): Promise<void> | undefined {
-    const generation = this.#generation;
-    const before = this.#uncommitted.at(-1)?.turn.revision ?? this.#projection.revision;
+    const generation = this.#live.generation;
+    const before = this.#uncommitted.at(-1)?.turn.revision ?? this.#live.committed.revision;
     const ask = { datasetId: this.datasetId, entry, before };
-    const result = runTurn(this.#env, plan, ask, () => this.#generation === generation);
+    const result = runTurn(this.#env, plan, ask, () => this.#live.generation === generation);
     if (!(result instanceof Promise)) return this.#finish(entry, key, result);
     return result.then((late) => {
-      if (late !== undefined && this.#generation === generation) this.#finish(entry, key, late);
+      if (late !== undefined && this.#live.generation === generation) this.#finish(entry, key, late);
     });
   }
 
@@ -321,7 +277,7 @@ export class Resident {
     if ("defect" in result) {
       entry.reject(result.defect);
       this.#spoilt = true;
-      if (this.#uncommitted.length === 0) this.drop();
+      if (this.#uncommitted.length === 0) this.#drop();
       return;
     }
     const { turn } = result;
@@ -337,9 +293,9 @@ export class Resident {
   /** The plan as it will be once `turn` is committed. */
   #viewAfter(turn: Turn): PlanView {
     const earlier = this.#uncommitted.map((waiting) => waiting.turn).filter(({ refusal }) => refusal === null);
-    return this.#projection.after([...earlier, turn]);
+    return this.#live.committed.after([...earlier, turn]);
   }
 }
 
-const isSameKey = (a: IdempotencyKey, b: IdempotencyKey): boolean =>
-  a.key === b.key && a.route === b.route && a.service === b.service;
+const isUnder = (answer: IdempotencyKey, key: IdempotencyKey): boolean =>
+  answer.key === key.key && answer.route === key.route && answer.service === key.service;

@@ -211,11 +211,7 @@ class ResidentSupervisor implements Supervisor {
 
   /** Serves what is loaded once a revision check, sent after this call, finds it current; else loads it. */
   async #readFresh(resident: Resident): Promise<PlanView | null> {
-    if (this.#parts.alone) {
-      await resident.load();
-      return viewOf(resident);
-    }
-    const revision = (await this.#revisions.get(resident.datasetId)) ?? 0;
+    const revision = this.#parts.alone ? 0 : ((await this.#revisions.get(resident.datasetId)) ?? 0);
     await resident.catchUp(revision);
     return viewOf(resident);
   }

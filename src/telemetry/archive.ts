@@ -51,9 +51,13 @@ export async function writeArchive(
           new DataView(block.buffer).setUint32(used, place.sizeBytes);
           used += 4;
         }
-        block.set(entry.payload.subarray(place.start, place.start + place.sizeBytes), used);
+        const record = block.subarray(used, used + place.sizeBytes);
+        record.set(entry.payload.subarray(place.start, place.start + place.sizeBytes));
         used += place.sizeBytes;
-        if (format === "json") block[used++] = newline;
+        if (format === "json") {
+          onOneLine(record);
+          block[used++] = newline;
+        }
         packets += 1;
       }
     }
@@ -71,4 +75,9 @@ export async function writeDefinition(archivePath: string, definition: string): 
   const path = `${archivePath}.definition.json`;
   await writeFile(path, definition);
   return path;
+}
+
+/** Within JSON a line break is white space between tokens, never a part of a text. */
+function onOneLine(json: Uint8Array): void {
+  for (let i = 0; i < json.length; i++) if (json[i] === newline || json[i] === 0x0d) json[i] = 0x20;
 }

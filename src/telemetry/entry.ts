@@ -4,7 +4,8 @@
  *     per packet, little-endian:  f64 arrived, ms since 1970 │ u32 size │ u32 flags │ the packet
  *     flags: 1 = conflict (its sequence count was seen before with other bytes)
  */
-import type { PacketBatch } from "../ground/batch.ts";
+import type { PacketBatch, PacketFormat } from "../ground/batch.ts";
+import { apidAt, sequenceCountAt } from "../ground/ccsds.ts";
 import type { EncodedEntry } from "./telemetry.ts";
 
 export const entryPacketsMax = 256;
@@ -72,4 +73,20 @@ export function placesOf(payload: Uint8Array): PacketPlace[] {
     at = start + sizeBytes;
   }
   return places;
+}
+
+/** A payload as a batch of packets, for whoever judges or decodes what was stored. */
+export function packetBatchOf(payload: Uint8Array, format: PacketFormat): PacketBatch {
+  const places = placesOf(payload);
+  const hasHeader = format === "ccsds";
+  return {
+    format,
+    bytes: payload,
+    count: places.length,
+    starts: Uint32Array.from(places, (place) => place.start),
+    sizes: Uint32Array.from(places, (place) => place.sizeBytes),
+    apids: Uint16Array.from(places, (place) => (hasHeader ? apidAt(payload, place.start) : 0)),
+    sequenceCounts: Uint16Array.from(places, (place) => (hasHeader ? sequenceCountAt(payload, place.start) : 0)),
+    arrivedMs: Float64Array.from(places, (place) => place.arrivedMs),
+  };
 }

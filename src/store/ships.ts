@@ -1,0 +1,38 @@
+/** Ships: what they are called, how they speak, how their packets are read. */
+import type { Instant } from "../model/clock.ts";
+import type { JsonText } from "../model/json.ts";
+import type { ShipFormat, ShipRow } from "../model/pass.ts";
+import type { Sql } from "./sql.ts";
+
+export interface ShipDefinition {
+  readonly ship: string;
+  readonly format: ShipFormat;
+  readonly definition: JsonText | null;
+  readonly by: string;
+  readonly at: Instant;
+}
+
+/** A ship holds no more than its definition: registering it again replaces that. */
+export async function saveShip(sql: Sql, ship: ShipDefinition): Promise<void> {
+  await sql`
+    insert into ship (ship, format, definition, modified_by, modified_at)
+    values (${ship.ship}, ${ship.format}, ${ship.definition}, ${ship.by}, ${ship.at}::timestamptz)
+    on conflict (ship) do update set format = excluded.format, definition = excluded.definition,
+      modified_by = excluded.modified_by, modified_at = excluded.modified_at`;
+}
+
+export async function findShip(sql: Sql, ship: string): Promise<ShipRow | null> {
+  const [row] = await sql<ShipRow>`
+    select ship, format, definition, modified_by as "modifiedBy",
+      to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "modifiedAt"
+    from ship where ship = ${ship}`;
+  return row ?? null;
+}
+
+/** By name, those after `after`. */
+export function listShips(sql: Sql, after: string, limit: number): Promise<ShipRow[]> {
+  return sql<ShipRow>`
+    select ship, format, definition, modified_by as "modifiedBy",
+      to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "modifiedAt"
+    from ship where ship collate "C" > ${after} collate "C" order by ship collate "C" limit ${limit}::int`;
+}

@@ -47,12 +47,15 @@ export class Entry {
     this.#reject = reject;
   }
 
+  /** The first outcome counts; a later one, of a commit that was unknown for too long, has nobody to hear it. */
   resolve(answer: Answer): void {
+    if (this.settled) return;
     this.settled = true;
     this.#resolve(answer);
   }
 
   reject(error: unknown): void {
+    if (this.settled) return;
     this.settled = true;
     this.#reject(error);
   }

@@ -6,7 +6,6 @@
 import {
   CommitUnknownError,
   IdempotencyKeyReusedError,
-  LeaseLostError,
   OrreryError,
   OverloadedError,
   StoreUnavailableError,
@@ -180,8 +179,7 @@ export class Resident {
 
   /** Answers everyone who waits with `error`. Turns that were taken for a commit still await their outcome. */
   refuseAll(error: unknown): void {
-    for (const { entry, followers } of this.#uncommitted)
-      for (const asked of [entry, ...followers]) asked.reject(error);
+    for (const { entry, followers } of this.#uncommitted) for (const one of [entry, ...followers]) one.reject(error);
     this.#refuseMailbox(error);
   }
 

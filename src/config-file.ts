@@ -105,6 +105,11 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
   } catch (error) {
     throw new SetupError(`${path}: ${error instanceof Error ? error.message : error}`);
   }
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw new SetupError(
+      `${at(document.contents?.range?.[0] ?? 0)}: keys are needed, such as ${Object.keys(File.entries).join(", ")}`,
+    );
+  }
   const result = v.safeParse(File, value);
   if (result.success) return shapeOf(result.output);
   const [issue] = result.issues;

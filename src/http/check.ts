@@ -43,7 +43,7 @@ export const uuid = z
   .openapi({ type: "string", format: "uuid" });
 
 /** Any JSON value; absent and null are alike. */
-export const anyJson = z.unknown().openapi({ description: "Any JSON value. Absent means null." });
+export const anyJson = z.unknown().optional().openapi({ description: "Any JSON value. Absent means null." });
 
 /** The uuid in a path; 400 otherwise. */
 export function pathUuid(name: string, given: string | undefined): Uuid {

@@ -157,7 +157,10 @@ export class Committer {
         const stored =
           last !== undefined && (await this.#env.store.findTurn(last.datasetId, last.revision, last.turnId));
         if (stored) resident.committed(turns.length);
-        else resident.undo(new Set());
+        else {
+          resident.suspect(turns);
+          resident.undo(new Set());
+        }
         if (resident.hasTurns) this.add(resident);
         return;
       } catch {

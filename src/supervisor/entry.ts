@@ -2,6 +2,7 @@
 import type { Command } from "../model/command.ts";
 import { LeaseLostError, OverloadedError } from "../model/errors.ts";
 import type { JobId } from "../model/ids.ts";
+import type { Turn } from "./turn.ts";
 
 /** A command that other nodes undid this often is given up with 503. */
 const triesMax = 50;
@@ -30,6 +31,8 @@ export class Entry {
   /** How often its turn was undone by another node's. */
   tries = 0;
   settled = false;
+  /** Turns of this command that were sent with an unknown outcome and not found: they may still come through. */
+  readonly suspects: Pick<Turn, "datasetId" | "revision" | "turnId">[] = [];
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: unknown) => void;
 

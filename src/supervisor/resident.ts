@@ -11,17 +11,18 @@ import {
   StoreUnavailableError,
 } from "../model/errors.ts";
 import type { DatasetId, JobId } from "../model/ids.ts";
-import type { IdempotencyKey, PlanStore } from "../store/plan-store.ts";
-import type { Entry, Origin } from "./entry.ts";
+import type { PlanStore } from "../store/plan-store.ts";
+import type { Entry } from "./entry.ts";
 import { LivePlan, type LivePlanEnv } from "./live-plan.ts";
-import type { PlanView, Projection } from "./projection.ts";
+import type { Projection } from "./projection.ts";
+import { findRepeat, isSameKey, type KeyedRequest, keyOf, type Repeat } from "./repeats.ts";
 import { runTurn, type TurnEnv, type TurnResult } from "./run-turn.ts";
 import type { Turn } from "./turn.ts";
 import type { WorkingPlan } from "./working-plan.ts";
 
 /** What a resident needs of its supervisor. */
 export interface ResidentEnv extends TurnEnv, LivePlanEnv {
-  readonly store: Pick<PlanStore, "findAnswer">;
+  readonly store: Pick<PlanStore, "findAnswer" | "findTurn">;
   /** No other node writes here: a refusal that relies on nothing uncommitted needs no check. */
   readonly alone: boolean;
   /** Turns are waiting to be committed. */
@@ -34,6 +35,9 @@ export interface ResidentEnv extends TurnEnv, LivePlanEnv {
 const mailboxMax = 1000;
 /** Turns that may wait for their commit before the mailbox is held. */
 const uncommittedMax = 1000;
+/** The key stands under an uncommitted turn, with another body. */
+const reused: Repeat = { by: "key", digest: "", answer: "" };
+
 interface Uncommitted {
   readonly entry: Entry;
   readonly turn: Turn;
@@ -170,6 +174,11 @@ export class Resident {
     this.#goOn();
   }
 
+  /** The turns in flight were not found after an unknown outcome: each command will look again before it runs. */
+  suspect(turns: readonly Turn[]): void {
+    for (const { entry, turn } of this.#uncommitted) if (turns.includes(turn)) entry.suspects.push(turn);
+  }
+
   /** Refuses the commands that have waited past their deadline. */
   refuseOverdue(nowMs: number, error: unknown): void {
     const overdue = this.#mailbox.filter((entry) => entry.deadlineMs <= nowMs);
@@ -233,33 +242,32 @@ export class Resident {
     const entry = this.#mailbox.shift();
     if (entry === undefined || entry.settled) return undefined;
     this.#running = entry;
-    const asked = entry.origin.idempotency;
-    return asked ? this.#runOnce(plan, entry, asked) : this.#run(plan, entry, null);
+    const mayRepeat = entry.origin.idempotency !== undefined || entry.suspects.length > 0;
+    return mayRepeat ? this.#runOnce(plan, entry) : this.#run(plan, entry, null);
   }
 
   /** Answers a repeated request as it was answered first; a new one runs, and its answer is stored in its commit. */
-  async #runOnce(plan: WorkingPlan, entry: Entry, asked: NonNullable<Origin["idempotency"]>): Promise<void> {
-    const generation = this.#live.generation;
-    const { service } = entry.origin;
-    const key: IdempotencyKey = { scope: this.datasetId, service, route: asked.route, key: asked.key };
-    const under = this.#uncommitted.find(({ turn: { answer } }) => answer !== null && isUnder(answer, key));
-    if (under?.turn.answer?.digest === asked.digest) {
-      under.followers.push(entry);
+  async #runOnce(plan: WorkingPlan, entry: Entry): Promise<void> {
+    const { generation } = this.#live;
+    const key = keyOf(this.datasetId, entry);
+    const under = key && this.#uncommitted.find(({ turn }) => turn.answer !== null && isSameKey(turn.answer, key));
+    if (under && under.turn.answer?.digest === key.digest) {
       this.#running = null;
+      under.followers.push(entry);
       return;
     }
-    const found = under?.turn.answer ?? (await this.#env.store.findAnswer(key));
+    const repeat = under ? reused : await findRepeat(this.#env.store, entry, key);
     if (generation !== this.#live.generation) return;
-    if (found === null) {
-      await this.#run(plan, entry, { ...key, digest: asked.digest });
-      return;
-    }
-    this.#running = null;
-    if (found.digest === asked.digest) entry.resolve({ planJson: found.answer, revision: null });
-    else entry.reject(new IdempotencyKeyReusedError(asked.key));
+    if (repeat === null) return await this.#run(plan, entry, key);
+    if (repeat.by === "ghost") {
+      await this.catchUp(repeat.revision);
+      entry.resolve({ planJson: this.#live.committed.json(), revision: this.#live.committed.revision });
+    } else if (repeat.digest === key?.digest) entry.resolve({ planJson: repeat.answer, revision: null });
+    else entry.reject(new IdempotencyKeyReusedError(key?.key ?? ""));
+    if (this.#running === entry) this.#running = null;
   }
 
-  #run(plan: WorkingPlan, entry: Entry, key: (IdempotencyKey & { digest: string }) | null): Promise<void> | undefined {
+  #run(plan: WorkingPlan, entry: Entry, key: KeyedRequest | null): Promise<void> | undefined {
     const generation = this.#live.generation;
     const before = this.#uncommitted.at(-1)?.turn.revision ?? this.#live.committed.revision;
     const ask = { datasetId: this.datasetId, entry, before };
@@ -270,7 +278,7 @@ export class Resident {
     });
   }
 
-  #finish(entry: Entry, key: (IdempotencyKey & { digest: string }) | null, result: TurnResult): undefined {
+  #finish(entry: Entry, key: KeyedRequest | null, result: TurnResult): undefined {
     this.#running = null;
     if ("defect" in result) {
       entry.reject(result.defect);
@@ -283,17 +291,11 @@ export class Resident {
       entry.reject(turn.refusal);
       return;
     }
-    if (key && !turn.refusal) turn.answer = { ...key, at: turn.stamp.at, answer: this.#viewAfter(turn).json() };
+    if (key && !turn.refusal) {
+      const earlier = this.#uncommitted.map((waiting) => waiting.turn).filter(({ refusal }) => refusal === null);
+      turn.answer = { ...key, at: turn.stamp.at, answer: this.#live.committed.after([...earlier, turn]).json() };
+    }
     this.#uncommitted.push({ entry, turn, followers: [] });
     this.#env.onTurns(this);
   }
-
-  /** The plan as it will be once `turn` is committed. */
-  #viewAfter(turn: Turn): PlanView {
-    const earlier = this.#uncommitted.map((waiting) => waiting.turn).filter(({ refusal }) => refusal === null);
-    return this.#live.committed.after([...earlier, turn]);
-  }
 }
-
-const isUnder = (answer: IdempotencyKey, key: IdempotencyKey): boolean =>
-  answer.key === key.key && answer.route === key.route && answer.service === key.service;

@@ -1,0 +1,135 @@
+/**
+ * One listener's stream of server-sent events (WHATWG HTML, §9.2). While it does not read, what happens to the same plan or pass
+ * is folded into one event; past 1,000 different ones the oldest is dropped, and `missed` says so.
+ */
+import type { LiveEvent, PlanEvent } from "./live.ts";
+
+const pendingMax = 1000;
+/** Of one folded event; more, and the products are not named any more. */
+const productsNamedMax = 1000;
+
+export interface EventStream {
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  push(event: LiveEvent, id: string): void;
+  /** Tells the listener that events are lost to it: it reads again what it shows. */
+  missed(): void;
+  /** A comment, so that nobody in between takes the silence for death. */
+  heartbeat(): void;
+  close(): void;
+}
+
+export function openEventStream(onClosed: () => void): EventStream {
+  const encoder = new TextEncoder();
+  const pending = new Map<string, { event: LiveEvent; id: string }>();
+  let isMissed = false;
+  let isIdle = true;
+  let isClosed = false;
+  let asking: (() => void) | null = null;
+  let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
+
+  function flush(): void {
+    if (asking === null || controller === null || (pending.size === 0 && !isMissed && isIdle)) return;
+    let text = isIdle ? "" : ": here\n\n";
+    isIdle = true;
+    if (isMissed) text += "event: missed\ndata: {}\n\n";
+    isMissed = false;
+    for (const { event, id } of pending.values()) text += textOf(event, id);
+    pending.clear();
+    controller.enqueue(encoder.encode(text));
+    asking();
+    asking = null;
+  }
+
+  function end(): void {
+    if (isClosed) return;
+    isClosed = true;
+    asking?.();
+    onClosed();
+  }
+
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(given) {
+      controller = given;
+      given.enqueue(encoder.encode("retry: 1000\n\n"));
+    },
+    // Called when the listener took what there was: the promise holds until there is more.
+    pull() {
+      return new Promise<void>((resolve) => {
+        asking = resolve;
+        flush();
+      });
+    },
+    cancel: end,
+  });
+
+  return {
+    body,
+    push(event, id) {
+      const key = event.type === "plan" ? event.datasetId : event.passId;
+      const waiting = pending.get(key);
+      pending.delete(key); // what was folded is as new as its newest part
+      pending.set(key, { event: waiting === undefined ? event : folded(waiting.event, event), id });
+      if (pending.size > pendingMax) {
+        for (const oldest of pending.keys()) {
+          pending.delete(oldest);
+          break;
+        }
+        isMissed = true;
+      }
+      flush();
+    },
+    missed() {
+      isMissed = true;
+      flush();
+    },
+    heartbeat() {
+      isIdle = false;
+      flush();
+    },
+    close() {
+      if (isClosed) return;
+      end();
+      try {
+        controller?.close();
+      } catch {
+        // the listener went away first
+      }
+    },
+  };
+}
+
+function folded(before: LiveEvent, event: LiveEvent): LiveEvent {
+  if (before.type !== "plan" || event.type !== "plan") return event;
+  return { ...event, redefined: before.redefined || event.redefined, products: both(before, event) };
+}
+
+function both(before: PlanEvent, event: PlanEvent): PlanEvent["products"] {
+  if (before.products === null || event.products === null) return null;
+  if (before.products.size + event.products.size > productsNamedMax) return null;
+  return new Map([...before.products, ...event.products]);
+}
+
+/** As it goes over the wire, and as docs/architecture.md describes it. */
+function textOf(event: LiveEvent, id: string): string {
+  return `id: ${id}\nevent: ${event.type}\ndata: ${JSON.stringify(dataOf(event))}\n\n`;
+}
+
+function dataOf(event: LiveEvent): object {
+  switch (event.type) {
+    case "plan":
+      return {
+        dataset_id: event.datasetId,
+        revision: event.revision,
+        at: event.at,
+        service: event.service,
+        cause: event.cause,
+        redefined: event.redefined,
+        products:
+          event.products === null ? null : [...event.products].map(([productId, state]) => ({ id: productId, state })),
+      };
+    case "pass":
+      return { pass_id: event.passId, ship: event.ship, state: event.state };
+    default:
+      return event satisfies never;
+  }
+}

@@ -1,0 +1,66 @@
+/** @jsxImportSource hono/jsx */
+/** The home page: the search of plans with its first rows, and below it the passes of now. */
+import { raw } from "hono/html";
+import { document } from "./layout.tsx";
+import { type Found, searchRows } from "./search-rows.ts";
+
+export interface Home {
+  readonly found: Found;
+  readonly searchBy: string;
+  /** Markup of the current and recent passes; empty when there are none. */
+  readonly passes: string;
+  readonly nowMs: number;
+}
+
+export function homePage({ found, searchBy, passes, nowMs }: Home): string {
+  return document(
+    { section: "plans", htmx: true },
+    String(
+      <>
+        <h1>Search</h1>
+        <search>
+          <form class="find" action="/" method="get">
+            <input
+              type="search"
+              name="search_by"
+              id="search_by_input"
+              value={searchBy}
+              placeholder="Dataset id, or any text of its extra JSON"
+              aria-label="Search plans"
+              autocomplete="off"
+              spellcheck={false}
+              hx-get="/component/plan_search?page=0"
+              hx-trigger="input changed delay:200ms"
+              hx-sync="this:replace"
+              hx-target="#search_results"
+              hx-swap="innerHTML"
+            />
+            <button type="submit">Search</button>
+          </form>
+        </search>
+        <div class="card">
+          <table class="search stack">
+            <thead>
+              <tr>
+                <th>Dataset ID</th>
+                <th>Modified Date</th>
+                <th>Extra</th>
+              </tr>
+            </thead>
+            <tbody id="search_results" aria-live="polite">
+              {raw(searchRows(found, searchBy, nowMs))}
+            </tbody>
+          </table>
+          <div class="empty">
+            <strong>No plan found</strong>
+            <p>
+              Try fewer characters, or publish a plan with <code>POST /api/plan</code>: the <a href="/swagger">API</a>{" "}
+              shows how. A pass with a template makes one by itself.
+            </p>
+          </div>
+        </div>
+        {passes === "" ? null : raw(passes)}
+      </>,
+    ),
+  );
+}

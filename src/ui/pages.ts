@@ -1,0 +1,75 @@
+/** The pages and the fragments that keep them live (CONTRACT.md §9). Everything is read as committed; nothing needs a token. */
+import { type Context, Hono } from "hono";
+import type { AppParts } from "../http/parts.ts";
+import { readSearch } from "../http/search-query.ts";
+import { epochMsOf } from "../model/clock.ts";
+import { parseUuid } from "../model/ids.ts";
+import { searchPlans } from "../store/search.ts";
+import { homePage } from "./home-page.tsx";
+import { notFoundPage } from "./not-found.tsx";
+import { htmlAnswer } from "./page-headers.ts";
+import { passOverview, passPageRoutes } from "./pass-routes.ts";
+import { planPage, planUpdate } from "./plan-page.tsx";
+import { type Found, searchRows } from "./search-rows.ts";
+
+type PageParts = Pick<AppParts, "supervisor" | "database" | "clock">;
+
+const nothingFound: Found = { rows: [], nextPage: null };
+/** A live update that names more products than this gets the whole plan. */
+const productsNamedMax = 100;
+
+export function pageRoutes(parts: PageParts): Hono {
+  const { supervisor, database, clock } = parts;
+  const nowMs = (): number => epochMsOf(clock.now());
+  const overview = passOverview(parts);
+  const routes = new Hono();
+  routes.route("/", passPageRoutes(parts));
+
+  routes.get("/", async (c) => {
+    const { searchBy, ask } = homeSearch(c.req.url);
+    const [found, passes] = await Promise.all([
+      ask === null ? nothingFound : searchPlans(database.sql, ask),
+      searchBy === "" && ask?.page === 0 ? overview() : "",
+    ]);
+    return htmlAnswer(c, homePage({ found, searchBy, passes, nowMs: nowMs() }));
+  });
+
+  routes.get("/component/plan_search", async (c) => {
+    const ask = readSearch(c.req.url);
+    const found = await searchPlans(database.sql, ask);
+    // The address follows what is typed, so that it can be kept.
+    if (ask.page === 0 && c.req.header("HX-Request") === "true") {
+      c.header("HX-Replace-Url", ask.text === "" ? "/" : `/?${new URLSearchParams({ search_by: ask.text })}`);
+    }
+    return htmlAnswer(c, searchRows(found, ask.text, nowMs()));
+  });
+
+  routes.get("/plan/:dataset_id", async (c) => {
+    const plan = await findPlan(c);
+    return plan === null ? htmlAnswer(c, notFoundPage(), 404) : htmlAnswer(c, planPage(plan, nowMs()));
+  });
+
+  /** `?product=…&product=…`: only the rows of these. */
+  routes.get("/component/plan/:dataset_id", async (c) => {
+    const plan = await findPlan(c);
+    if (plan === null) return htmlAnswer(c, notFoundPage(), 404);
+    const named = (c.req.queries("product") ?? []).map(parseUuid).filter((id) => id !== null);
+    return htmlAnswer(c, planUpdate(plan, named.length > productsNamedMax ? [] : named, nowMs()));
+  });
+
+  async function findPlan(c: Context<object, "/:dataset_id">) {
+    const datasetId = parseUuid(c.req.param("dataset_id"));
+    return datasetId === null ? null : supervisor.read(datasetId);
+  }
+  return routes;
+}
+
+/** The home page is always shown: a page number that is none is the first, a text that cannot occur finds nothing. */
+function homeSearch(url: string): { searchBy: string; ask: ReturnType<typeof readSearch> | null } {
+  const query = new URL(url).searchParams;
+  const searchBy = query.get("search_by") ?? "";
+  if (searchBy.includes("\u0000")) return { searchBy: searchBy.replaceAll("\u0000", ""), ask: null };
+  const given = Number(query.get("page") ?? "0");
+  const page = Number.isInteger(given) && given >= 0 && given < 2 ** 32 ? given : 0;
+  return { searchBy, ask: { text: searchBy, page, limit: 50, inProducts: false } };
+}

@@ -1,0 +1,105 @@
+/** The pages of passes and ships, and the home page's overview of them. */
+import { Hono } from "hono";
+import type { AppParts } from "../http/parts.ts";
+import { epochMsOf } from "../model/clock.ts";
+import { parseUuid } from "../model/ids.ts";
+import { type PassRow, type PassState, passStates, shipNamePattern } from "../model/pass.ts";
+import { findProgress } from "../store/pass-progress.ts";
+import { findPass, listPasses } from "../store/passes.ts";
+import { findShip } from "../store/ships.ts";
+import { notFoundPage } from "./not-found.tsx";
+import { htmlAnswer } from "./page-headers.ts";
+import { type PassList, passListPage, passListPart, passPage, passPart } from "./pass-page.tsx";
+import { passCards } from "./pass-rows.ts";
+import { shipPage } from "./ship-page.tsx";
+import { type ShownPass, shownPass } from "./shown-pass.ts";
+
+type PassPageParts = Pick<AppParts, "database" | "clock">;
+
+const rowsAPage = 50;
+
+export function passPageRoutes(parts: PassPageParts): Hono {
+  const { clock, database } = parts;
+  const nowMs = (): number => epochMsOf(clock.now());
+  const routes = new Hono();
+
+  routes.get("/pass", async (c) => {
+    const { search } = new URL(c.req.url);
+    return htmlAnswer(c, passListPage(await list(search), search, nowMs()));
+  });
+  routes.get("/component/pass", async (c) => {
+    return htmlAnswer(c, `<div id="pass_part">${passListPart(await list(new URL(c.req.url).search), nowMs())}</div>`);
+  });
+  routes.get("/pass/:pass_id", async (c) => {
+    const shown = await find(c.req.param("pass_id"));
+    return shown === null ? htmlAnswer(c, notFoundPage(), 404) : htmlAnswer(c, passPage(shown, nowMs()));
+  });
+  routes.get("/component/pass/:pass_id", async (c) => {
+    const shown = await find(c.req.param("pass_id"));
+    if (shown === null) return htmlAnswer(c, notFoundPage(), 404);
+    return htmlAnswer(c, `<div id="pass_part">${passPart(shown, nowMs())}</div>`);
+  });
+  routes.get("/ship/:ship", async (c) => {
+    const name = c.req.param("ship");
+    const ship = shipNamePattern.test(name) ? await findShip(database.sql, name) : null;
+    if (ship === null) return htmlAnswer(c, notFoundPage(), 404);
+    const { rows } = await listPasses(database.sql, { ship: ship.ship, state: null, page: 0, limit: rowsAPage });
+    return htmlAnswer(c, shipPage(ship, await withProgress(parts, rows), nowMs()));
+  });
+
+  /** `?state=&ship=&page=`: what is none of these is left out of account. */
+  async function list(search: string): Promise<PassList> {
+    const query = new URLSearchParams(search);
+    const state = passStates.find((known: PassState) => known === query.get("state")) ?? null;
+    const named = query.get("ship");
+    const ship = named !== null && shipNamePattern.test(named) ? named : null;
+    const given = Number(query.get("page") ?? "0");
+    const page = Number.isInteger(given) && given >= 0 && given < 1_000_000 ? given : 0;
+    const { rows, nextPage } = await listPasses(database.sql, { state, ship, page, limit: rowsAPage });
+    if (nextPage !== null) query.set("page", String(nextPage));
+    return { passes: await withProgress(parts, rows), older: nextPage === null ? null : query.toString() };
+  }
+
+  async function find(given: string): Promise<ShownPass | null> {
+    const passId = parseUuid(given);
+    const pass = passId === null ? null : await findPass(database.sql, passId);
+    return pass === null ? null : ((await withProgress(parts, [pass]))[0] ?? null);
+  }
+  return routes;
+}
+
+async function withProgress({ database }: PassPageParts, rows: readonly PassRow[]): Promise<ShownPass[]> {
+  if (rows.length === 0) return [];
+  const progress = await findProgress(
+    database.sql,
+    rows.map(({ passId }) => passId),
+  );
+  return rows.map((pass) => shownPass(pass, progress.get(pass.passId) ?? null));
+}
+
+const cardsMax = 4;
+/** The home page may be asked for a thousand times a second: it looks at the passes once. */
+const freshMs = 1000;
+
+/** Markup of the newest passes, read at most once a second, and once for all who wait. */
+export function passOverview(parts: PassPageParts): () => Promise<string> {
+  const { clock, database } = parts;
+  let passes: Promise<ShownPass[]> = Promise.resolve([]);
+  let readAtMs = Number.NEGATIVE_INFINITY;
+
+  async function read(): Promise<ShownPass[]> {
+    const { rows } = await listPasses(database.sql, { state: null, ship: null, page: 0, limit: cardsMax });
+    return withProgress(parts, rows);
+  }
+  return async () => {
+    const atMs = clock.monotonicMs();
+    if (atMs - readAtMs >= freshMs) {
+      readAtMs = atMs;
+      passes = read();
+      passes.catch(() => {
+        readAtMs = Number.NEGATIVE_INFINITY; // the next one tries again
+      });
+    }
+    return passCards(await passes, epochMsOf(clock.now()));
+  };
+}

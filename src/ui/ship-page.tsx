@@ -1,0 +1,70 @@
+/** @jsxImportSource hono/jsx */
+/** The page of a ship: how it speaks, the values it sent last, its passes. */
+import { raw } from "hono/html";
+import type { LatestValue } from "../ground/latest.ts";
+import type { ShipRow } from "../model/pass.ts";
+import { latestTable } from "./latest-values.ts";
+import { Crumbs, document } from "./layout.tsx";
+import { timeMarkup } from "./markup.ts";
+import { passTable } from "./pass-rows.ts";
+import type { ShownPass } from "./shown-pass.ts";
+
+/** `passes`: the newest first. */
+export function shipPage(ship: ShipRow, passes: readonly ShownPass[], nowMs: number): string {
+  const latest: Record<string, LatestValue> = {};
+  for (const pass of passes) for (const [name, value] of Object.entries(pass.latest)) latest[name] ??= value;
+  return document(
+    { section: "passes" },
+    String(
+      <>
+        <Crumbs
+          trail={[
+            ["Passes", "/pass"],
+            [ship.ship, `/ship/${ship.ship}`],
+          ]}
+        />
+        <h1>{ship.ship}</h1>
+        <dl class="facts">
+          <div>
+            <dt>Format</dt>
+            <dd>{ship.format}</dd>
+          </div>
+          <div>
+            <dt>Packets</dt>
+            <dd>{ship.definition === null ? "stored as they come" : "decoded by its definition"}</dd>
+          </div>
+          <div>
+            <dt>Modified by</dt>
+            <dd>{ship.modifiedBy}</dd>
+          </div>
+          <div>
+            <dt>Modified</dt>
+            <dd>{raw(timeMarkup(ship.modifiedAt, nowMs))}</dd>
+          </div>
+        </dl>
+        <div class="block">
+          <h2 id="values_title">Latest values</h2>
+          {Object.keys(latest).length === 0 ? (
+            <p class="card empty">No value was decoded yet. A packet definition and a pass bring some.</p>
+          ) : (
+            <section class="card table" aria-labelledby="values_title" tabindex={0}>
+              {raw(latestTable(latest, nowMs))}
+            </section>
+          )}
+        </div>
+        <div class="block">
+          <h2 id="passes_title">Passes</h2>
+          {passes.length === 0 ? (
+            <p class="card empty">
+              No pass is planned: <code>POST /api/pass</code> plans one.
+            </p>
+          ) : (
+            <section class="card table" aria-labelledby="passes_title" tabindex={0}>
+              {raw(passTable(passes, nowMs))}
+            </section>
+          )}
+        </div>
+      </>,
+    ),
+  );
+}

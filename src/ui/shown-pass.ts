@@ -1,0 +1,29 @@
+/** A pass as its pages show it: its row, and what it has received as far as it was last noted. */
+import type { LatestValue } from "../ground/latest.ts";
+import type { LedgerJson } from "../ground/ledger-json.ts";
+import { epochMsOf, type Instant } from "../model/clock.ts";
+import type { PassProgress, PassRow } from "../model/pass.ts";
+
+export interface ShownPass {
+  readonly pass: PassRow;
+  /** null: nothing was noted yet. */
+  readonly ledger: LedgerJson | null;
+  readonly latest: Readonly<Record<string, LatestValue>>;
+  readonly notedAt: Instant | null;
+}
+
+export function shownPass(pass: PassRow, progress: PassProgress | null): ShownPass {
+  if (progress === null) return { pass, ledger: null, latest: {}, notedAt: null };
+  // Both were written by us as JSON of these very types.
+  const ledger = JSON.parse(progress.ledger) as LedgerJson;
+  const latest = JSON.parse(progress.latest) as Record<string, LatestValue>;
+  return { pass, ledger, latest, notedAt: progress.at };
+}
+
+/** Packets a second, over the time that the port was open inside the pass's window. */
+export function meanRatePerS({ pass, ledger, notedAt }: ShownPass): number | null {
+  if (ledger === null || notedAt === null || pass.openedAt === null) return null;
+  const fromMs = Math.max(epochMsOf(pass.openedAt), epochMsOf(pass.aos));
+  const openS = (Math.min(epochMsOf(notedAt), epochMsOf(pass.los)) - fromMs) / 1000;
+  return openS < 1 ? null : ledger.received / openS;
+}

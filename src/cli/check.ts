@@ -3,6 +3,7 @@ import process from "node:process";
 import { Command } from "commander";
 import type { Config, Flags } from "../config.ts";
 import { withoutPassword } from "../config.ts";
+import { DirectoryLockedError } from "../store/lock-file.ts";
 import { isAbsent } from "./db.ts";
 import { configOf, withConfigOptions } from "./options.ts";
 
@@ -49,6 +50,8 @@ async function finding(subject: string, look: () => Promise<string>): Promise<Fi
   try {
     return { subject, result: "ok", detail: await look() };
   } catch (error) {
+    if (error instanceof DirectoryLockedError)
+      return { subject, result: "warning", detail: `not looked at: ${error.message}` };
     return { subject, result: "failed", detail: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,0 +1,115 @@
+/** Sends simulated ships' packets over UDP at their rate, each ship to a port of its own, and says what really went out. */
+import { createSocket, type Socket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import type { SentJson, ShipSimulation } from "./simulator.ts";
+
+export interface SendOptions {
+  readonly host: string;
+  /** One a ship. */
+  readonly ports: readonly number[];
+  readonly ships: readonly ShipSimulation[];
+  /** Packets a second, of each ship. */
+  readonly ratePerS: number;
+  readonly seconds: number;
+  /** Ends the sending early; what was sent is told all the same. */
+  readonly signal?: AbortSignal;
+  /** Called about once a second. */
+  readonly onProgress?: (generated: number, of: number) => void;
+}
+
+export interface SendReport {
+  readonly seconds: number;
+  readonly ratePerS: number;
+  /** Datagrams that the system refused to send: they are counted as sent in `ships`. 0, or the account does not hold. */
+  readonly failed: number;
+  readonly ships: readonly SentJson[];
+}
+
+/** Sends that the system has not answered yet, at most; beyond it we wait, as memory has a bound. */
+const unansweredMax = 4096;
+/** Packets of one ship in a row, when it is behind its time. */
+const burstMax = 64;
+
+export async function sendSimulation(options: SendOptions): Promise<SendReport> {
+  const { ships, ports, ratePerS, seconds, signal } = options;
+  const link = await openLink(options.host);
+  const countEach = Math.round(ratePerS * seconds);
+  const startMs = performance.now();
+  let generated = 0;
+  let toldMs = startMs;
+  try {
+    while (generated < countEach && signal?.aborted !== true) {
+      const elapsedMs = performance.now() - startMs;
+      const due = Math.min(countEach, Math.floor((elapsedMs / 1000) * ratePerS) + 1, generated + burstMax);
+      if (due === generated || link.unanswered() > unansweredMax) {
+        await pause(due === generated && 1000 / ratePerS > 2 ? 1 : 0);
+        continue;
+      }
+      for (const [i, ship] of ships.entries()) {
+        for (let n = generated; n < due; n++) {
+          const datagrams = ship.next(performance.timeOrigin + startMs + (n / ratePerS) * 1000);
+          for (const datagram of datagrams) link.send(datagram, ports[i] ?? 0);
+        }
+      }
+      generated = due;
+      if (performance.now() - toldMs > 1000) {
+        toldMs = performance.now();
+        options.onProgress?.(generated * ships.length, countEach * ships.length);
+      }
+      await pause(0);
+    }
+    for (const [i, ship] of ships.entries()) for (const datagram of ship.end()) link.send(datagram, ports[i] ?? 0);
+  } finally {
+    await link.close();
+  }
+  const tookS = (performance.now() - startMs) / 1000;
+  return {
+    seconds: tookS,
+    ratePerS: (generated * ships.length) / tookS,
+    failed: link.failed(),
+    ships: ships.map((ship) => ship.json()),
+  };
+}
+
+interface Link {
+  send(datagram: Uint8Array, port: number): void;
+  unanswered(): number;
+  failed(): number;
+  /** Waits up to five seconds for the sends under way; what is unanswered then has failed. */
+  close(): Promise<void>;
+}
+
+async function openLink(host: string): Promise<Link> {
+  const socket: Socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
+  let sent = 0;
+  let answered = 0;
+  let failed = 0;
+  const onAnswer = (error: Error | null) => {
+    answered += 1;
+    if (error !== null && error !== undefined) failed += 1;
+  };
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind(0, resolve);
+  });
+  socket.removeAllListeners("error");
+  socket.on("error", () => {}); // each send's own answer tells
+  return {
+    send(datagram, port) {
+      sent += 1;
+      socket.send(datagram, port, host, onAnswer);
+    },
+    unanswered: () => sent - answered,
+    failed: () => failed,
+    async close() {
+      const untilMs = performance.now() + 5000;
+      while (answered < sent && performance.now() < untilMs) await pause(5);
+      failed += sent - answered;
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    },
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)));
+}

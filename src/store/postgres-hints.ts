@@ -1,5 +1,5 @@
 /** Hints between nodes by NOTIFY: sent in bundles outside any transaction, heard on a connection of their own that is watched. */
-import { type OpenPool, openPool, type PoolLog, type PoolSettings } from "./postgres-pool.ts";
+import { Pool, type PoolLog, type PoolSettings } from "./postgres-pool.ts";
 import { array, type Database, type Sql } from "./sql.ts";
 
 /** Identical hints within this time are one. */
@@ -8,8 +8,6 @@ const coalesceMs = 10;
 const queuedMax = 2000;
 /** Postgres takes 8,000 bytes less a terminator. */
 const payloadBytesMax = 7900;
-/** A silent connection is noticed after this long. */
-const probeMs = 10_000;
 const reopenMs = 500;
 
 export interface Notifier {
@@ -82,7 +80,9 @@ type Hear = (payload: string | null) => void;
 /** Opens its connection with the first `listen`; opens a new one whenever that broke, and then tells everyone to look again. */
 export function openListener(settings: PoolSettings, log: PoolLog): Listener {
   const heard = new Map<string, Set<Hear>>();
-  let open: OpenPool | null = null;
+  // A connection that went silent is noticed within two deadlines.
+  const probeMs = settings.deadlineMs;
+  let open: Pool | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let closed = false;
 
@@ -94,8 +94,8 @@ export function openListener(settings: PoolSettings, log: PoolLog): Listener {
     }
   };
 
-  function connect(): OpenPool {
-    const opened: OpenPool = openPool(settings, 1, log, {
+  function connect(): Pool {
+    const opened: Pool = new Pool(settings, 1, log, {
       onnotify: (channel, payload) => {
         for (const hear of heard.get(channel) ?? []) tell(hear, payload);
       },
@@ -110,16 +110,16 @@ export function openListener(settings: PoolSettings, log: PoolLog): Listener {
     if (!closed) timer = setTimeout(then, afterMs);
   }
 
-  async function probe(opened: OpenPool): Promise<void> {
+  async function probe(opened: Pool): Promise<void> {
     try {
-      await within(settings.deadlineMs, opened.pool.unsafe("select 1"));
+      await within(settings.deadlineMs, opened.connections.unsafe("select 1"));
       if (opened === open) schedule(probeMs, () => void probe(opened));
     } catch (error) {
       lose(opened, String(error));
     }
   }
 
-  function lose(lost: OpenPool, why: string): void {
+  function lose(lost: Pool, why: string): void {
     if (lost !== open || closed) return;
     log.warn({ why }, "listening for hints was interrupted");
     open = null;
@@ -140,7 +140,7 @@ export function openListener(settings: PoolSettings, log: PoolLog): Listener {
     for (const all of heard.values()) for (const hear of all) tell(hear, null);
   }
 
-  const ask = (opened: OpenPool, text: string) => within(settings.deadlineMs, opened.pool.unsafe(text));
+  const ask = (opened: Pool, text: string) => within(settings.deadlineMs, opened.connections.unsafe(text));
 
   return {
     async listen(channel, hear) {

@@ -13,9 +13,6 @@ export interface PoolSettings {
   readonly applicationName: string;
 }
 
-/** What is used of postgres.js. */
-export type Pool = Pick<postgres.Sql, "unsafe" | "begin" | "end">;
-
 export interface PoolLog {
   debug(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -27,86 +24,104 @@ const retiredMax = 4;
 export class Pools {
   readonly #settings: PoolSettings;
   readonly #log: PoolLog;
-  readonly #retired: OpenPool[] = [];
-  #current: OpenPool;
+  readonly #retired: Pool[] = [];
+  #current: Pool;
   #closed = false;
 
   constructor(settings: PoolSettings, log: PoolLog) {
     this.#settings = settings;
     this.#log = log;
-    this.#current = openPool(settings, settings.connectionsMax, log);
+    this.#current = new Pool(settings, settings.connectionsMax, log);
   }
 
   get current(): Pool {
-    return this.#current.pool;
+    return this.#current;
   }
 
   /** Replaces `pool` unless that was done before: many statements may find out at once. */
   retire(pool: Pool, why: string): void {
-    const old = this.#current;
-    if (old.pool !== pool || this.#closed) return;
+    if (this.#current !== pool || this.#closed) return;
     this.#log.warn({ why }, "database connections replaced");
-    this.#current = openPool(this.#settings, this.#settings.connectionsMax, this.#log);
-    this.#retired.push(old);
+    this.#current = new Pool(this.#settings, this.#settings.connectionsMax, this.#log);
+    this.#retired.push(pool);
     if (this.#retired.length > retiredMax) this.#retired.shift()?.destroy();
-    void old.drain(this.#settings.deadlineMs).then(() => {
-      const at = this.#retired.indexOf(old);
+    void pool.drain(this.#settings.deadlineMs).then(() => {
+      const at = this.#retired.indexOf(pool);
       if (at >= 0) this.#retired.splice(at, 1);
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#current, ...this.#retired].map((open) => open.drain(this.#settings.deadlineMs)));
+    await Promise.all([this.#current, ...this.#retired].map((pool) => pool.drain(this.#settings.deadlineMs)));
   }
 }
 
-export interface OpenPool {
-  readonly pool: Pool;
-  /** Ends when all in flight has ended, at the latest after `withinMs`; then nothing of the pool is left. */
-  drain(withinMs: number): Promise<void>;
-  destroy(): void;
-}
+/** Good-byes are said within this time. */
+const farewellMs = 200;
 
-/** `extra`: what a pool with another task (LISTEN) adds. */
-export function openPool(
-  settings: PoolSettings,
-  connectionsMax: number,
-  log: PoolLog,
-  extra: ListenOptions = {},
-): OpenPool {
-  const dialer = new Dialer();
-  const serverMs = Math.ceil(settings.deadlineMs * 0.9);
-  const options = {
-    ...extra,
-    max: connectionsMax,
-    prepare: true,
-    fetch_types: false,
-    idle_timeout: 0,
-    max_lifetime: 0,
-    // Sooner than the deadline of who waits for the connection, so that it is told why.
-    connect_timeout: (settings.deadlineMs / 1000) * 0.8,
-    backoff: () => 0.05,
-    onnotice: (notice: postgres.Notice) => log.debug({ notice: notice.message }, "database notice"),
-    connection: {
-      application_name: settings.applicationName,
-      TimeZone: "UTC",
-      statement_timeout: serverMs,
-      lock_timeout: Math.ceil(serverMs / 2),
-      idle_in_transaction_session_timeout: settings.deadlineMs,
-    },
-    types: textTypes,
-    socket: dialer.dial,
-  };
-  const pool: Pool = postgres(settings.url, options); // `socket` and `onnotify` exist, but not in its types
-  return {
-    pool,
-    destroy: dialer.destroy,
-    async drain(withinMs) {
-      await pool.end({ timeout: withinMs / 1000 }).catch(() => undefined);
-      dialer.destroy();
-    },
-  };
+/** One pool of postgres.js, which knows what is in flight on it. `extra`: what a pool with another task (LISTEN) adds. */
+export class Pool {
+  readonly connections: Pick<postgres.Sql, "unsafe" | "begin" | "end">;
+  readonly #dialer: Dialer;
+  #inFlight = 0;
+  #idle: (() => void) | null = null;
+
+  constructor(settings: PoolSettings, connectionsMax: number, log: PoolLog, extra: ListenOptions = {}) {
+    this.#dialer = new Dialer(connectionsMax);
+    const serverMs = Math.ceil(settings.deadlineMs * 0.9);
+    const options = {
+      ...extra,
+      max: connectionsMax,
+      prepare: true,
+      fetch_types: false,
+      idle_timeout: 0,
+      max_lifetime: 0,
+      // Sooner than the deadline of who waits for the connection, so that it is told why.
+      connect_timeout: (settings.deadlineMs / 1000) * 0.8,
+      backoff: () => 0.05,
+      onnotice: (notice: postgres.Notice) => log.debug({ notice: notice.message }, "database notice"),
+      connection: {
+        application_name: settings.applicationName,
+        TimeZone: "UTC",
+        statement_timeout: serverMs,
+        lock_timeout: Math.ceil(serverMs / 2),
+        idle_in_transaction_session_timeout: settings.deadlineMs,
+      },
+      types: textTypes,
+      socket: this.#dialer.dial,
+    };
+    this.connections = postgres(settings.url, options); // `socket` and `onnotify` exist, but not in its types
+  }
+
+  /** Something begins; to be followed by one `ended`. */
+  began(): void {
+    this.#inFlight += 1;
+  }
+
+  ended(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#idle?.();
+  }
+
+  /** Resolves when all in flight has ended, at the latest after `withinMs`; then nothing of the pool is left. */
+  async drain(withinMs: number): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, withinMs);
+        this.#idle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    await this.connections.end({ timeout: farewellMs / 1000 }).catch(() => undefined);
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#dialer.destroy();
+  }
 }
 
 export interface ListenOptions {
@@ -114,34 +129,47 @@ export interface ListenOptions {
   onclose?: (connectionId: number) => void;
 }
 
-/** A server that hangs up at once is not dialled again within this time: postgres.js would do so in a tight loop. */
-const redialMs = 50;
+/** The pool's size is dialled at most once within this time: postgres.js redials a server that hangs up in a tight loop. */
+const dialWindowMs = 50;
 
 /** Keeps hold of a pool's sockets, as a half-open one must be destroyed: postgres.js only says good-bye into it. */
 class Dialer {
   readonly #sockets = new Set<net.Socket>();
+  readonly #perWindow: number;
+  #windowAtMs = Number.NEGATIVE_INFINITY;
+  #inWindow = 0;
   #attempts = 0;
-  #lostAtMs = Number.NEGATIVE_INFINITY;
   #destroyed = false;
 
-  readonly destroy = (): void => {
+  constructor(connectionsMax: number) {
+    this.#perWindow = connectionsMax;
+  }
+
+  destroy(): void {
     this.#destroyed = true;
     for (const socket of this.#sockets) socket.destroy();
-  };
+  }
 
   /** The socket need not be connected yet: it keeps what is written until it is. */
   readonly dial = async (to: { path?: string; host: string[]; port: number[] }): Promise<net.Socket> => {
-    const restMs = this.#lostAtMs + redialMs - performance.now();
-    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
-    const socket = new net.Socket();
-    this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#lostAtMs = performance.now();
-    });
+    for (;;) {
+      const restMs = this.#windowAtMs + dialWindowMs - performance.now();
+      if (restMs <= 0) {
+        this.#windowAtMs = performance.now();
+        this.#inWindow = 0;
+      }
+      if (this.#inWindow < this.#perWindow) break;
+      await new Promise((resolve) => setTimeout(resolve, restMs));
+    }
+    this.#inWindow += 1;
+    for (const old of this.#sockets) if (old.destroyed) this.#sockets.delete(old);
     const at = this.#attempts++ % to.host.length;
+    const host = to.host[at] ?? "localhost";
+    // postgres.js reads `host` for the name in a TLS handshake.
+    const socket = Object.assign(new net.Socket(), { host });
+    this.#sockets.add(socket);
     if (to.path) socket.connect(to.path);
-    else socket.connect(to.port[at] ?? 5432, to.host[at] ?? "localhost");
+    else socket.connect(to.port[at] ?? 5432, host);
     socket.setNoDelay(true);
     if (this.#destroyed) socket.destroy();
     return socket;

@@ -3,6 +3,9 @@ import { endsConnection, sqlErrorOf } from "./faults.ts";
 import type { Pool, Pools } from "./postgres-pool.ts";
 import { SqlError, type SqlValue } from "./sql.ts";
 
+/** A transaction's connection, or all of a pool. */
+export type Connection = Pick<Pool["connections"], "unsafe">;
+
 export interface Statement {
   readonly text: string;
   /** Null: a script of several statements. */
@@ -33,16 +36,20 @@ export class Statements {
   }
 
   /** `on`: the pool itself, or the connection of a transaction in that pool. */
-  run<Row extends object>(
-    { text, values, deadlineMs }: Statement,
-    pool: Pool,
-    on: Pick<Pool, "unsafe">,
-  ): Promise<Row[]> {
+  run<Row extends object>({ text, values, deadlineMs }: Statement, pool: Pool, on: Connection): Promise<Row[]> {
     // The members of `Pending` are there, but not in the public type.
     const query = on.unsafe(text, values ?? [], values === null ? simple : prepared) as unknown as Pending;
     query.strings = this.#stringsOf(text);
+    pool.began();
     return new Promise((resolve, reject) => {
+      let over = false;
+      const end = () => {
+        clearTimeout(timer);
+        if (!over) pool.ended();
+        over = true;
+      };
       const timer = setTimeout(() => {
+        end();
         const sent = query.state !== null;
         if (!sent) query.cancel(); // out of the queue: certainly not run
         this.#pools.retire(pool, `no answer within ${deadlineMs} ms`);
@@ -54,11 +61,11 @@ export class Statements {
       }, deadlineMs);
       query.then(
         (rows) => {
-          clearTimeout(timer);
+          end();
           resolve(rows.slice() as Row[]); // a plain array; the caller states the shape of its rows
         },
         (error: unknown) => {
-          clearTimeout(timer);
+          end();
           const sent = query.state !== null;
           if (endsConnection(error) && (sent || isConnectTimeout(error))) this.#pools.retire(pool, String(error));
           reject(sqlErrorOf(error, sent));

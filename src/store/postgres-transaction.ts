@@ -4,10 +4,8 @@
  */
 import { endsConnection, sqlErrorOf } from "./faults.ts";
 import type { Pool, Pools } from "./postgres-pool.ts";
-import type { Statements } from "./postgres-statement.ts";
+import type { Connection, Statements } from "./postgres-statement.ts";
 import { type Sql, SqlError, type SqlValue, sqlOf } from "./sql.ts";
-
-type Connection = Pick<Pool, "unsafe">;
 
 export class Transaction<T> {
   readonly #pools: Pools;
@@ -32,8 +30,10 @@ export class Transaction<T> {
     return new Promise<T>((resolve, reject) => {
       let result: T;
       const end = (settle: () => void) => {
+        if (this.#phase === "ended") return;
         clearTimeout(this.#timer);
         this.#phase = "ended";
+        this.#pool.ended();
         settle();
       };
       const enter = (phase: "beginning" | "committing" | "rolling back") => {
@@ -52,7 +52,8 @@ export class Transaction<T> {
           if (this.#phase === "ended") return rollBack(new Error("The transaction began too late"));
           clearTimeout(this.#timer);
           this.#phase = "working";
-          work(this.#sql(connection)).then(
+          const working = async () => work(this.#sql(connection));
+          working().then(
             (value) => {
               result = value;
               if (this.#broken !== null) return end(() => reject(this.#broken));
@@ -72,8 +73,9 @@ export class Transaction<T> {
           );
         });
 
+      this.#pool.began();
       enter("beginning");
-      this.#pool.begin(onConnection).then(
+      this.#pool.connections.begin(onConnection).then(
         () => end(() => resolve(result)),
         (error: unknown) => {
           if (endsConnection(error)) this.#pools.retire(this.#pool, String(error));

@@ -18,7 +18,7 @@ export function openPostgres(settings: PoolSettings, log: PoolLog): Database {
 
   const run = <Row extends object>(text: string, values: SqlValue[] | null) => {
     const pool = pools.current;
-    return statements.run<Row>({ text, values, deadlineMs }, pool, pool);
+    return statements.run<Row>({ text, values, deadlineMs }, pool, pool.connections);
   };
   const sql = sqlOf({
     // The server ends what is late, by a setting of the session: another deadline needs a transaction.

@@ -50,6 +50,7 @@ interface Command {
 }
 
 async function runShell(command: Command, task: Task, signal: AbortSignal): Promise<Outcome> {
+  if (signal.aborted) return { outcome: "cancelled", error: reasonOf(signal), output: "" };
   const run = newUuid();
   let folder: string | null = null;
   try {

@@ -1,0 +1,49 @@
+/** A job that this node has leased: waiting for a slot, running, or waiting for the commit of its outcome. */
+import type { LeasedJob } from "../store/jobs.ts";
+
+/** Why a holder was told to stop. */
+export type Ending =
+  /** The product was updated, cleared, reset or disabled, in a commit. */
+  | "cancelled"
+  /** Another holder has it, or may have it. */
+  | "superseded"
+  /** This node stops: the job goes back. */
+  | "stopping";
+
+const texts: Record<Ending, string> = {
+  cancelled: "its product was changed by somebody else",
+  superseded: "its lease was lost",
+  stopping: "the node is stopping",
+};
+
+/** The reason that a run's signal aborts with. */
+export class EndingError extends Error {
+  readonly ending: Ending;
+  constructor(ending: Ending) {
+    super(texts[ending]);
+    this.name = "EndingError";
+    this.ending = ending;
+  }
+}
+
+export class HeldJob {
+  readonly job: LeasedJob;
+  phase: "waiting" | "running" | "settling" = "waiting";
+  ending: Ending | null = null;
+  readonly #abort = new AbortController();
+
+  constructor(job: LeasedJob) {
+    this.job = job;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Only the first reason counts. A job whose run is over hears from its commit. */
+  end(ending: Ending): void {
+    if (this.ending !== null || this.phase === "settling") return;
+    this.ending = ending;
+    this.#abort.abort(new EndingError(ending));
+  }
+}

@@ -1,0 +1,36 @@
+/** Sends what happened to a job to its dataset until that is stored, or the lease is lost. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JobCommand } from "../model/command.ts";
+import { LeaseLostError, OrreryError } from "../model/errors.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+
+const firstWaitMs = 50;
+const waitMsMax = 2_000;
+
+/**
+ * True: stored. False: the lease is lost, or `givingUp` aborted. A busy or absent store is waited for, as the heartbeat is
+ * what ends a lease; any other error is thrown.
+ */
+export async function insist(
+  supervisor: Pick<Supervisor, "submit">,
+  command: JobCommand,
+  givingUp: AbortSignal,
+): Promise<boolean> {
+  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, waitMsMax)) {
+    try {
+      await tell(supervisor, command);
+      return true;
+    } catch (error) {
+      if (error instanceof LeaseLostError || givingUp.aborted) return false;
+      if (!passes(error)) throw error;
+      await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal: givingUp }).catch(() => undefined);
+    }
+  }
+}
+
+export async function tell(supervisor: Pick<Supervisor, "submit">, command: JobCommand): Promise<void> {
+  await supervisor.submit(command, { service: "orrery", cause: command.type });
+}
+
+/** 503: a bound was reached, the store is away, or a commit's outcome is not known. Saying it again is safe under the fence. */
+export const passes = (error: unknown): boolean => error instanceof OrreryError && error.status === 503;

@@ -1,0 +1,86 @@
+/**
+ * Finds leases that ran out on any node. A product's job is never edited here: its dataset is told, and its turn decides,
+ * fenced by the token. A free-standing job is moved by fenced SQL. All nodes reap; the second one changes nothing.
+ */
+import type { Clock } from "../model/clock.ts";
+import type { AttemptReport } from "../model/command.ts";
+import { LeaseLostError } from "../model/errors.ts";
+import type { JobId } from "../model/ids.ts";
+import type { Log } from "../observe/log.ts";
+import { endFreeJob } from "../store/free-jobs.ts";
+import { type ExpiredLease, expiredLeases } from "../store/jobs.ts";
+import type { Sql } from "../store/sql.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { HeldJob } from "./held-job.ts";
+import { retryAfterExpiry } from "./retry-policy.ts";
+
+/** Leases reaped at once. */
+const batchMax = 100;
+
+export interface ReaperParts {
+  readonly sql: Sql;
+  readonly supervisor: Pick<Supervisor, "submit">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly retryBaseMs: number;
+  /** This node's own: the heartbeat renews those. */
+  readonly held: ReadonlyMap<JobId, HeldJob>;
+}
+
+/** Reaps until no expired lease is left; returns how many jobs it moved. */
+export async function reap(parts: ReaperParts): Promise<number> {
+  let moved = 0;
+  for (;;) {
+    const expired = await expiredLeases(parts.sql, batchMax);
+    const foreign = expired.filter(({ jobId, token }) => parts.held.get(jobId)?.job.token !== token);
+    const outcomes = await Promise.all(foreign.map((lease) => expire(parts, lease)));
+    const movedNow = outcomes.filter(Boolean).length;
+    moved += movedNow;
+    // Without progress the same leases would come again: the next round is soon enough.
+    if (expired.length < batchMax || movedNow === 0) return moved;
+  }
+}
+
+async function expire(parts: ReaperParts, lease: ExpiredLease): Promise<boolean> {
+  const { jobId, token, datasetId, productId } = lease;
+  const retryInMs = retryAfterExpiry({ ...lease, begun: lease.startedAt !== null }, Math.random(), parts.retryBaseMs);
+  const attempt = reportOf(lease, parts.clock);
+  try {
+    if (datasetId === null || productId === null) {
+      const to = retryInMs === null ? "dead" : "queued";
+      return await endFreeJob(parts.sql, {
+        jobId,
+        token,
+        to,
+        runInMs: retryInMs ?? 0,
+        onlyIfExpired: true,
+        report: attempt,
+      });
+    }
+    await parts.supervisor.submit(
+      { type: "lease.expired", datasetId, productId, jobId, token, attempt, retryInMs },
+      { service: "orrery", cause: "lease.expired" },
+    );
+    return true;
+  } catch (error) {
+    // Renewed, ended or reaped by another node meanwhile; or the store is busy, and the next round comes.
+    if (!(error instanceof LeaseLostError))
+      parts.log.warn({ err: error, jobId }, "an expired lease could not be ended yet");
+    return false;
+  }
+}
+
+function reportOf(lease: ExpiredLease, clock: Clock): AttemptReport {
+  const begun = lease.startedAt !== null;
+  return {
+    attempt: begun ? lease.attempt : lease.attempt + 1,
+    workerId: lease.workerId,
+    startedAt: lease.startedAt,
+    finishedAt: clock.now(),
+    outcome: "lost",
+    error: begun
+      ? "its worker was not heard of in time"
+      : "its worker was not heard of in time, the attempt had not begun",
+    output: "",
+  };
+}

@@ -1,0 +1,35 @@
+/** Does a duty again and again, never twice at once; a failure is logged and the duty goes on. */
+import type { Log } from "../observe/log.ts";
+
+export interface Repeating {
+  /** Resolves when the duty that is under way, if any, has ended. */
+  stop(): Promise<void>;
+}
+
+/** `everyMs` apart, with up to a fifth less by chance, so that nodes do not march in step. */
+export function repeat(name: string, everyMs: number, log: Log, duty: () => Promise<void>): Repeating {
+  let stopped = false;
+  let underWay: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout;
+  const next = () => {
+    timer = setTimeout(
+      () => {
+        underWay = duty().catch((error: unknown) =>
+          log.warn({ err: error, duty: name }, "a duty failed and will be tried again"),
+        );
+        void underWay.then(() => {
+          if (!stopped) next();
+        });
+      },
+      everyMs * (1 - Math.random() / 5),
+    );
+  };
+  next();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      return underWay;
+    },
+  };
+}

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
 import { writeProduct } from "./product-file.ts";
-import { packetsOf, receivedBy } from "./received.ts";
+import { definitionOf, packetsOf, passOf, productFolder } from "./received.ts";
 
 interface Tally {
   checked: number;
@@ -12,13 +12,14 @@ interface Tally {
 }
 
 export default async function limitReport(task: FunctionTask) {
-  const received = await receivedBy(task);
+  const params = passOf(task);
+  const definition = definitionOf(params);
   const tallies: Record<string, Tally> = {};
   const stateOf = new Map<string, string>();
   let changes = 0;
   async function* lines() {
     yield "taken_at,packet,sequence,parameter,from,to,value,unit\n";
-    for await (const packet of packetsOf(received)) {
+    for await (const packet of packetsOf(params.telemetry.path, definition)) {
       task.signal.throwIfAborted();
       for (const [name, { value, unit, limit }] of packet.values) {
         if (limit === null) continue;
@@ -35,7 +36,7 @@ export default async function limitReport(task: FunctionTask) {
       }
     }
   }
-  const file = await writeProduct(join(received.folder, "limits.csv"), lines());
+  const file = await writeProduct(join(await productFolder(params), "limits.csv"), lines());
   const out = (level: "watch" | "warning" | "critical") =>
     Object.values(tallies).reduce((sum, tally) => sum + tally[level], 0);
   const totals = { watch: out("watch"), warning: out("warning"), critical: out("critical") };

@@ -4,34 +4,29 @@ import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
 import { sizeAt } from "../../../src/ground/ccsds.ts";
+import type { PassParams } from "../../../src/ground/completion.ts";
 import { createPacketDecoder, type DecodedPacket } from "../../../src/ground/latest.ts";
 import { type PacketDefinition, parsePacketDefinition } from "../../../src/ground/packet-definition.ts";
 
-export interface Received {
-  readonly passId: string;
-  readonly ship: string;
-  readonly archive: { readonly path: string; readonly sha256: string; readonly packets: number };
-  readonly definition: PacketDefinition;
-  /** Of this pass, made if it is not there: products/<pass> beside the archives. */
-  readonly folder: string;
+/** The parameters that the pass gave its template: every product of the plan has them in its passthrough. */
+export function passOf(task: Pick<FunctionTask, "passthrough">): PassParams {
+  const { params } = (task.passthrough ?? {}) as { params?: unknown }; // a template's products have an object here
+  const isOfPass = typeof params === "object" && params !== null && "telemetry" in params && "ledger" in params;
+  if (!isOfPass) throw new Error("Cannot compute this product as its plan is not that of a pass: it has no telemetry");
+  return params as PassParams; // made by the ground segment in this shape
 }
 
-/** Reads the template's parameters, which every product of the plan has in its passthrough. */
-export async function receivedBy(task: Pick<FunctionTask, "passthrough">): Promise<Received> {
-  const params = objectAt(task.passthrough, "params");
-  const archive = objectAt(params, "archive");
-  if (textAt(archive, "format") !== "ccsds") throw new Error("The example's products are made of CCSDS packets only");
-  const path = textAt(archive, "path");
-  const passId = textAt(objectAt(params, "pass"), "id");
-  const folder = join(dirname(dirname(dirname(path))), "products", passId);
+/** Where the products of this pass go: products/<pass> beside the archives, made if it is not there. */
+export async function productFolder({ pass, telemetry }: PassParams): Promise<string> {
+  const folder = join(dirname(dirname(dirname(telemetry.path))), "products", pass.id);
   await mkdir(folder, { recursive: true });
-  return {
-    passId,
-    ship: textAt(objectAt(params, "pass"), "ship"),
-    archive: { path, sha256: textAt(archive, "sha256"), packets: Number(archive.packets) },
-    definition: parsePacketDefinition(JSON.parse(readFileSync(textAt(archive, "definition"), "utf8"))),
-    folder,
-  };
+  return folder;
+}
+
+export function definitionOf({ ship, telemetry }: PassParams): PacketDefinition {
+  if (telemetry.format !== "ccsds") throw new Error(`Cannot decode ${ship} as it sends ${telemetry.format}, not CCSDS`);
+  if (telemetry.definition_path === null) throw new Error(`Cannot decode ${ship} as it has no packet definition`);
+  return parsePacketDefinition(JSON.parse(readFileSync(telemetry.definition_path, "utf8")));
 }
 
 export interface ReceivedPacket extends DecodedPacket {
@@ -42,9 +37,9 @@ export interface ReceivedPacket extends DecodedPacket {
 const blockBytes = 1024 * 1024;
 
 /** Every packet of the archive that the definition knows, in the order of storing; reads a block at a time. */
-export async function* packetsOf({ archive, definition }: Received): AsyncGenerator<ReceivedPacket> {
+export async function* packetsOf(path: string, definition: PacketDefinition): AsyncGenerator<ReceivedPacket> {
   const decode = createPacketDecoder(definition);
-  const file = await open(archive.path);
+  const file = await open(path);
   try {
     let rest = new Uint8Array(0);
     for (;;) {
@@ -62,24 +57,8 @@ export async function* packetsOf({ archive, definition }: Received): AsyncGenera
       rest = block.slice(at, end);
       if (bytesRead === 0) break;
     }
-    if (rest.length > 0) throw new Error(`${archive.path} ends within a packet: ${rest.length} octets are left`);
+    if (rest.length > 0) throw new Error(`${path} ends within a packet: ${rest.length} octets are left`);
   } finally {
     await file.close();
   }
-}
-
-export function objectAt(value: unknown, key: string): Record<string, unknown> {
-  const found = isObject(value) ? value[key] : undefined;
-  if (!isObject(found)) throw new Error(`"${key}" is missing: is this product part of a pass's plan?`);
-  return found;
-}
-
-function textAt(value: Record<string, unknown>, key: string): string {
-  const found = value[key];
-  if (typeof found !== "string") throw new Error(`"${key}" is missing: is this product part of a pass's plan?`);
-  return found;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -10,7 +10,7 @@ import type { Log } from "./observe/log.ts";
 import type { Runtime } from "./runtime.ts";
 
 const ship = "demo";
-const template = "quick-look";
+const template = "pass-products";
 const passS = 20;
 const leadS = 3;
 const packetsPerS = 50;

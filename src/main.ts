@@ -14,11 +14,13 @@ import type { Config } from "./config.ts";
 import type { Log } from "./observe/log.ts";
 import type { Runtime } from "./runtime.ts";
 
+const hint = "(`orrery --help` lists the commands)";
+
 const program = new Command("orrery")
   .description("Receives spacecraft passes and computes data products from them. Without a command: serve.")
   .version(manifest.version)
   .exitOverride()
-  .showHelpAfterError("(`orrery --help` lists the commands)")
+  .showHelpAfterError(hint)
   .addHelpText(
     "after",
     `
@@ -40,7 +42,10 @@ for (const command of [
   hashCommand(),
   tokenCommand(),
 ]) {
-  program.addCommand(command.exitOverride(), command.name() === "serve" ? { isDefault: true } : {});
+  program.addCommand(
+    command.exitOverride().showHelpAfterError(hint),
+    command.name() === "serve" ? { isDefault: true } : {},
+  );
 }
 
 try {

@@ -57,7 +57,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   sampleResidents(metrics, () => supervisor.residents());
   teardown.add("supervisor", 1000, () => supervisor.stop());
 
-  const ground = createGround({ database, telemetry, templates, clock, log, metrics, nodeId, settings: config.ground });
+  const { dataDir, ground: settings } = config;
+  const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
   const jobs = createJobRunner({ database, supervisor, computes, templates, clock, log, metrics, nodeId, url });
   teardown.add("jobs", 2500, () => jobs.stop());

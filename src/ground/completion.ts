@@ -1,0 +1,107 @@
+/** The end of a pass: its packets archived, and in one transaction the pass completed and its template asked for a plan. */
+import type { Instant } from "../model/clock.ts";
+import { type DatasetId, derivedUuid } from "../model/ids.ts";
+import type { PassArchive, PassRow, ShipRow } from "../model/pass.ts";
+import type { Log } from "../observe/log.ts";
+import { enqueueInstantiation } from "../store/free-jobs.ts";
+import { completePass } from "../store/pass-leases.ts";
+import type { Sql } from "../store/sql.ts";
+import { writeArchive, writeDefinition } from "../telemetry/archive.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { LedgerJson } from "./ledger-json.ts";
+import { isTransient } from "./transient.ts";
+
+export interface CompletionParts {
+  readonly sql: Sql;
+  readonly telemetry: Telemetry;
+  readonly dataDir: string;
+}
+
+export interface CompletionOrder {
+  readonly pass: PassRow;
+  readonly ship: ShipRow;
+  readonly ledger: LedgerJson;
+  readonly at: Instant;
+}
+
+/** What a pass's plan is given, as its dataset's `extra` and each product's passthrough. */
+export interface PassParams {
+  readonly pass: {
+    readonly id: string;
+    readonly ship: string;
+    readonly station: string | null;
+    readonly host: string;
+    readonly port: number;
+    readonly aos: Instant;
+    readonly los: Instant;
+  };
+  readonly ship: string;
+  readonly ledger: LedgerJson;
+  /** A file on the node that received the pass; `definition_path` null: the ship has no packet definition. */
+  readonly telemetry: {
+    readonly path: string;
+    readonly format: "ccsds" | "raw" | "json";
+    readonly sha256: string;
+    readonly size_bytes: number;
+    readonly packets: number;
+    readonly definition_path: string | null;
+  };
+}
+
+/** The dataset of a pass: the same however often it is asked for. */
+export const datasetOfPass = (passId: string): DatasetId => derivedUuid("pass", passId);
+
+/** A disk that is full may be made room on: some seconds later, not for ever. */
+const triesMax = 10;
+const pauseMs = 1_000;
+
+/** As `complete`; what is wrong with this node's disk is tried again for a while. */
+export async function completeAtLast(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await complete(parts, order);
+    } catch (error) {
+      if (isTransient(error) || tries === triesMax) throw error;
+      log.warn({ err: error, passId: order.pass.passId, tries }, "pass could not be completed yet");
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** Bears repetition at any point. False: the lease is lost or the pass has ended; then nothing was asked for. */
+export async function complete(parts: CompletionParts, order: CompletionOrder): Promise<boolean> {
+  const { pass, ship, at } = order;
+  const { passId, token, template } = pass;
+  const archive = await writeArchive(parts.telemetry, {
+    dataDir: parts.dataDir,
+    stream: { ship: pass.ship, passId, token },
+    format: ship.format,
+  });
+  const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
+  const datasetId = template === null ? null : datasetOfPass(passId);
+  return completePass(parts.sql, { passId, token, archive, datasetId, at }, async (tx) => {
+    if (template === null || datasetId === null) return;
+    const params = { ...paramsOf(order, archive, definitionPath) };
+    await enqueueInstantiation(tx, { source: "pass", sourceKey: passId, templateId: template, datasetId, params, at });
+  });
+}
+
+function paramsOf({ pass, ledger }: CompletionOrder, archive: PassArchive, definitionPath: string | null): PassParams {
+  const { passId, ship, station, host, port, aos, los } = pass;
+  return {
+    pass: { id: passId, ship, station, host, port, aos, los },
+    ship,
+    // The gaps of a bad pass could be thousands, and this goes to every product: they are in the pass itself.
+    ledger: { ...ledger, apids: ledger.apids.map((apid) => ({ ...apid, gaps: apid.gaps.slice(0, gapsMax) })) },
+    telemetry: {
+      path: archive.path,
+      format: archive.format,
+      sha256: archive.sha256,
+      size_bytes: archive.sizeBytes,
+      packets: archive.packets,
+      definition_path: definitionPath,
+    },
+  };
+}
+
+const gapsMax = 20;

@@ -1,0 +1,11 @@
+/** A stored pass as its machine knows it. */
+import { type PassContext, plannedPass } from "../../actors/pass.ts";
+import { epochMsOf } from "../model/clock.ts";
+import type { PassRow } from "../model/pass.ts";
+
+export function contextOf(pass: PassRow): PassContext {
+  const { passId, host, port, drainMarginMs } = pass;
+  const losMs = epochMsOf(pass.los);
+  const window = { passId, host, port, aosMs: epochMsOf(pass.aos), losMs, closesAtMs: losMs + drainMarginMs };
+  return { ...plannedPass(window), everOpen: pass.openedAt !== null, reason: pass.reason };
+}

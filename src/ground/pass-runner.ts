@@ -1,0 +1,299 @@
+/**
+ * Runs one pass while this node holds its lease: feeds its machine with time and news, does what the machine wants, and keeps
+ * what is stored of the pass in step. Every write is fenced by the lease's token; a refused one ends the run.
+ */
+import { type Actor, createActor } from "xstate";
+import { type PassEvent, type PassWish, passMachine } from "../../actors/pass.ts";
+import type { Clock } from "../model/clock.ts";
+import { hasEnded, type PassRow, type PassState, type ShipRow } from "../model/pass.ts";
+import type { Log } from "../observe/log.ts";
+import { movePass, releasePass } from "../store/pass-leases.ts";
+import { findPass } from "../store/passes.ts";
+import type { Sql } from "../store/sql.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { completeAtLast } from "./completion.ts";
+import type { Intake } from "./intake.ts";
+import type { LatestValue } from "./latest.ts";
+import type { LedgerJson } from "./ledger-json.ts";
+import type { PacketDefinition } from "./packet-definition.ts";
+import type { PacketMeters } from "./packet-meters.ts";
+import { contextOf } from "./pass-context.ts";
+import { createPassIntake } from "./pass-intake.ts";
+import { PassRecord } from "./pass-record.ts";
+import { PassSocket } from "./pass-socket.ts";
+import type { Receivers } from "./receiver.ts";
+import type { Start } from "./resume.ts";
+import type { StoreTime } from "./store-time.ts";
+import { persistently } from "./transient.ts";
+
+export interface RunnerParts {
+  readonly sql: Sql;
+  readonly telemetry: Telemetry;
+  readonly receivers: Receivers;
+  readonly clock: Clock;
+  readonly time: StoreTime;
+  readonly log: Log;
+  readonly meters: PacketMeters;
+  readonly dataDir: string;
+  readonly packetSizeMax: number;
+  /** Between two reports of its progress. */
+  readonly reportEveryMs: number;
+  /** Its stored state or its numbers moved. */
+  readonly onChanged: (runner: PassRunner) => void;
+  /** It holds nothing any more. */
+  readonly onEnded: (runner: PassRunner) => void;
+}
+
+export interface PassToRun {
+  readonly pass: PassRow;
+  readonly ship: ShipRow & { readonly packets: PacketDefinition | null };
+  readonly start: Start;
+}
+
+export class PassRunner {
+  readonly pass: PassRow;
+  readonly #parts: RunnerParts;
+  readonly #run: PassToRun;
+  readonly #actor: Actor<typeof passMachine>;
+  readonly #socket: PassSocket;
+  readonly #intake: Intake;
+  readonly #record: PassRecord;
+  /** What is stored of its state, or is on its way there; writes follow one another. */
+  #stored: { readonly state: PassState; readonly reason: string | null; readonly everOpen: boolean };
+  #writes: Promise<void> = Promise.resolve();
+  #isSaving = false;
+  #hasNews = false;
+  /** It is on its way out: time moves it no more. */
+  #isLeaving = false;
+  /** Lease lost, given up or ended: nothing is written any more. */
+  #isOver = false;
+
+  constructor(parts: RunnerParts, run: PassToRun) {
+    const { pass, ship, start } = run;
+    this.pass = pass;
+    this.#parts = parts;
+    this.#run = run;
+    this.#stored = { state: pass.state, reason: pass.reason, everOpen: pass.openedAt !== null };
+    this.#intake = createPassIntake(parts, pass, ship, start, {
+      onSettled: () => {
+        this.#hasNews = true;
+      },
+      onSealed: () => this.abandon("a newer holder has sealed its stream"),
+    });
+    this.#record = new PassRecord({ ...parts, pass, intake: this.#intake, start });
+    this.#socket = new PassSocket({
+      receivers: parts.receivers,
+      options: { format: ship.format, packetSizeMax: parts.packetSizeMax, log: parts.log },
+      nowMs: parts.time.nowMs,
+      tell: (event) => this.#send(event),
+      take: (batch) => this.#intake.take(batch),
+      counted: (stats, isClosed) => this.#intake.between(() => this.#count(stats, isClosed)),
+    });
+    const context = contextOf(pass);
+    const snapshot = passMachine.resolveState({ value: pass.state, context });
+    this.#actor = createActor(passMachine, { input: context, snapshot });
+    this.#actor.on("*", (wish) => this.#do(wish));
+    this.#actor.subscribe(() => this.#follow());
+  }
+
+  get state(): PassState {
+    return this.#actor.getSnapshot().value;
+  }
+
+  get reason(): string | null {
+    return this.#actor.getSnapshot().context.reason;
+  }
+
+  get isListening(): boolean {
+    return this.#socket.isOpen;
+  }
+
+  ledger(): LedgerJson {
+    const stats = this.#socket.stats();
+    if (stats !== null) this.#intake.ledger.socket(stats);
+    return this.#record.ledger();
+  }
+
+  latestValues(): Record<string, LatestValue> {
+    return this.#record.latestValues();
+  }
+
+  begin(holdUntilMs: number): void {
+    this.#socket.holdUntil(holdUntilMs);
+    this.#actor.start();
+    this.#send({ type: "lease.taken", nowMs: this.#parts.time.nowMs(), heardUntilMs: this.#run.start.heardUntilMs });
+    this.tick();
+  }
+
+  /** The lease is renewed: until then by the monotonic clock, counted from before it was asked for. */
+  holdUntil(monotonicMs: number): void {
+    this.#socket.holdUntil(monotonicMs);
+  }
+
+  /** Called several times a second. The machine hears of time only where time may move it. */
+  tick(): void {
+    if (this.#isOver || this.#isLeaving) return;
+    const nowMs = this.#parts.time.nowMs();
+    const { context, value } = this.#actor.getSnapshot();
+    const dueMs = !context.isOpen || value === "draining" ? nowMs : value === "prepass" ? context.aosMs : context.losMs;
+    if (nowMs >= dueMs) this.#send({ type: "clock.ticked", nowMs });
+    if (this.#socket.isOpen) this.#record.heardUntilMs = nowMs;
+    if (this.#record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
+    this.#parts.onChanged(this);
+  }
+
+  /** Somebody has cancelled it in the store. */
+  cancelled(reason: string): void {
+    if (this.#isOver || hasEnded(this.state)) return;
+    this.#stored = { ...this.#stored, state: "cancelled", reason };
+    this.#send({ type: "pass.cancelled", reason });
+  }
+
+  /** The lease is lost: another node may hold the pass. Closes the port and writes nothing. */
+  abandon(why: string): void {
+    if (this.#isOver) return;
+    this.#parts.log.warn({ passId: this.pass.passId, token: this.pass.token, why }, "pass given up");
+    void this.#leave();
+  }
+
+  /** Gives the pass up in good order: what was received is stored and noted, and another holder may go on at once. */
+  async release(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isLeaving = true;
+    if (this.#socket.isOpen) this.#record.heardUntilMs = this.#parts.time.nowMs();
+    await this.#socket.close();
+    await this.#write(async () => {
+      if (this.#isOver) return true; // its completion was under way and got through
+      if (await this.#save()) await releasePass(this.#parts.sql, this.pass);
+      await this.#leave();
+      return true;
+    });
+  }
+
+  #send(event: PassEvent): void {
+    if (!this.#isOver) this.#actor.send(event);
+  }
+
+  #do(wish: PassWish): void {
+    switch (wish.type) {
+      case "socket.open":
+        if (!this.#isLeaving) this.#socket.open(wish.host, wish.port);
+        return;
+      case "socket.drain":
+        void this.#socket.drain(wish.untilMs);
+        return;
+      case "socket.close":
+        void this.#socket.close();
+        return;
+      case "outage.record":
+        void this.#intake.between(() => this.#intake.ledger.outage(wish.fromMs, wish.toMs));
+        return;
+      case "pass.complete":
+        void this.#write(() => this.#complete());
+        return;
+      default:
+        wish satisfies never;
+    }
+  }
+
+  /** Stores each new state. Completed is stored with its plan, cancelled was stored by whoever did it. */
+  #follow(): void {
+    const { value: state, context } = this.#actor.getSnapshot();
+    const { reason, everOpen } = context;
+    const before = this.#stored;
+    this.#stored = { state, reason, everOpen };
+    const isNew = before.state !== state || before.reason !== reason || before.everOpen !== everOpen;
+    if (isNew && state !== "completed" && state !== "cancelled") {
+      void this.#write(() => this.#move(state, reason, everOpen));
+    }
+    if (hasEnded(state) && !this.#isLeaving) {
+      this.#isLeaving = true;
+      if (state !== "completed") void this.#write(() => this.#end());
+    }
+  }
+
+  /** One after the other, until done. False from `work`: the lease is lost. */
+  #write(work: () => Promise<boolean>): Promise<void> {
+    this.#writes = this.#writes.then(async () => {
+      try {
+        if ((await persistently(work, () => !this.#isOver)) === false) this.abandon("its lease is another holder's");
+      } catch (error) {
+        this.#parts.log.error({ err: error, passId: this.pass.passId }, "pass failed");
+        this.#send({ type: "work.failed", reason: error instanceof Error ? error.message : String(error) });
+      }
+    });
+    return this.#writes;
+  }
+
+  async #move(state: PassState, reason: string | null, opened: boolean): Promise<boolean> {
+    const { passId, token } = this.pass;
+    const { receiveBufferBytes } = this.#socket;
+    const at = this.#parts.clock.now();
+    const isMoved = await movePass(this.#parts.sql, { passId, token, state, reason, opened, receiveBufferBytes, at });
+    if (isMoved) this.#parts.onChanged(this);
+    return isMoved || this.#isCancelled();
+  }
+
+  async #save(): Promise<boolean> {
+    this.#isSaving = true;
+    try {
+      const stats = this.#socket.stats();
+      if (stats !== null) this.#count(stats, false);
+      return await this.#record.save();
+    } finally {
+      this.#isSaving = false;
+    }
+  }
+
+  async #complete(): Promise<boolean> {
+    if (this.#isOver || hasEnded(this.state)) return true;
+    const { telemetry, clock, log } = this.#parts;
+    const { pass, ship } = this.#run;
+    if (!(await this.#save())) return false;
+    const order = { pass, ship, ledger: this.ledger(), at: clock.now() };
+    if (!(await completeAtLast(this.#parts, order, log))) return this.#isCancelled();
+    this.#send({ type: "completion.stored" });
+    this.#parts.onChanged(this);
+    await telemetry.release({ ship: ship.ship, passId: pass.passId, token: pass.token }).catch((error: unknown) => {
+      log.warn({ err: error, passId: pass.passId }, "telemetry of a completed pass stays in its store");
+    });
+    await this.#leave();
+    log.info({ passId: pass.passId, ship: ship.ship, stored: this.ledger().stored }, "pass completed");
+    return true;
+  }
+
+  /** Missed, failed or cancelled: closes the port, notes what was received, lets the lease go. */
+  async #end(): Promise<boolean> {
+    await this.#socket.close();
+    if (!(await this.#save())) return false;
+    await releasePass(this.#parts.sql, this.pass);
+    this.#parts.onChanged(this);
+    await this.#leave();
+    return true;
+  }
+
+  /** A refused write of a pass that is still ours: somebody has cancelled it. */
+  async #isCancelled(): Promise<boolean> {
+    const stored = await findPass(this.#parts.sql, this.pass.passId);
+    if (stored?.token !== this.pass.token) return false;
+    if (stored.state === "cancelled") this.cancelled(stored.reason ?? "");
+    return hasEnded(stored.state);
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    await this.#socket.close();
+    await this.#intake.close();
+    this.#actor.stop();
+    this.#parts.onEnded(this);
+  }
+
+  #count(stats: Parameters<PacketMeters["socket"]>[1], isClosed: boolean): void {
+    this.#intake.ledger.socket(stats);
+    this.#parts.meters.socket(this.pass.passId, stats, isClosed);
+    if (isClosed) this.#intake.ledger.socketClosed();
+  }
+}

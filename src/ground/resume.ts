@@ -1,0 +1,64 @@
+/** Where a holder of a pass begins: with an empty ledger, or where the last one stopped: its checkpoint, and the stream after it. */
+import { epochMsOf } from "../model/clock.ts";
+import type { PassRow, ShipFormat } from "../model/pass.ts";
+import { findCheckpoint } from "../store/pass-progress.ts";
+import type { Sql } from "../store/sql.ts";
+import { packetBatchOf } from "../telemetry/entry.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { type LatestValue, LatestValues } from "./latest.ts";
+import { Ledger, type LedgerCheckpoint } from "./ledger.ts";
+import type { PacketDefinition } from "./packet-definition.ts";
+
+/** What `pass_progress.checkpoint` holds. */
+export interface PassCheckpoint {
+  readonly ledger: LedgerCheckpoint;
+  /** The last stream entry that the ledger knows of. */
+  readonly token: number;
+  readonly entry: number;
+  /** When the port was open for the last time, by the database's clock; null if it never was. */
+  readonly heardUntilMs: number | null;
+}
+
+export interface Start {
+  readonly ledger: Ledger;
+  readonly latest: LatestValues | null;
+  /** What earlier holders had decoded last, by parameter. */
+  readonly latestBefore: Readonly<Record<string, LatestValue>>;
+  readonly heardUntilMs: number | null;
+}
+
+/** Entries before the checkpoint whose packets are looked at again, so that late copies of them are known: 16,384 packets. */
+const rememberedEntries = 64;
+
+export async function startOf(
+  pass: PassRow,
+  ship: { readonly format: ShipFormat; readonly definition: PacketDefinition | null },
+  { sql, telemetry }: { readonly sql: Sql; readonly telemetry: Telemetry },
+): Promise<Start> {
+  const latest = ship.definition === null ? null : new LatestValues(ship.definition);
+  if (pass.token === 1) {
+    return { ledger: new Ledger(ship.format), latest, latestBefore: {}, heardUntilMs: null };
+  }
+  const stream = { ship: pass.ship, passId: pass.passId, token: pass.token };
+  await telemetry.seal(stream);
+  const stored = await findCheckpoint(sql, pass.passId);
+  // Written by a runner as JSON of these types.
+  const checkpoint = stored === null ? null : (JSON.parse(stored.checkpoint) as PassCheckpoint);
+  const latestBefore = stored === null ? {} : (JSON.parse(stored.latest) as Record<string, LatestValue>);
+  const ledger = new Ledger(ship.format, checkpoint?.ledger);
+  const known = checkpoint ?? { token: 0, entry: 0 };
+  let heardUntilMs = checkpoint?.heardUntilMs ?? (pass.openedAt === null ? null : epochMsOf(pass.openedAt));
+  const after = { token: known.token, entry: Math.max(0, known.entry - rememberedEntries) };
+  for await (const entry of telemetry.read({ ...stream, token: stream.token - 1 }, after)) {
+    const packets = packetBatchOf(entry.payload, ship.format);
+    if (entry.token === known.token && entry.entry <= known.entry) {
+      ledger.remember(packets);
+      continue;
+    }
+    ledger.replay(packets);
+    latest?.take(packets, new Uint8Array(packets.count));
+    const lastMs = packets.arrivedMs[packets.count - 1];
+    if (lastMs !== undefined) heardUntilMs = Math.max(heardUntilMs ?? lastMs, lastMs);
+  }
+  return { ledger, latest, latestBefore, heardUntilMs };
+}

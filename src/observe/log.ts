@@ -12,7 +12,7 @@ const secretFields = [
   "secretKey",
   "secret_key",
   "hash",
-  "token",
+  "access_token",
   "cookie",
 ];
 

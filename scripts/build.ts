@@ -1,6 +1,6 @@
 /** Makes dist/orrery: one executable with Bun, the sources, the embedded store, the pages' files and the example mission in it. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -16,6 +16,24 @@ function filesUnder(folder: string): Record<string, string> | null {
   return Object.keys(files).length === 0 ? null : files;
 }
 
+/** The example as the binary unpacks it: its computes with all that they import inside, as there are no sources beside them. */
+async function exampleFiles(): Promise<Record<string, string> | null> {
+  const folder = join(root, "examples", "mission");
+  const files = filesUnder(folder);
+  if (files === null) return null;
+  const modules = Object.keys(files).filter((name) => /^computes[/\\].*\.ts$/.test(name));
+  const computes = modules.filter((name) => files[name]?.includes("export default"));
+  const entrypoints = computes.map((name) => join(folder, name));
+  const { outputs } = await Bun.build({ entrypoints, target: "bun", minify: true });
+  for (const name of modules) delete files[name];
+  for (const name of computes) {
+    const bundle = outputs.find(({ path }) => basename(path, ".js") === basename(name, ".ts"));
+    if (bundle === undefined) throw new Error(`Cannot build ${name}: the bundler gave nothing for it`);
+    files[name] = await bundle.text();
+  }
+  return files;
+}
+
 const startMs = performance.now();
 const result = await Bun.build({
   entrypoints: [join(root, "src", "main.ts")],
@@ -28,8 +46,8 @@ const result = await Bun.build({
     {
       name: "embedded files",
       setup(build) {
-        build.onLoad({ filter: /[/\\]src[/\\]embedded\.ts$/ }, () => ({
-          contents: `export const embedded = ${JSON.stringify({ example: filesUnder(join(root, "examples", "mission")) })};`,
+        build.onLoad({ filter: /[/\\]src[/\\]embedded\.ts$/ }, async () => ({
+          contents: `export const embedded = ${JSON.stringify({ example: await exampleFiles() })};`,
           loader: "ts",
         }));
       },

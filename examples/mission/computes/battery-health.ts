@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
 import { decodedColumns } from "./csv.ts";
+import { passOf, productFolder } from "./pass.ts";
 import { writeProduct } from "./product-file.ts";
-import { passOf, productFolder } from "./received.ts";
 
 interface Range {
   readonly min: number;

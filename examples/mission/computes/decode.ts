@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
 import type { ParameterValue } from "../../../src/ground/latest.ts";
+import { definitionOf, packetsOf } from "./packets.ts";
+import { passOf, productFolder } from "./pass.ts";
 import { writeProduct } from "./product-file.ts";
-import { definitionOf, packetsOf, passOf, productFolder } from "./received.ts";
 
 export default async function decode(task: FunctionTask) {
   const params = passOf(task);

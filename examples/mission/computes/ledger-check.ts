@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
+import { passOf, productFolder } from "./pass.ts";
 import { writeProduct } from "./product-file.ts";
-import { passOf, productFolder } from "./received.ts";
 
 export default async function checkLedger(task: FunctionTask) {
   const params = passOf(task);

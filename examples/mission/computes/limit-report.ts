@@ -1,8 +1,9 @@
 /** Every time that a parameter left or entered a limit range, as CSV, and how often each one was out of limits. */
 import { join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
+import { definitionOf, packetsOf } from "./packets.ts";
+import { passOf, productFolder } from "./pass.ts";
 import { writeProduct } from "./product-file.ts";
-import { definitionOf, packetsOf, passOf, productFolder } from "./received.ts";
 
 interface Tally {
   checked: number;

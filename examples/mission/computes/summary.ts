@@ -1,8 +1,8 @@
 /** The pass on one page, in Markdown: what came down, what it says, and the files that were made of it. */
 import { join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
+import { passOf, productFolder } from "./pass.ts";
 import { type WrittenFile, writeProduct } from "./product-file.ts";
-import { passOf, productFolder } from "./received.ts";
 
 interface Passback {
   readonly files?: readonly (Pick<WrittenFile, "name" | "bytes"> & { readonly rows?: number })[];

@@ -1,6 +1,6 @@
 /** The first start of the embedded store: unpacks a directory that was initialized beforehand, as initdb takes seconds and 1 GB. */
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { brotliDecompress } from "node:zlib";
@@ -11,14 +11,17 @@ export async function ensureDataDirectory(directory: string): Promise<void> {
   if (existsSync(join(directory, "PG_VERSION"))) return;
   const unpacked = `${directory}.new`;
   await rm(unpacked, { recursive: true, force: true });
-  await unpack(await promisify(brotliDecompress)(await prebuiltDirectory()), unpacked);
+  unpack(await promisify(brotliDecompress)(await prebuiltDirectory()), unpacked);
   await rm(directory, { recursive: true, force: true });
   await rename(unpacked, directory);
 }
 
-/** Reads a ustar archive: blocks of 512 bytes, a header and then the file. Folders come before what is in them. */
-async function unpack(tar: Uint8Array, into: string): Promise<void> {
-  await mkdir(into, { recursive: true, mode: 0o700 });
+/**
+ * Reads a ustar archive: blocks of 512 bytes, a header and then the file. At once, as nothing else runs yet: a thousand small files
+ * take 0.1 s so, and 0.5 s one promise at a time.
+ */
+function unpack(tar: Uint8Array, into: string): void {
+  mkdirSync(into, { recursive: true, mode: 0o700 });
   const made = new Set([into]);
   const text = new TextDecoder();
   const field = (start: number, length: number) =>
@@ -30,10 +33,10 @@ async function unpack(tar: Uint8Array, into: string): Promise<void> {
     const sizeBytes = Number.parseInt(field(at + 124, 12), 8) || 0;
     const folder = field(at + 156, 1) === "5" ? path : dirname(path);
     if (!made.has(folder)) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
       made.add(folder);
     }
-    if (folder !== path) await writeFile(path, tar.subarray(at + 512, at + 512 + sizeBytes), { mode: 0o600 });
+    if (folder !== path) writeFileSync(path, tar.subarray(at + 512, at + 512 + sizeBytes), { mode: 0o600 });
     at += 512 + Math.ceil(sizeBytes / 512) * 512;
   }
 }

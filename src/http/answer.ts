@@ -26,7 +26,7 @@ export function notModified(ifNoneMatch: string | null, revision: number): Respo
     : null;
 }
 
-/** The revisions in a list of entity tags. A tag that is none of ours counts as 0, which no plan ever has. */
+/** The revisions in a list of entity tags. A tag that is none of ours counts as -1, which no plan ever has (0 is that of none). */
 export function revisionsOf(tags: string): number[] {
-  return tags.split(",").map((tag) => Number(/^\s*(?:W\/)?"(\d{1,15})"\s*$/.exec(tag)?.[1] ?? 0));
+  return tags.split(",").map((tag) => Number(/^\s*(?:W\/)?"(\d{1,15})"\s*$/.exec(tag)?.[1]) || -1);
 }

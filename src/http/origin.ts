@@ -50,5 +50,5 @@ async function insistOn(
   const current = (await supervisor.read(datasetId))?.revision;
   if (current === undefined) throw new RevisionMovedError(datasetId);
   if (isAny) return {};
-  return { ifRevision: revisions.includes(current) ? current : (only ?? 0) };
+  return { ifRevision: revisions.includes(current) ? current : (only ?? -1) };
 }

@@ -13,12 +13,20 @@ const ship = "demo";
 const template = "pass-products";
 const passS = 20;
 const leadS = 3;
+const sentS = passS - 2;
 const packetsPerS = 50;
+/** Of all kinds, those that the link loses too. */
+export const packetsGenerated = packetsPerS * sentS;
 /** A little of everything that a link does, so that the ledger has something to tell. */
 const link = { lose: 0.01, duplicate: 0.005, reorder: 0.01, corrupt: 0.005, idle: 0.02 };
 /** Short, so that a pass of seconds sees day and night. */
 const orbitS = 40;
 const productsMsMax = 120_000;
+
+/** The ship of a pass: the same AOS gives the same packets and the same losses. */
+export function exampleShip(aosMs: number): ShipSimulation {
+  return new ShipSimulation({ ...link, seed: Math.floor(aosMs / 1000) % 2 ** 31, ship: 0, orbitS, sizeBytes: null });
+}
 
 const Pass = v.object({
   id: v.string(),
@@ -73,19 +81,12 @@ async function fly(log: Log, closing: AbortSignal, call: Call, url: string, defi
 
   const now = () => call(Pass, "GET", `/api/pass/${pass.id}`);
   await until(closing, 30_000, async () => (await now()).state !== "planned" && Date.now() >= aosMs);
-  const simulated = new ShipSimulation({
-    ...link,
-    seed: Math.floor(aosMs / 1000) % 2 ** 31,
-    ship: 0,
-    orbitS,
-    sizeBytes: null,
-  });
   const { ships } = await sendSimulation({
     host: "127.0.0.1",
     ports: [pass.port],
-    ships: [simulated],
+    ships: [exampleShip(aosMs)],
     ratePerS: packetsPerS,
-    seconds: passS - 2,
+    seconds: sentS,
     signal: closing,
   });
   log.info(`example: the simulator sent ${ships[0]?.datagrams ?? 0} datagrams; the pass ends at LOS`);

@@ -79,7 +79,10 @@ describe("the request log", () => {
   it("logs what fails and what is unknown, and takes nothing from outside that could forge a line", async () => {
     const { hono, lines, metrics } = app();
     assert.equal((await hono.request("/fails")).status, 500);
-    await hono.request("/nowhere/at/all", { method: "PROPFIND", headers: { traceparent: "x", "X-Request-Id": '"},{"' } });
+    await hono.request("/nowhere/at/all", {
+      method: "PROPFIND",
+      headers: { traceparent: "x", "X-Request-Id": '"},{"' },
+    });
     assert.deepEqual(
       lines.map(({ route, status }) => [route, status]),
       [

@@ -21,10 +21,14 @@ export class Lane {
     this.concurrency = concurrency;
   }
 
-  /** How many jobs to lease now; 0 until it is worth a statement. */
-  get room(): number {
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many jobs to lease now, when the node has `slots` to spare; 0 until it is worth a statement. */
+  room(slots: number): number {
     const ahead = this.#meanMs !== null && this.#meanMs <= quickMs ? aheadMax : 0;
-    const room = this.concurrency + ahead - this.running - this.#waiting.length;
+    const room = Math.min(this.concurrency - this.running - this.#waiting.length, slots) + ahead;
     return room >= Math.min(this.concurrency, ahead / 2) ? Math.max(room, 0) : 0;
   }
 

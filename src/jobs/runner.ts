@@ -173,15 +173,14 @@ class Runner implements JobRunner {
 
   /** One claim at a time; what is asked for meanwhile is found by its next round. */
   #claim(): void {
-    if (this.#claiming !== null || this.#stopping) return;
+    if (this.#claiming !== null || this.#stopping || this.#wanted().length === 0) return;
     this.#claiming = this.#claimAll()
       .catch((error: unknown) =>
         this.#parts.log.warn({ err: error }, "jobs could not be leased: the next poll tries again"),
       )
       .finally(() => {
         this.#claiming = null;
-        // Somebody may have asked since the last round looked.
-        if (this.#wanted().length > 0) this.#claim();
+        this.#claim(); // somebody may have asked since the last round looked
       });
   }
 
@@ -208,10 +207,13 @@ class Runner implements JobRunner {
 
   #wanted(): { lane: Lane; compute: string; countMax: number }[] {
     let free = heldMax - this.#held.size;
+    let slots = this.#parts.concurrency - this.#running;
+    for (const lane of this.#lanes.values()) slots -= lane.waiting;
     const wanted: { lane: Lane; compute: string; countMax: number }[] = [];
     for (const lane of this.#lanes.values()) {
-      const countMax = lane.mayHaveMore ? Math.min(lane.room, free) : 0;
+      const countMax = lane.mayHaveMore ? Math.min(lane.room(slots), free) : 0;
       if (countMax <= 0) continue;
+      slots -= countMax;
       free -= countMax;
       wanted.push({ lane, compute: lane.compute, countMax });
     }
@@ -253,7 +255,7 @@ class Runner implements JobRunner {
       metrics.jobs.seconds.labels(job.compute).observe(ms / 1000);
       if (this.#stopping) return;
       this.#dispatch();
-      if (lane.mayHaveMore && lane.room > 0) this.#claim();
+      this.#claim();
     };
     void this.#runJob(held, computes.get(job.compute), freeSlot)
       // Its lease is no longer renewed and runs out; the reaper says what becomes of it.

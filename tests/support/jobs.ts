@@ -28,11 +28,13 @@ export interface NodeSettings extends Partial<Pick<JobRunnerParts, "leaseMs" | "
   readonly functions?: Functions;
   readonly attempts?: number;
   readonly templates?: Templates;
+  /** The store is this node's alone; else several of them may share it, an embedded one too. */
+  readonly alone?: boolean;
 }
 
 /** Retries come within 20 ms, as the tests need not wait for what the retry policy's own tests show. */
 export async function startNode(database: Database, settings: NodeSettings = {}): Promise<Node> {
-  const { functions = {}, attempts = 3, templates = createTemplates([]), ...rest } = settings;
+  const { functions = {}, attempts = 3, templates = createTemplates([]), alone = false, ...rest } = settings;
   const computes = createComputes(
     new Map<string, Compute>([
       ["cams", externalCompute],
@@ -45,11 +47,11 @@ export async function startNode(database: Database, settings: NodeSettings = {})
   const observe = { turn: () => {}, batch: () => {}, defect: (error: unknown) => console.error(error) };
   const store = createPlanStore(database.sql);
   const shared = { clock: systemClock, computes };
-  const supervisor = createSupervisor({ ...shared, store, alone: false, timers: systemTimers, observe });
+  const supervisor = createSupervisor({ ...shared, store, alone, timers: systemTimers, observe });
   const nodeId = newUuid();
   const runner = createJobRunner({
     ...shared,
-    database,
+    database: { ...database, kind: alone ? "embedded" : "postgres" },
     supervisor,
     templates,
     log: createLog("silent"),

@@ -107,7 +107,8 @@ function octetsOfIpv4(address: string): number[] | null {
 
 /** Groups of hex, one `::` for a run of zeros, a zone (`%eth0`) left out, perhaps an IPv4 address at the end. */
 function octetsOfIpv6(address: string): number[] | null {
-  const [head = "", tail] = (address.split("%")[0] ?? "").split("::");
+  const [head = "", tail, ...more] = (address.split("%")[0] ?? "").split("::");
+  if (more.length > 0) return null;
   const front = octetsOfGroups(head);
   const back = tail === undefined ? [] : octetsOfGroups(tail);
   if (front === null || back === null) return null;

@@ -17,17 +17,29 @@ export function lockDirectory(directory: string): () => void {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, "pg.lock");
   const unlock = () => rmSync(path, { force: true });
-  // Twice: the first time may find a dead holder's lock, which is set aside.
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(path, JSON.stringify(self), { flag: "wx" });
-      return unlock;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  const ours = `${path}.${self.process}`;
+  writeFileSync(ours, JSON.stringify(self));
+  try {
+    // Twice: the first time may find a dead holder's lock, which is set aside.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (placed(ours, path)) return unlock;
+      setAsideIfDead(path, directory);
     }
-    setAsideIfDead(path, directory);
+    throw locked(directory, path, "another process");
+  } finally {
+    rmSync(ours, { force: true });
   }
-  throw locked(directory, path, "another process");
+}
+
+/** Whole or not at all, so that nobody reads half a lock and takes it for a dead one's. */
+function placed(ours: string, path: string): boolean {
+  try {
+    linkSync(ours, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
 }
 
 function setAsideIfDead(path: string, directory: string): void {
@@ -35,7 +47,7 @@ function setAsideIfDead(path: string, directory: string): void {
   if (seen === null) return;
   const holder = parse(seen);
   if (holder !== null && lives(holder)) throw locked(directory, path, `process ${holder.pid}`);
-  const aside = `${path}.${self.process}`;
+  const aside = `${path}.${self.process}.old`;
   try {
     renameSync(path, aside);
   } catch {

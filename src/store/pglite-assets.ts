@@ -6,11 +6,11 @@ import { pg_trgm } from "@electric-sql/pglite/contrib/pg_trgm";
 /** Bun serves a compiled executable's files from a folder of this name. */
 const compiled = /\$bunfs|~BUN/.test(import.meta.url);
 
-/** What PGlite cannot find by itself. */
-export async function pgliteOptions(): Promise<PGliteOptions> {
+/** What PGlite cannot find by itself. `directory`: where a file may be written for it. */
+export async function pgliteOptions(directory: string): Promise<PGliteOptions> {
   if (!compiled) return { extensions: { pg_trgm } };
   const { compiledOptions } = await import("./pglite-compiled.ts");
-  return compiledOptions();
+  return compiledOptions(directory);
 }
 
 /** A data directory, initialized and with pg_trgm: brotli over tar. Made by `scripts/prebuilt-directory.ts`. */

@@ -1,7 +1,5 @@
 /** The embedded store's files as `bun build --compile` carries them. Loaded in such an executable only: Deno has no imports of type "file". */
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { PGliteOptions } from "@electric-sql/pglite";
@@ -12,18 +10,14 @@ import prebuiltPath from "./assets/pgdata.tar.br" with { type: "file" };
 
 export { prebuiltPath };
 
-export async function compiledOptions(): Promise<PGliteOptions> {
+/** `directory`: where a file may be written, as PGlite reads an extension's bundle as a real file only. */
+export async function compiledOptions(directory: string): Promise<PGliteOptions> {
   const [wasm, bundle, trgm] = await Promise.all([readFile(wasmPath), readFile(bundlePath), readFile(trgmPath)]);
+  const path = join(directory, "pg_trgm.tar.gz");
+  await writeFile(path, trgm);
   return {
     pgliteWasmModule: await WebAssembly.compile(wasm),
     fsBundle: new Blob([bundle]),
-    extensions: { pg_trgm: { name: "pg_trgm", setup: async () => ({ bundlePath: pathToFileURL(copied(trgm)) }) } },
+    extensions: { pg_trgm: { name: "pg_trgm", setup: async () => ({ bundlePath: pathToFileURL(path) }) } },
   };
-}
-
-/** PGlite reads an extension's bundle as a real file only. */
-function copied(bytes: Uint8Array): string {
-  const path = join(mkdtempSync(join(tmpdir(), "orrery-")), "pg_trgm.tar.gz");
-  writeFileSync(path, bytes);
-  return path;
 }

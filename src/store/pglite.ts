@@ -21,7 +21,7 @@ export async function openPglite(dataDir: string, deadlineMs: number): Promise<D
   try {
     const directory = join(dataDir, "pg");
     await ensureDataDirectory(directory);
-    const session = new Session(await PGlite.create(directory, await pgliteOptions()));
+    const session = new Session(await PGlite.create(directory, await pgliteOptions(dataDir)));
     session.script("set timezone to 'UTC'");
     return databaseOf(session, deadlineMs, unlock);
   } catch (error) {

@@ -2,13 +2,14 @@
 import { randomUUID } from "node:crypto";
 import type { Hono } from "hono";
 import { loadComputes } from "./compute/load.ts";
-import type { Config } from "./config.ts";
+import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
 import { createApp } from "./http/app.ts";
 import { createAuth } from "./http/auth.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createJobRunner } from "./jobs/runner.ts";
 import type { Clock } from "./model/clock.ts";
+import { SetupError } from "./model/errors.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
@@ -47,7 +48,11 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
-  const telemetry = await openTelemetry(config, log);
+  const telemetry = await openTelemetry(config, log).catch((error: Error) => {
+    if (config.redisUrl === null) throw error;
+    const where = withoutPassword(config.redisUrl);
+    throw new SetupError(`Cannot use Redis at ${where}: ${error.message} (REDIS_URL)`, { cause: error });
+  });
   teardown.add("telemetry", 1000, () => telemetry.close());
 
   const store = createPlanStore(database.sql);

@@ -183,7 +183,7 @@ function interpolate(points: Float64Array, raw: number): number {
   return valueLow + share * ((points[high * 2 + 1] ?? 0) - valueLow);
 }
 
-/** `limits[at …]`: critical, warning, watch low; watch, warning, critical high. A value that is not a number is critical. */
+/** `limits[at …]`: critical, warning, watch low; watch, warning, critical high, each within the next. What is no number is critical. */
 function limitOf(limits: Float64Array, at: number, value: number): number {
   if (value >= (limits[at + 2] ?? 0) && value <= (limits[at + 3] ?? 0)) return 0;
   if (value < (limits[at] ?? 0)) return 5;

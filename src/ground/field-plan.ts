@@ -198,11 +198,14 @@ function coefficientsOf(field: FieldDefinition): Float64Array {
   return Float64Array.from("table" in calibration ? calibration.table.flat() : calibration.polynomial);
 }
 
+/** A level that is left out is as wide as the graver one. */
 function limitsOf(field: FieldDefinition): number[] {
   const { watch, warning, critical } = field.limits ?? {};
-  const lows = [critical?.low, warning?.low, watch?.low].map((low) => low ?? Number.NEGATIVE_INFINITY);
-  const highs = [watch?.high, warning?.high, critical?.high].map((high) => high ?? Number.POSITIVE_INFINITY);
-  return [...lows, ...highs];
+  const criticalLow = critical?.low ?? Number.NEGATIVE_INFINITY;
+  const criticalHigh = critical?.high ?? Number.POSITIVE_INFINITY;
+  const warningLow = warning?.low ?? criticalLow;
+  const warningHigh = warning?.high ?? criticalHigh;
+  return [criticalLow, warningLow, watch?.low ?? warningLow, watch?.high ?? warningHigh, warningHigh, criticalHigh];
 }
 
 function textsOf(field: FieldDefinition): ReadonlyMap<number, string> | null {

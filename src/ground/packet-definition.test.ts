@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { InvalidRequestError } from "../model/errors.ts";
+import { crcRule, parsePacketDefinition, parsePacketYaml } from "./packet-definition.ts";
+
+function faultOf(value: unknown): string {
+  try {
+    parsePacketDefinition(value);
+  } catch (error) {
+    assert.ok(error instanceof InvalidRequestError);
+    assert.ok(error.message.includes(String(error.members.field)), error.message);
+    return error.message.replace("Cannot use the packet definition: ", "");
+  }
+  return "accepted";
+}
+
+const withField = (...fields: object[]) => [{ apid: 1, name: "one", fields }];
+
+describe("a packet definition", () => {
+  it("is taken from the example mission's file, with its defaults", () => {
+    const definition = parsePacketYaml(
+      readFileSync(new URL("../../examples/mission/packets.yaml", import.meta.url), "utf8"),
+    );
+    assert.deepEqual(
+      definition.packets.map((packet) => packet.apid),
+      [100, 101, 102, 103],
+    );
+    assert.equal(definition.byte_order, "big");
+    assert.equal(crcRule(definition)(100), true);
+  });
+
+  it("may be the array of its packets alone, one of them with a CRC", () => {
+    const fields = [{ name: "a", type: "u8" }];
+    const definition = parsePacketDefinition([
+      { apid: 1, name: "one", fields, crc: true },
+      { apid: 2, name: "two", fields: [{ name: "b", type: "u8" }] },
+    ]);
+    assert.deepEqual([1, 2, 3].map(crcRule(definition)), [true, false, false]);
+    assert.equal(crcRule(null)(1), false);
+  });
+
+  it("is refused with the path and the reason", () => {
+    const expected: [unknown, RegExp][] = [
+      [null, /^packets: /],
+      [[], /^packets\.packets: /],
+      [withField(), /^packets\.packets\.0\.fields: /],
+      [withField({ name: "a", type: "u12" }), /^packets\.packets\.0\.fields\.0\.type: /],
+      [withField({ name: "a", type: "u8", colour: 1 }), /^packets\.packets\.0\.fields\.0\.colour: /],
+      [withField({ name: "a/b", type: "u8" }), /fields\.0\.name: must be a letter/],
+      [withField({ name: "a", type: "u8" }, { name: "a", type: "u8" }), /fields\.1\.name: "a" is there twice/],
+      [withField({ name: "a", type: "bits" }), /fields\.0\.bits: is missing/],
+      [withField({ name: "a", type: "string" }), /fields\.0\.bytes: is missing/],
+      [withField({ name: "a", type: "u16", bit_offset: 3 }), /bit_offset: must be a multiple of 8/],
+      [withField({ name: "a", type: "u8", calibration: {} }), /fields\.0\.calibration: must be one of/],
+      [
+        withField({ name: "a", type: "string", bytes: 1, calibration: { polynomial: [1] } }),
+        /calibration: cannot apply/,
+      ],
+      [
+        withField({
+          name: "a",
+          type: "u8",
+          calibration: {
+            table: [
+              [1, 0],
+              [1, 2],
+            ],
+          },
+        }),
+        /calibration\.table: must have/,
+      ],
+      [withField({ name: "a", type: "u8", calibration: { enum: { x: "y" } } }), /fields\.0\.calibration/],
+      [
+        withField({ name: "a", type: "u8", limits: { watch: { low: 3, high: 2 } } }),
+        /limits\.watch: must have its low/,
+      ],
+      [
+        withField({ name: "a", type: "u8", limits: { warning: { low: 1 }, critical: { low: 2 } } }),
+        /limits\.warning: must lie within/,
+      ],
+      [withField({ name: "a", type: "u8", calibration: { enum: { 1: "on" } }, limits: {} }), /limits: need a number/],
+      [
+        [...withField({ name: "a", type: "u8" }), ...withField({ name: "b", type: "u8" })],
+        /packets\.1\.apid: APID 1 is defined twice/,
+      ],
+      [[{ apid: 2047, name: "idle", fields: [{ name: "a", type: "u8" }] }], /packets\.0\.apid: /],
+      [
+        [{ apid: 1, name: "one", time: "a", fields: [{ name: "a", type: "u8" }] }],
+        /packets\.0\.time: must name a field/,
+      ],
+    ];
+    for (const [value, fault] of expected) assert.match(faultOf(value), fault);
+  });
+
+  it("names the line of a YAML error, and refuses an alias bomb", () => {
+    assert.throws(() => parsePacketYaml("packets:\n  - apid: [1\n"), /line \d/);
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${[..."bcdefghi"].map((name, i) => `${name}: &${name} [${Array(9).fill(`*${"abcdefghi"[i]}`).join(",")}]`).join("\n")}\n`;
+    assert.throws(() => parsePacketYaml(bomb));
+  });
+});

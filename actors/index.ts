@@ -2,4 +2,5 @@
 export { datasetMachine } from "./dataset.ts";
 export { listenerMachine } from "./listener.ts";
 export { passMachine } from "./pass.ts";
+export { jobMachine } from "./job.ts";
 export { productMachine } from "./product.ts";

@@ -7,10 +7,11 @@ export function count(value: number): string {
   return String(Math.round(value)).replace(groups, "\u202f");
 }
 
-/** Completeness: `99.98 %`; `100 %` only when nothing is missing. */
+/** Completeness: `99.98 %`; `100 %` and `0 %` only when that is so. */
 export function share(value: number): string {
   if (value >= 1) return "100 %";
-  return `${(Math.floor(value * 10_000) / 100).toFixed(2)} %`;
+  if (value <= 0) return "0 %";
+  return `${Math.min(99.99, Math.max(0.01, value * 100)).toFixed(2)} %`;
 }
 
 const units = ["B", "kB", "MB", "GB", "TB"];

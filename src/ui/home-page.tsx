@@ -1,5 +1,5 @@
 /** @jsxImportSource hono/jsx */
-/** The home page: the search of plans with its first rows, and below it the passes of now. */
+/** The home page: the search of plans with its first rows, and above it the newest passes. */
 import { raw } from "hono/html";
 import { document } from "./layout.tsx";
 import { type Found, searchRows } from "./search-rows.ts";
@@ -17,6 +17,7 @@ export function homePage({ found, searchBy, passes, nowMs }: Home): string {
     { section: "plans", htmx: true },
     String(
       <>
+        {passes === "" ? null : raw(passes)}
         <h1>Search</h1>
         <search>
           <form class="find" action="/" method="get">
@@ -59,7 +60,6 @@ export function homePage({ found, searchBy, passes, nowMs }: Home): string {
             </p>
           </div>
         </div>
-        {passes === "" ? null : raw(passes)}
       </>,
     ),
   );

@@ -8,9 +8,9 @@ export function ledgerFigures(ledger: LedgerJson, ratePerS: number | null): stri
   const rejected = losses(ledger).find(({ key }) => key === "rejected")?.packets ?? 0;
   const figures: [string, string, string?][] = [
     ["Completeness", ledger.received === 0 ? "–" : share(ledger.completeness)],
-    ["Received", count(ledger.received), `${count(ledger.datagrams)} datagrams, ${size(ledger.bytes)}`],
+    ["Received", count(ledger.received), `in ${count(ledger.datagrams)} datagrams`],
     ["Rate", ratePerS === null ? "–" : `${count(ratePerS)}/s`],
-    ["Stored", count(ledger.stored)],
+    ["Stored", count(ledger.stored), `${size(ledger.bytes)} came`],
     [
       "Missing",
       count(ledger.missing),

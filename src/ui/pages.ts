@@ -12,7 +12,7 @@ import { passOverview, passPageRoutes } from "./pass-routes.ts";
 import { planPage, planUpdate } from "./plan-page.tsx";
 import { type Found, searchRows } from "./search-rows.ts";
 
-type PageParts = Pick<AppParts, "supervisor" | "database" | "clock">;
+type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground">;
 
 const nothingFound: Found = { rows: [], nextPage: null };
 /** A live update that names more products than this gets the whole plan. */

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { AppParts } from "../http/parts.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
-import { type PassRow, type PassState, passStates, shipNamePattern } from "../model/pass.ts";
+import { hasEnded, type PassRow, type PassState, passStates, shipNamePattern } from "../model/pass.ts";
 import { findProgress } from "../store/pass-progress.ts";
 import { findPass, listPasses } from "../store/passes.ts";
 import { findShip } from "../store/ships.ts";
@@ -12,9 +12,9 @@ import { htmlAnswer } from "./page-headers.ts";
 import { type PassList, passListPage, passListPart, passPage, passPart } from "./pass-page.tsx";
 import { passCards } from "./pass-rows.ts";
 import { shipPage } from "./ship-page.tsx";
-import { type ShownPass, shownPass } from "./shown-pass.ts";
+import { type ShownPass, shownLive, shownPass } from "./shown-pass.ts";
 
-type PassPageParts = Pick<AppParts, "database" | "clock">;
+type PassPageParts = Pick<AppParts, "database" | "clock" | "ground">;
 
 const rowsAPage = 50;
 
@@ -68,13 +68,21 @@ export function passPageRoutes(parts: PassPageParts): Hono {
   return routes;
 }
 
-async function withProgress({ database }: PassPageParts, rows: readonly PassRow[]): Promise<ShownPass[]> {
+async function withProgress(
+  { clock, database, ground }: PassPageParts,
+  rows: readonly PassRow[],
+): Promise<ShownPass[]> {
   if (rows.length === 0) return [];
   const progress = await findProgress(
     database.sql,
     rows.map(({ passId }) => passId),
   );
-  return rows.map((pass) => shownPass(pass, progress.get(pass.passId) ?? null));
+  return rows.map((pass) => {
+    const shown = shownPass(pass, progress.get(pass.passId) ?? null);
+    const live = hasEnded(pass.state) ? null : ground.live(pass.passId);
+    if (live === null) return shown;
+    return shownLive(shown, live, Object.assign({}, ...ground.liveValues(pass.ship)), clock.now());
+  });
 }
 
 const cardsMax = 4;

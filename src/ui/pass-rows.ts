@@ -29,7 +29,7 @@ export function passCards(passes: readonly ShownPass[], nowMs: number): string {
       `${stateMarkup(shown.pass.state)}<span class="when muted">${timeMarkup(shown.pass.aos, nowMs)}, ${duration(windowS(shown))}` +
       `${shown.pass.station === null ? "" : `, ${escapeHtml(shown.pass.station)}`}</span><span class="outcome">${outcome(shown)}</span></li>`,
   );
-  return `<section class="block" aria-labelledby="passes_title"><h2 id="passes_title">Passes</h2><ul class="pass-cards">${cards.join("")}</ul></section>`;
+  return `<section aria-label="Newest passes"><ul class="pass-cards">${cards.join("")}</ul></section>`;
 }
 
 const windowS = ({ pass }: ShownPass): number => (epochMsOf(pass.los) - epochMsOf(pass.aos)) / 1000;

@@ -1,4 +1,5 @@
 /** A pass as its pages show it: its row, and what it has received as far as it was last noted. */
+import type { LivePass } from "../ground/ground.ts";
 import type { LatestValue } from "../ground/latest.ts";
 import type { LedgerJson } from "../ground/ledger-json.ts";
 import { epochMsOf, type Instant } from "../model/clock.ts";
@@ -18,6 +19,13 @@ export function shownPass(pass: PassRow, progress: PassProgress | null): ShownPa
   const ledger = JSON.parse(progress.ledger) as LedgerJson;
   const latest = JSON.parse(progress.latest) as Record<string, LatestValue>;
   return { pass, ledger, latest, notedAt: progress.at };
+}
+
+/** What the node that holds the pass knows at first hand is newer than what was noted last. */
+export function shownLive(shown: ShownPass, live: LivePass, latest: ShownPass["latest"], now: Instant): ShownPass {
+  const pass = { ...shown.pass, state: live.state, reason: live.reason ?? shown.pass.reason };
+  const known = Object.keys(latest).length > 0 ? latest : shown.latest;
+  return { pass, ledger: live.ledger, latest: known, notedAt: now };
 }
 
 /** Packets a second, over the time that the port was open inside the pass's window. */

@@ -1,0 +1,62 @@
+/** Passes as JSON: their row, with what they have received as far as this node knows. */
+import type { LedgerJson } from "../ground/ledger-json.ts";
+import { countersOf } from "../ground/pass-record.ts";
+import type { Instant } from "../model/clock.ts";
+import type { PassRow } from "../model/pass.ts";
+
+/** A pass's ledger, and when it was as it says. */
+export interface KnownLedger {
+  readonly ledger: LedgerJson;
+  readonly at: Instant;
+}
+
+export function shownSummary(pass: PassRow, known: KnownLedger | null): object {
+  return {
+    id: pass.passId,
+    ship: pass.ship,
+    station: pass.station,
+    host: pass.host,
+    port: pass.port,
+    aos: pass.aos,
+    los: pass.los,
+    prepass_margin_s: pass.prepassMarginMs / 1000,
+    drain_margin_s: pass.drainMarginMs / 1000,
+    template: pass.template,
+    priority: pass.priority,
+    state: pass.state,
+    reason: pass.reason,
+    node: pass.node,
+    opened_date: pass.openedAt,
+    receive_buffer_bytes: pass.receiveBufferBytes,
+    dataset_id: pass.datasetId,
+    counters: known === null ? null : countersOf(known.ledger),
+    created_by: pass.createdBy,
+    created_date: pass.createdAt,
+    modified_date: pass.modifiedAt,
+  };
+}
+
+export function shownPass(pass: PassRow, known: KnownLedger | null): object {
+  const { archive } = pass;
+  return {
+    ...shownSummary(pass, known),
+    ledger: known?.ledger ?? null,
+    ledger_date: known?.at ?? null,
+    archive:
+      archive === null
+        ? null
+        : {
+            path: archive.path,
+            format: archive.format,
+            sha256: archive.sha256,
+            size_bytes: archive.sizeBytes,
+            packets: archive.packets,
+          },
+  };
+}
+
+export function shownListener(pass: PassRow, known: KnownLedger | null): object {
+  const { passId, ship, station, host, port, state, node, aos, los, openedAt } = pass;
+  const received = known?.ledger.received ?? null;
+  return { pass_id: passId, ship, station, host, port, state, node, aos, los, opened_date: openedAt, received };
+}

@@ -33,6 +33,7 @@ export class Entry {
   settled = false;
   /** Turns of this command that were sent with an unknown outcome and not found: they may still come through. */
   readonly suspects: Pick<Turn, "datasetId" | "revision" | "turnId">[] = [];
+  #wasSuperseded = false;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: unknown) => void;
 
@@ -69,7 +70,9 @@ export class Entry {
     this.tries += 1;
     const { command } = this;
     if ("token" in command && superseded.has(command.jobId)) {
-      this.reject(new LeaseLostError(command.jobId, command.token));
+      // Its own ghost may be what ended the lease: one more look tells, as after it no ghost can pass the fence.
+      if (this.suspects.length > 0 && !this.#wasSuperseded) this.#wasSuperseded = true;
+      else this.reject(new LeaseLostError(command.jobId, command.token));
     } else if (this.tries > triesMax) {
       this.reject(new OverloadedError(`Other nodes kept changing dataset ${command.datasetId}: try again shortly`));
     }

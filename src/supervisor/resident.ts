@@ -31,9 +31,8 @@ export interface ResidentEnv extends TurnEnv, LivePlanEnv {
   onCommitted(turn: Turn): void;
 }
 
-/** Commands in one mailbox; the next is refused with 503. */
+/** Commands in one mailbox, and the next is refused with 503; turns that wait for their commit, and the mailbox is held. */
 const mailboxMax = 1000;
-/** Turns that may wait for their commit before the mailbox is held. */
 const uncommittedMax = 1000;
 /** The key stands under an uncommitted turn, with another body. */
 const reused: Repeat = { by: "key", digest: "", answer: "" };
@@ -122,14 +121,15 @@ export class Resident {
     }
   }
 
-  /** Reloads what turned out to be older than `revision`, once our own turns, which may be the reason, have an outcome. */
+  /** Resolves when the plan is in memory, not older than `revision`: our own turns, under way, may be what is newer. */
   async catchUp(revision: number): Promise<void> {
-    while (this.#live.working !== null && this.#live.committed.revision < revision) {
-      if (this.blocked) throw new CommitUnknownError(this.datasetId);
-      if (this.#uncommitted.length === 0) this.undo(new Set());
+    for (;;) {
+      if (this.#live.working === null) await this.#live.load();
+      else if (this.#live.committed.revision >= revision) return;
+      else if (this.blocked) throw new CommitUnknownError(this.datasetId);
+      else if (this.#uncommitted.length === 0) this.undo(new Set());
       else await new Promise<void>((resolve) => this.#settledWaiters.push(resolve));
     }
-    while (this.#live.working === null) await this.#live.load();
   }
 
   /** The turns for the next batch, in order, and the revision that the first one expects. */
@@ -181,9 +181,8 @@ export class Resident {
 
   /** Refuses the commands that have waited past their deadline. */
   refuseOverdue(nowMs: number, error: unknown): void {
-    const overdue = this.#mailbox.filter((entry) => entry.deadlineMs <= nowMs);
-    this.#mailbox = this.#mailbox.filter((entry) => entry.deadlineMs > nowMs);
-    for (const entry of overdue) entry.reject(error);
+    for (const entry of this.#mailbox) if (entry.deadlineMs <= nowMs) entry.reject(error);
+    this.#mailbox = this.#mailbox.filter((entry) => !entry.settled);
   }
 
   /** Answers everyone who waits with `error`. Turns that were taken for a commit still await their outcome. */

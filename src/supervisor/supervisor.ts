@@ -219,9 +219,10 @@ class ResidentSupervisor implements Supervisor {
   #resident(datasetId: DatasetId): Resident {
     let resident = this.#residents.get(datasetId);
     if (resident === undefined) {
+      // First, as a newcomer is quiet too until it is used.
+      if (this.#residents.size >= this.#limits.datasetsMax * 1.25) this.#sweep();
       resident = new Resident(datasetId, this.#env);
       this.#residents.set(datasetId, resident);
-      if (this.#residents.size > this.#limits.datasetsMax * 1.25) this.#sweep();
     }
     return resident;
   }

@@ -22,7 +22,7 @@ export async function openPglite(dataDir: string, deadlineMs: number): Promise<D
     const directory = join(dataDir, "pg");
     await ensureDataDirectory(directory);
     const session = new Session(await PGlite.create(directory, await pgliteOptions(dataDir)));
-    session.script("set timezone to 'UTC'");
+    await session.script("set timezone to 'UTC'");
     return databaseOf(session, deadlineMs, unlock);
   } catch (error) {
     unlock();
@@ -73,16 +73,16 @@ function databaseOf(session: Session, deadlineMs: number, unlock: () => void): D
 async function transact<T>(session: Session, work: (tx: Sql) => Promise<T>): Promise<T> {
   let failed: unknown = null;
   let ended = false;
-  const guarded = async <R>(run: () => R): Promise<R> => {
+  const guarded = async <R>(run: () => Promise<R>): Promise<R> => {
     if (ended) throw new SqlError("defect", null, "Cannot use a transaction that has ended");
     try {
-      return run();
+      return await run();
     } catch (error) {
       failed ??= error;
       throw error;
     }
   };
-  session.script("begin");
+  await session.script("begin");
   try {
     const result = await work(
       sqlOf({
@@ -94,11 +94,11 @@ async function transact<T>(session: Session, work: (tx: Sql) => Promise<T>): Pro
     );
     if (failed !== null) throw failed;
     ended = true;
-    session.script("commit");
+    await session.script("commit");
     return result;
   } catch (error) {
     ended = true;
-    if (session.inTransaction()) session.script("rollback");
+    if (session.inTransaction()) await session.script("rollback");
     throw error;
   }
 }
@@ -126,9 +126,9 @@ class Session {
     this.#pglite = pglite;
   }
 
-  query<Row extends object>(text: string, values: readonly SqlValue[]): Row[] {
-    const { name, columns } = this.#prepare(text);
-    const answers = this.#exchange(
+  async query<Row extends object>(text: string, values: readonly SqlValue[]): Promise<Row[]> {
+    const { name, columns } = this.#prepared.get(text) ?? (await this.#prepare(text));
+    const answers = await this.#exchange(
       protocol.serialize.bind({
         statement: name,
         values: values.map((value) => (value === null ? null : String(value))),
@@ -152,12 +152,12 @@ class Session {
   }
 
   /** It may change tables, so what was prepared before is forgotten. */
-  script(text: string): void {
+  async script(text: string): Promise<void> {
     if (!controlsTransaction.has(text)) {
       this.#prepared.clear();
-      this.#exchange(protocol.serialize.query("deallocate all"));
+      await this.#exchange(protocol.serialize.query("deallocate all"));
     }
-    this.#exchange(protocol.serialize.query(text));
+    await this.#exchange(protocol.serialize.query(text));
   }
 
   inTransaction(): boolean {
@@ -168,11 +168,9 @@ class Session {
     await this.#pglite.close();
   }
 
-  #prepare(text: string): Prepared {
-    const known = this.#prepared.get(text);
-    if (known !== undefined) return known;
+  async #prepare(text: string): Promise<Prepared> {
     const name = `s${++this.#names}`;
-    const answers = this.#exchange(
+    const answers = await this.#exchange(
       protocol.serialize.parse({ name, text }),
       protocol.serialize.describe({ type: "S", name }),
       protocol.serialize.sync(),
@@ -184,28 +182,31 @@ class Session {
     }));
     const prepared = { name, columns };
     this.#prepared.set(text, prepared);
-    if (this.#prepared.size > preparedMax) this.#forgetEldest();
+    if (this.#prepared.size > preparedMax) await this.#forgetEldest();
     return prepared;
   }
 
-  #forgetEldest(): void {
+  async #forgetEldest(): Promise<void> {
     for (const [text, { name }] of this.#prepared) {
       this.#prepared.delete(text);
-      this.#exchange(protocol.serialize.close({ type: "S", name }), protocol.serialize.sync());
+      await this.#exchange(protocol.serialize.close({ type: "S", name }), protocol.serialize.sync());
       return;
     }
   }
 
-  /** Runs to its end before it returns; throws what the server says. */
-  #exchange(...messages: Uint8Array[]): Answers {
+  /** Throws what the server says. Raw, as PGlite else keeps all that it ever answered. */
+  async #exchange(...messages: Uint8Array[]): Promise<Answers> {
     const answers: Answers = [];
     let refused: unknown = null;
-    const bytes = this.#pglite.execProtocolRawSync(
-      messages.length === 1 && messages[0] ? messages[0] : Buffer.concat(messages),
-    );
-    new protocol.Parser().parse(bytes, (message) => {
-      if (message instanceof protocol.messages.DatabaseError) refused ??= message;
-      else answers.push(message);
+    const parser = new protocol.Parser();
+    await this.#pglite.execProtocolRawStream(Buffer.concat(messages), {
+      syncToFs: false,
+      onRawData: (bytes) =>
+        // A copy, as these are the engine's own memory.
+        parser.parse(bytes.slice(), (message) => {
+          if (message instanceof protocol.messages.DatabaseError) refused ??= message;
+          else answers.push(message);
+        }),
     });
     if (refused !== null) throw sqlErrorOf(refused, true);
     return answers;

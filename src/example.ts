@@ -6,7 +6,6 @@ import * as v from "valibot";
 import { parse } from "yaml";
 import { sendSimulation } from "./ground/sim-sender.ts";
 import { ShipSimulation } from "./ground/simulator.ts";
-import type { Log } from "./observe/log.ts";
 import type { Runtime } from "./runtime.ts";
 
 const ship = "demo";
@@ -63,13 +62,15 @@ export async function runExample(runtime: Runtime): Promise<void> {
     return;
   }
   try {
-    await fly(log, closing, caller(runtime, publisher.service), runtime.url ?? config.baseUrl, definitionPath);
+    await fly(runtime, caller(runtime, publisher.service), definitionPath);
   } catch (error) {
     if (!closing.aborted) log.error({ err: error }, "the example mission failed");
   }
 }
 
-async function fly(log: Log, closing: AbortSignal, call: Call, url: string, definitionPath: string): Promise<void> {
+async function fly(runtime: Runtime, call: Call, definitionPath: string): Promise<void> {
+  const { log, closing } = runtime;
+  const url = runtime.url ?? runtime.config.baseUrl;
   const packets: unknown = parse(readFileSync(definitionPath, "utf8"));
   await call(v.unknown(), "PUT", `/api/ship/${ship}`, { format: "ccsds", packets });
   const aosMs = Date.now() + leadS * 1000;
@@ -102,9 +103,11 @@ async function fly(log: Log, closing: AbortSignal, call: Call, url: string, defi
     `example: ${ledger.stored} of ${ledger.received} packets stored, ${ledger.missing} missing, ${share} % complete`,
   );
 
-  await until(closing, 30_000, async () => (await now()).dataset_id !== null);
   const { dataset_id: datasetId } = await now();
+  if (datasetId === null) throw new Error("The pass has ended without a plan");
   log.info(`example: its products are being computed: see ${url}/plan/${datasetId}`);
+  // The pass names its plan before the job that publishes it has run.
+  await until(closing, productsMsMax, async () => (await runtime.supervisor.read(datasetId)) !== null);
   const states = async () => (await call(Plan, "GET", `/api/plan/${datasetId}`)).data_products;
   await until(closing, productsMsMax, async () =>
     (await states()).every(({ state }) => state === "success" || state === "failed"),

@@ -16,7 +16,7 @@ after(() => api.stop());
 /** Few products, so that commands meet; the last is rarely published, so that sometimes one is missing. */
 const common = fc.nat(4);
 const product = fc.oneof({ weight: 12, arbitrary: common }, { weight: 1, arbitrary: fc.constant(5) });
-const sequencesMax = Number(process.env.ORACLE_SEQUENCES ?? 50);
+const sequencesMax = Number(process.env.ORACLE_SEQUENCES ?? 100);
 const runIds = Array.from({ length: 4 }, () => randomUUID());
 
 const commands: fc.Arbitrary<Command> = fc.oneof(

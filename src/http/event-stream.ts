@@ -44,6 +44,7 @@ export function openEventStream(onClosed: () => void): EventStream {
     if (isClosed) return;
     isClosed = true;
     asking?.();
+    asking = null;
     onClosed();
   }
 

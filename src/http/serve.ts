@@ -85,11 +85,16 @@ function serveByDeno(deno: DenoRuntime, { host, port, fetch }: ServeOptions): Se
     },
     fetch,
   );
+  let isShuttingDown = false;
   return {
     port: server.addr.port,
-    stopAccepting: () => void server.shutdown(),
+    stopAccepting() {
+      isShuttingDown = true;
+      void server.shutdown();
+    },
     async close() {
-      cut.abort();
+      // Deno throws when a server that shuts down is aborted as well; live streams have been ended by then.
+      if (!isShuttingDown) cut.abort();
       await server.finished;
     },
   };

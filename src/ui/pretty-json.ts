@@ -1,10 +1,15 @@
 /** Indents JSON text without parsing it, so that 64-bit integers and deep nesting stay as they are: 6 kB take some 15 µs. */
 import type { JsonText } from "../model/json.ts";
 
-const margins: readonly string[] = Array.from({ length: 64 }, (_, depth) => `\n${"  ".repeat(depth)}`);
-const margin = (depth: number): string => margins[depth] ?? `\n${"  ".repeat(depth)}`;
+/** Deeper than this, indentation grows no more: margins would outweigh the text a hundredfold. */
+const depthMax = 20;
+const margins: readonly string[] = Array.from({ length: depthMax + 1 }, (_, depth) => `\n${"  ".repeat(depth)}`);
+/** Nobody reads megabytes for their indentation: from here on there are line breaks only. */
+const indentedLengthMax = 4_000_000;
 
 export function prettyJson(text: JsonText): string {
+  const margin = (depth: number): string =>
+    text.length > indentedLengthMax ? "\n" : (margins[Math.min(depth, depthMax)] ?? "\n");
   let out = "";
   let depth = 0;
   let from = 0; // what was not copied yet begins here

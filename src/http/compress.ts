@@ -1,4 +1,4 @@
-/** Compresses JSON and HTML answers by gzip when the client takes it and it is worthwhile. Assets come compressed already. */
+/** Compresses JSON and HTML answers by gzip when the client takes it and it is worthwhile, and measures those to HEAD. Assets come compressed already. */
 import { promisify } from "node:util";
 import { constants, gzip, gzipSync } from "node:zlib";
 
@@ -26,6 +26,14 @@ export async function compressed(request: Request, answer: Response): Promise<Re
   const tag = headers.get("etag");
   if (tag?.startsWith('"')) headers.set("ETag", `W/${tag}`);
   return new Response(new Uint8Array(small), { headers, status });
+}
+
+/** The headers of an answer whose body a HEAD does not get, with the body's length. Null when there is no need, or a stream. */
+export async function withoutBody(request: Request, answer: Response): Promise<Response | null> {
+  const { headers, status, body } = answer;
+  if (request.method !== "HEAD" || body === null || !compressible.test(headers.get("content-type") ?? "")) return null;
+  headers.set("Content-Length", String((await answer.arrayBuffer()).byteLength));
+  return new Response(null, { headers, status });
 }
 
 function mayCompress(request: Request, { headers, status, body }: Response): boolean {

@@ -63,6 +63,8 @@ function serveByBun({ host, port, fetch }: ServeOptions): Server {
     idleTimeout: idleS,
     maxRequestBodySize: bodyBytesMax,
     development: false,
+    // Without this, `development: false` shares the port: a second node would start on it, and take half the requests.
+    reusePort: false,
     // The application answers its own errors; what comes here is a defect that must not show its insides.
     error: () => new Response("Internal Server Error", { status: 500 }),
   });

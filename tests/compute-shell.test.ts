@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { describe, it } from "node:test";
 import type { Outcome, ShellConfig } from "../src/compute/compute.ts";
 import { createShell } from "../src/compute/shell.ts";
+import { until } from "./support/signal.ts";
 import { taskOf } from "./support/task.ts";
 
 const canary = "canary-7f3a9c";
@@ -40,14 +41,6 @@ function alive(marker: string): string[] {
       return false; // ended meanwhile, or somebody else's
     }
   });
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
-  while (!holds()) {
-    assert.ok(performance.now() < deadlineMs, "waited 10 s in vain");
-    await new Promise((resume) => setTimeout(resume, 10));
-  }
 }
 
 describe("a shell compute", () => {
@@ -133,14 +126,14 @@ describe("a shell compute", () => {
     const script = "trap '' TERM; (trap '' TERM; sleep 300 & sleep 300) & sleep 300; sleep 300";
     const outcome = await run({ timeout_s: 0.2, env: { MARKER: marker } }, script);
     assert.equal(outcome.outcome, "timed_out");
-    await until(() => alive(marker).length === 0);
+    await until("nothing is left alive", () => alive(marker).length === 0);
   });
 
   it("leaves no background process behind when the command itself ends well", async () => {
     const marker = `marker-${crypto.randomUUID()}`;
     const outcome = await run({ env: { MARKER: marker } }, `sleep 300 & sleep 300 & echo '{"ok":true}'`);
     assert.equal(outcome.outcome, "succeeded");
-    await until(() => alive(marker).length === 0);
+    await until("nothing is left alive", () => alive(marker).length === 0);
   });
 
   it("kills a grandchild that left the group by setsid", async () => {
@@ -150,7 +143,7 @@ describe("a shell compute", () => {
       `setsid sleep 300 & setsid -f sleep 300; echo '{"ok":true}'`,
     );
     assert.equal(outcome.outcome, "succeeded");
-    await until(() => alive(marker).length === 0);
+    await until("nothing is left alive", () => alive(marker).length === 0);
   });
 
   it("ends at once as cancelled when its signal aborts, giving it time to tidy up", async () => {

@@ -15,8 +15,8 @@ import {
   publish,
   settled,
   startNode,
-  until,
 } from "./support/jobs.ts";
+import { until } from "./support/signal.ts";
 
 let database: Database;
 const nodes: Node[] = [];
@@ -161,7 +161,7 @@ describe("a failing attempt", () => {
       { name: "a", compute: "fails" },
       { name: "b", compute: "fails", after: ["a"] },
     ]);
-    await until(async () => (await productOf(supervisor, plan, "a")).state === "failed");
+    await until("the product has failed", async () => (await productOf(supervisor, plan, "a")).state === "failed");
     assert.deepEqual(await outcomes(plan, "a"), ["failed", "failed"]);
     assert.equal((await productOf(supervisor, plan, "b")).state, "waiting");
     const [job] = await jobsOfProduct(database.sql, { ...plan, productId: plan.idOf("a"), countMax: 1 });
@@ -204,9 +204,9 @@ describe("a product that is changed while its attempt runs", () => {
       const run = await held.run(0);
       await settled(supervisor, plan, ["running"]);
       await supervisor.submit(command(plan), client);
-      await until(() => run.signal.aborted);
+      await until("the run is told to end", () => run.signal.aborted);
       run.finish("too late");
-      await until(async () => (await outcomes(plan, "a")).includes("cancelled"));
+      await until("the cancelled run is recorded", async () => (await outcomes(plan, "a")).includes("cancelled"));
       assert.notEqual((await productOf(supervisor, plan, "a")).passback, '"too late"');
       if (how === "cleared") {
         (await held.run(1)).finish("anew");
@@ -228,7 +228,7 @@ describe("a product that is changed while its attempt runs", () => {
       { type: "products.clear", datasetId: plan.datasetId, productIds: [plan.idOf("a")] },
       client,
     );
-    await until(() => first.signal.aborted);
+    await until("the run is told to end", () => first.signal.aborted);
     (await held.run(1)).finish(2);
     await settled(supervisor, plan);
     assert.deepEqual(await outcomes(plan, "b"), ["cancelled", "succeeded"]);
@@ -241,8 +241,8 @@ describe("a product that is changed while its attempt runs", () => {
     const plan = await publish(supervisor, [{ name: "a", compute: "f" }]);
     const run = await held.run(0);
     await supervisor.submit(report(plan, "a", "failed"), client);
-    await until(() => run.signal.aborted);
-    await until(async () => (await outcomes(plan, "a")).includes("cancelled"));
+    await until("the run is told to end", () => run.signal.aborted);
+    await until("the cancelled run is recorded", async () => (await outcomes(plan, "a")).includes("cancelled"));
   });
 });
 
@@ -293,7 +293,7 @@ describe("several nodes", () => {
     await settled(supervisor, plan);
     run.finish("by the zombie");
     stopped.resume();
-    await until(async () => (await outcomes(plan, "a")).includes("superseded"));
+    await until("the zombie's result is recorded", async () => (await outcomes(plan, "a")).includes("superseded"));
     assert.deepEqual(await outcomes(plan, "a"), ["lost", "superseded", "succeeded"]);
     assert.equal((await productOf(node.supervisor, plan, "a")).passback, '"by the living"');
   });
@@ -336,5 +336,22 @@ describe("a node that stops", () => {
     run.finish("in time");
     await stopping;
     assert.equal((await productOf(supervisor, plan, "a")).passback, '"in time"');
+  });
+});
+
+describe("a node that is alone on its store", () => {
+  it("goes on at once with what its dead predecessor held", async () => {
+    const dead = pausable(database);
+    const held = heldFunction();
+    const predecessor = await startNode(dead, { functions: { f: held.work }, leaseMs: 60_000, alone: true });
+    nodes.push(predecessor);
+    const plan = await publish(predecessor.supervisor, [{ name: "a", compute: "f" }]);
+    await held.run(0);
+    await settled(predecessor.supervisor, plan, ["running"]);
+    dead.pause();
+    const { supervisor } = await start({ functions: { f: () => "gone on" }, leaseMs: 60_000, alone: true });
+    await settled(supervisor, plan);
+    assert.deepEqual(await outcomes(plan, "a"), ["lost", "succeeded"]);
+    dead.resume();
   });
 });

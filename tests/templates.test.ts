@@ -8,8 +8,8 @@ import { createComputes } from "../src/compute/compute.ts";
 import { newUuid } from "../src/model/ids.ts";
 import { enqueueInstantiation } from "../src/store/free-jobs.ts";
 import { loadTemplates } from "../src/templates/load.ts";
-import { until } from "./support/jobs.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
+import { until } from "./support/signal.ts";
 
 const orbit = `
 id: orbit
@@ -52,7 +52,7 @@ interface Shown {
 
 async function computed(datasetId: string): Promise<Map<string, Shown>> {
   let products: Shown[] = [];
-  await until(async () => {
+  await until("every product is success", async () => {
     const answer = await node.request("GET", `/api/plan/${datasetId}`);
     products = answer.json.data_products;
     return answer.status === 200 && products.every((product) => product.state === "success");
@@ -176,7 +176,7 @@ describe("an instantiation", () => {
     await computed(datasetId);
     // A second source that asks for the same dataset finds the plan there.
     await enqueueInstantiation(sql, { ...ask, sourceKey: newUuid(), params: { ship: "B" } });
-    await until(async () => {
+    await until("both jobs are done", async () => {
       const rows = await sql<{ state: string }>`select state from job where source = 'pass'`;
       return rows.length === 2 && rows.every((row) => row.state === "succeeded");
     });

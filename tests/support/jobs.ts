@@ -14,6 +14,7 @@ import type { Database } from "../../src/store/sql.ts";
 import { createSupervisor, type Supervisor } from "../../src/supervisor/supervisor.ts";
 import { systemTimers } from "../../src/supervisor/system-timers.ts";
 import { createTemplates, type Templates } from "../../src/templates/templates.ts";
+import { until } from "./signal.ts";
 
 export interface Node {
   readonly nodeId: string;
@@ -125,18 +126,10 @@ export async function settled(
   plan: Published,
   states: readonly string[] = ["success"],
 ): Promise<void> {
-  await until(async () => {
+  await until(`all products are ${states.join(" or ")}`, async () => {
     const view = await supervisor.read(plan.datasetId);
     return view !== null && [...view.products.values()].every((product) => states.includes(product.state));
   });
-}
-
-export async function until(holds: () => boolean | Promise<boolean>, withinMs = 4_500): Promise<void> {
-  const deadlineMs = performance.now() + withinMs;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadlineMs, `waited ${withinMs} ms in vain`);
-    await new Promise((resume) => setTimeout(resume, 5));
-  }
 }
 
 /** A function that ends when it is told to, and counts its runs. */
@@ -154,7 +147,7 @@ export function heldFunction() {
       });
     });
   const run = async (at: number) => {
-    await until(() => runs.length > at);
+    await until(`run ${at} has begun`, () => runs.length > at);
     return runs[at] ?? assert.fail();
   };
   return { work, runs, run };

@@ -72,7 +72,10 @@ describe("the example mission", () => {
     place = await makeDatabasePlace();
     const { databaseUrl, dataDir } = place;
     const env = { REDIS_URL: process.env.TEST_REDIS_URL, LOG_LEVEL: "silent", DATABASE_URL: databaseUrl ?? undefined };
-    runtime = await open(loadConfig({ env, flags: { port: 0, data: dataDir, example: true }, cwd: dataDir }));
+    const config = loadConfig({ env, flags: { port: 0, data: dataDir, example: true }, cwd: dataDir });
+    // Ports of its own: another process that flies the example now would take some of the packets.
+    const portMin = 30_000 + (process.pid % 300) * 100;
+    runtime = await open({ ...config, ground: { ...config.ground, portMin, portMax: portMin + 99 } });
     await runExample(runtime);
     const ask = requester(runtime.url ?? "");
     const { json: listed } = await ask("GET", "/api/pass");

@@ -1,0 +1,154 @@
+/** Ground segments for tests: a store of their own, telemetry beside it, and as many nodes on them as a test wants. */
+import { randomUUID } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createGround, type Ground, type GroundParts } from "../../src/ground/ground.ts";
+import { instantOf, systemClock } from "../../src/model/clock.ts";
+import { hasEnded, type PassRow, type PassState } from "../../src/model/pass.ts";
+import { createLog } from "../../src/observe/log.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { createPass, findPass, type PassOrder } from "../../src/store/passes.ts";
+import { saveShip } from "../../src/store/ships.ts";
+import type { Database } from "../../src/store/sql.ts";
+import { openTelemetry } from "../../src/telemetry/open.ts";
+import type { Telemetry } from "../../src/telemetry/telemetry.ts";
+import { openTestDatabase } from "./database.ts";
+import { until } from "./signal.ts";
+
+export const groundSettings = {
+  host: "127.0.0.1",
+  portMin: 20_000,
+  portMax: 20_999,
+  prepassMarginS: 0.5,
+  drainMarginS: 1,
+  packetSizeMax: 65_542,
+};
+
+export interface GroundSite {
+  readonly database: Database;
+  readonly telemetry: Telemetry;
+  readonly dataDir: string;
+  /** Another node on the same stores, started. */
+  node(changes?: Partial<GroundParts>): Promise<Ground>;
+  /** Registers a ship and plans a pass over it, of `seconds` from `inMs` from now, on a free port. */
+  plan(
+    changes?: Partial<PassOrder> & {
+      readonly inMs?: number;
+      readonly seconds?: number;
+      readonly format?: "ccsds" | "raw" | "json";
+      readonly definition?: string;
+    },
+  ): Promise<PassRow>;
+  nodes(): readonly Ground[];
+  pass(passId: string): Promise<PassRow>;
+  reaches(passId: string, state: PassState, withinMs?: number): Promise<PassRow>;
+  close(): Promise<void>;
+}
+
+const log = createLog(process.env.TEST_LOG === undefined ? "silent" : "debug");
+
+export async function openGroundSite(): Promise<GroundSite> {
+  const database = await openTestDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), "orrery-ground-"));
+  const telemetry = await openTelemetry({ redisUrl: process.env.TEST_REDIS_URL ?? null, dataDir }, log);
+  const nodes: Ground[] = [];
+  const pass = async (passId: string): Promise<PassRow> => {
+    const found = await findPass(database.sql, passId);
+    if (found === null) throw new Error(`There is no pass ${passId}`);
+    return found;
+  };
+  return {
+    database,
+    telemetry,
+    dataDir,
+    pass,
+    nodes: () => nodes,
+    async node(changes = {}) {
+      const ground = createGround({
+        database,
+        telemetry,
+        dataDir,
+        clock: systemClock,
+        log,
+        metrics: createMetrics(),
+        nodeId: randomUUID(),
+        settings: groundSettings,
+        leaseMs: 1_000,
+        reportEveryMs: 200,
+        ...changes,
+      });
+      await ground.start();
+      nodes.push(ground);
+      return ground;
+    },
+    async plan({ inMs = 300, seconds = 2, format = "ccsds", definition, ...changes } = {}) {
+      const aosMs = Date.now() + inMs;
+      const ship = changes.ship ?? `ship-${randomUUID()}`;
+      const at = systemClock.now();
+      await saveShip(database.sql, { ship, format, definition: definition ?? null, by: "test", at });
+      const planned = await createPass(database.sql, {
+        passId: randomUUID(),
+        ship,
+        station: null,
+        host: "127.0.0.1",
+        port: await freeUdpPort(),
+        aos: instantOf(aosMs),
+        los: instantOf(aosMs + seconds * 1000),
+        prepassMarginMs: 500,
+        drainMarginMs: 1_000,
+        template: null,
+        priority: 0,
+        requestDigest: "",
+        portMin: groundSettings.portMin,
+        portMax: groundSettings.portMax,
+        by: "test",
+        at,
+        ...changes,
+      });
+      for (const ground of nodes) ground.changed(planned);
+      return planned;
+    },
+    async reaches(passId, state, withinMs = 15_000) {
+      let last: PassRow | null = null;
+      await until(
+        `pass ${state}`,
+        async () => {
+          last = await pass(passId);
+          if (last.state !== state && hasEnded(last.state))
+            throw new Error(`The pass is ${last.state}: ${last.reason}`);
+          return last.state === state;
+        },
+        withinMs,
+      );
+      return last ?? pass(passId);
+    },
+    async close() {
+      await Promise.all(nodes.map((ground) => ground.stop()));
+      await telemetry.close();
+      await database.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A UDP port that nobody has at the moment. */
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
+
+/** Sends datagrams one after the other, each handed to the kernel before the next. */
+export async function sendTo(port: number, datagrams: Iterable<Uint8Array | string>): Promise<void> {
+  const socket = createSocket("udp4");
+  socket.on("error", () => {});
+  for (const datagram of datagrams) {
+    // Where nobody listens the kernel may say so: the datagram is lost, as over a radio.
+    await new Promise<void>((resolve) => socket.send(datagram, port, "127.0.0.1", () => resolve()));
+  }
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+}

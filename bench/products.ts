@@ -4,7 +4,7 @@
 // What would flatter it: plans without dependencies (one commit for a whole plan), and counting dispatches instead of successes.
 // Postgres: BENCH_DATABASE_URL or TEST_DATABASE_URL names a server where databases may be created; without one only the embedded store runs.
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -86,7 +86,8 @@ async function measure(store: "embedded" | "postgres"): Promise<void> {
     flags: { data, example: false },
     cwd: data,
   });
-  const noop = { kind: "function", module: join(import.meta.dirname, "noop.ts") } as const;
+  const noop = { kind: "function", module: join(data, "noop.mjs") } as const;
+  writeFileSync(noop.module, "export default () => null;");
   const runtime = await open({ ...config, computes: { noop } }, { listen: false });
   try {
     await round(runtime, Math.ceil(plans / 5));

@@ -62,7 +62,7 @@ describe("orrery hash and token", () => {
 
 describe("orrery db", () => {
   it("lists what is missing, runs it, and has nothing left to do", async () => {
-    const env = process.env.TEST_DATABASE_URL ? {} : { ORRERY_DATA: join(cwd, "db") };
+    const env = { ORRERY_DATA: join(cwd, "db") };
     assert.match((await runOrrery(["db", "status"], { cwd, env })).stdout, /^0001 {2}plans +not run yet/);
     assert.match((await runOrrery(["db", "migrate"], { cwd, env })).stdout, /^\d+ migrations run/);
     assert.match((await runOrrery(["db", "migrate"], { cwd, env })).stdout, /^Nothing to do/);

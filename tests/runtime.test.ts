@@ -134,7 +134,7 @@ describe("orrery serve", () => {
     const stream = await fetch(`${url}/api/event`);
     const read = stream.text().catch(() => "cut");
     const startMs = performance.now();
-    node.child.kill("SIGTERM");
+    node.signal("SIGTERM");
     assert.equal(await node.ended, 0, node.stderr());
     assert.ok(performance.now() - startMs < 10_000);
     await read;

@@ -7,6 +7,8 @@ const underDeno = "Deno" in globalThis;
 
 export interface OrreryProcess {
   readonly child: ChildProcess;
+  /** Sends a signal by the pid: `child.kill` under Deno notes the signal as the way it ended. */
+  signal(name: NodeJS.Signals): void;
   /** Everything printed so far. */
   stdout(): string;
   stderr(): string;
@@ -53,6 +55,7 @@ export function startOrrery(
     stdout: () => stdout,
     stderr: () => stderr,
     ended,
+    signal: (name) => void process.kill(child.pid ?? 0, name),
     line: (pattern, withinMs = 30_000) =>
       new Promise((resolve, reject) => {
         const finish = (settle: () => void): void => {

@@ -1,6 +1,7 @@
 /** Sends simulated ships' packets over UDP at their rate, each ship to a port of its own, and says what really went out. */
 import { createSocket, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
+import process from "node:process";
 import type { SentJson, ShipSimulation } from "./simulator.ts";
 
 export interface SendOptions {
@@ -30,6 +31,9 @@ const unansweredMax = 4096;
 /** Packets of one ship in a row, when it is behind its time. */
 const burstMax = 64;
 
+/** Bun hands a datagram to the system before `send` returns; under Deno several sends at once overtake one another. */
+const sendsAtOnce = process.versions.bun !== undefined;
+
 export async function sendSimulation(options: SendOptions): Promise<SendReport> {
   const { ships, ports, ratePerS, seconds, signal } = options;
   const link = await openLink(options.host);
@@ -42,23 +46,26 @@ export async function sendSimulation(options: SendOptions): Promise<SendReport> 
       const elapsedMs = performance.now() - startMs;
       const due = Math.min(countEach, Math.floor((elapsedMs / 1000) * ratePerS) + 1, generated + burstMax);
       if (due === generated || link.unanswered() > unansweredMax) {
-        await pause(due === generated && 1000 / ratePerS > 2 ? 1 : 0);
+        await pause(1);
         continue;
       }
       for (const [i, ship] of ships.entries()) {
         for (let n = generated; n < due; n++) {
           const datagrams = ship.next(performance.timeOrigin + startMs + (n / ratePerS) * 1000);
-          for (const datagram of datagrams) link.send(datagram, ports[i] ?? 0);
+          for (const datagram of datagrams) await link.send(datagram, ports[i] ?? 0);
         }
       }
+      const isBehind = due - generated === burstMax;
       generated = due;
       if (performance.now() - toldMs > 1000) {
         toldMs = performance.now();
         options.onProgress?.(generated * ships.length, countEach * ships.length);
       }
-      await pause(0);
+      await pause(isBehind ? 0 : 1);
     }
-    for (const [i, ship] of ships.entries()) for (const datagram of ship.end()) link.send(datagram, ports[i] ?? 0);
+    for (const [i, ship] of ships.entries()) {
+      for (const datagram of ship.end()) await link.send(datagram, ports[i] ?? 0);
+    }
   } finally {
     await link.close();
   }
@@ -72,7 +79,8 @@ export async function sendSimulation(options: SendOptions): Promise<SendReport> 
 }
 
 interface Link {
-  send(datagram: Uint8Array, port: number): void;
+  /** Await it: the order of what is sent is part of the account. */
+  send(datagram: Uint8Array, port: number): Promise<void> | undefined;
   unanswered(): number;
   failed(): number;
   /** Waits up to five seconds for the sends under way; what is unanswered then has failed. */
@@ -97,7 +105,16 @@ async function openLink(host: string): Promise<Link> {
   return {
     send(datagram, port) {
       sent += 1;
-      socket.send(datagram, port, host, onAnswer);
+      if (sendsAtOnce) {
+        socket.send(datagram, port, host, onAnswer);
+        return undefined;
+      }
+      return new Promise((resolve) =>
+        socket.send(datagram, port, host, (error) => {
+          onAnswer(error);
+          resolve();
+        }),
+      );
     },
     unanswered: () => sent - answered,
     failed: () => failed,

@@ -1,6 +1,7 @@
 /** One open UDP port: reads its socket into batches, watches what the kernel drops, and drains it before it is closed. */
 import { createSocket, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
+import type { DatagramBatch } from "./batch.ts";
 import { DatagramCollector } from "./datagram-collector.ts";
 import { isOwnSocket, receiveBufferDefaultBytes, type UdpTables } from "./proc-net-udp.ts";
 import {
@@ -21,8 +22,13 @@ const drainPollMs = 10;
 /** How long `close` waits for the batches that are out. */
 const settleMsMax = 30_000;
 
+export interface UdpPortOptions extends Omit<ReceiverOptions, "onBatch"> {
+  /** Takes a batch; resolves once it is done with, to its buffer if that may be used again. */
+  readonly take: (batch: DatagramBatch) => Promise<ArrayBuffer | null>;
+}
+
 /** Rejects with `PortOpenError`. The port is held alone: no address or port reuse. */
-export async function openUdpPort(options: ReceiverOptions, tables: UdpTables): Promise<Receiver> {
+export async function openUdpPort(options: UdpPortOptions, tables: UdpTables): Promise<Receiver> {
   const { host, port, log } = options;
   const socket = createSocket({
     type: isIPv6(host) ? "udp6" : "udp4",
@@ -41,7 +47,7 @@ class UdpPort implements Receiver {
   readonly port: number;
   readonly bufferBytes: number | null;
   readonly #socket: Socket;
-  readonly #options: ReceiverOptions;
+  readonly #options: UdpPortOptions;
   readonly #tables: UdpTables;
   readonly #collector: DatagramCollector;
   readonly #address: string;
@@ -54,7 +60,7 @@ class UdpPort implements Receiver {
   readonly #sampleTimer: ReturnType<typeof setInterval>;
   #closed: Promise<ReceiverStats> | null = null;
 
-  constructor(socket: Socket, options: ReceiverOptions, tables: UdpTables) {
+  constructor(socket: Socket, options: UdpPortOptions, tables: UdpTables) {
     this.#socket = socket;
     this.#options = options;
     this.#tables = tables;
@@ -65,15 +71,10 @@ class UdpPort implements Receiver {
     const row = tables.row(address, port);
     this.#inode = row !== null && isOwnSocket(row.inode) ? row.inode : null;
     this.#sample();
-    const creditsMax = options.creditsMax ?? 8;
     this.#collector = new DatagramCollector({
       format: options.format,
-      creditsMax,
-      handOver: (batch) => {
-        // A typed array's buffer is one that the collector made.
-        const buffer = batch.bytes.buffer as ArrayBuffer;
-        this.#give(batch).finally(() => this.#collector.settled(buffer));
-      },
+      creditsMax: options.creditsMax ?? 8,
+      handOver: (batch) => void this.#give(batch),
     });
     const ageMsMax = options.batchAgeMsMax ?? 50;
     socket.on("message", (datagram) => this.#take(datagram, ageMsMax));
@@ -128,8 +129,9 @@ class UdpPort implements Receiver {
     clearTimeout(this.#holdTimer);
     clearTimeout(this.#ageTimer);
     this.#sample(); // the row goes with the socket
-    this.#socket.close();
+    const closed = new Promise<void>((resolve) => this.#socket.close(resolve));
     this.#collector.flush();
+    await closed;
     if (!(await this.#collector.idle(settleMsMax)))
       this.#options.log.warn({ port: this.port }, "Closed a UDP port while batches were still being taken");
     return this.stats();
@@ -147,15 +149,17 @@ class UdpPort implements Receiver {
     }
   }
 
-  async #give(batch: Parameters<ReceiverOptions["onBatch"]>[0]): Promise<void> {
+  async #give(batch: DatagramBatch): Promise<void> {
+    let buffer: ArrayBuffer | null = null;
     try {
-      await this.#options.onBatch(batch);
+      buffer = await this.#options.take(batch);
     } catch (error) {
       this.#options.log.warn(
         { err: error, port: this.port, datagrams: batch.count },
         "A batch of datagrams was not taken",
       );
     }
+    this.#collector.settled(buffer);
   }
 
   #sample(ageMsMax = 0): void {

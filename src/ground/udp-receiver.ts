@@ -5,35 +5,34 @@ import { openUdpPort } from "./udp-port.ts";
 
 export function createLoopReceivers(): Receivers {
   const tables = new UdpTables();
-  const open = new Set<Receiver>();
+  const receivers = new Set<Receiver>();
   return {
     async open(options) {
-      const receiver = await openUdpPort(options, tables);
-      open.add(receiver);
-      return forgetting(receiver, () => open.delete(receiver));
+      const receiver = await openUdpPort({ ...options, take: takerOf(options) }, tables);
+      const listed: Receiver = {
+        port: receiver.port,
+        bufferBytes: receiver.bufferBytes,
+        stats: () => receiver.stats(),
+        holdUntil: (monotonicMs) => receiver.holdUntil(monotonicMs),
+        drain: (deadlineMs) => receiver.drain(deadlineMs),
+        close() {
+          receivers.delete(listed);
+          return receiver.close();
+        },
+      };
+      receivers.add(listed);
+      return listed;
     },
     async close() {
-      await Promise.all([...open].map((receiver) => receiver.close()));
-      open.clear();
+      await Promise.all([...receivers].map((receiver) => receiver.close()));
     },
   };
 }
 
-/** One port alone, for programs that need no more. */
-export function openReceiver(options: ReceiverOptions): Promise<Receiver> {
-  return createLoopReceivers().open(options);
-}
-
-function forgetting(receiver: Receiver, forget: () => void): Receiver {
-  return {
-    port: receiver.port,
-    bufferBytes: receiver.bufferBytes,
-    stats: () => receiver.stats(),
-    holdUntil: (monotonicMs) => receiver.holdUntil(monotonicMs),
-    drain: (deadlineMs) => receiver.drain(deadlineMs),
-    close() {
-      forget();
-      return receiver.close();
-    },
+function takerOf({ onBatch }: ReceiverOptions): Parameters<typeof openUdpPort>[0]["take"] {
+  return async (batch) => {
+    await onBatch(batch);
+    // A batch's views lie in a buffer that the collector made.
+    return batch.bytes.buffer as ArrayBuffer;
   };
 }

@@ -8,7 +8,7 @@ import { count } from "./figures.ts";
 import { Crumbs, document } from "./layout.tsx";
 import { escapeHtml, timeMarkup } from "./markup.ts";
 import { prettyJson } from "./pretty-json.ts";
-import { graphSource, productRows } from "./product-rows.ts";
+import { graphSource, inOrder, productRows } from "./product-rows.ts";
 
 /** What the supervisor's committed view of a plan offers. */
 export interface ShownPlan {
@@ -23,7 +23,7 @@ const order: readonly ProductState[] = ["failed", "running", "queued", "waiting"
 
 export function planPage(plan: ShownPlan, nowMs: number): string {
   const { datasetId } = plan.dataset;
-  const isEmpty = plan.products.size === 0;
+  const products = inOrder(plan);
   return document(
     { section: "plans", islands: ["plan.js"] },
     String(
@@ -49,9 +49,9 @@ export function planPage(plan: ShownPlan, nowMs: number): string {
             <h2 id="graph_title">Graph</h2>
             <section class="card graph" id="graph" aria-labelledby="graph_title" tabindex={0}>
               <ol class="graph-source" id="graph_source">
-                {raw(graphSource(plan.products, plan.dependencies.values()))}
+                {raw(graphSource(products, plan.dependencies.values()))}
               </ol>
-              {isEmpty ? <EmptyPlan datasetId={datasetId} /> : null}
+              {products.length === 0 ? <EmptyPlan datasetId={datasetId} /> : null}
             </section>
           </div>
           <div class="block">
@@ -65,7 +65,7 @@ export function planPage(plan: ShownPlan, nowMs: number): string {
                     ))}
                   </tr>
                 </thead>
-                <tbody id="products">{raw(productRows(plan.products.values(), nowMs))}</tbody>
+                <tbody id="products">{raw(productRows(products, nowMs))}</tbody>
               </table>
             </section>
           </div>
@@ -93,9 +93,10 @@ export function planUpdate(plan: ShownPlan, only: readonly ProductId[], nowMs: n
     const some = only.map((id) => plan.products.get(id)).filter((product) => product !== undefined);
     return `${head}<table><tbody id="products">${productRows(some, nowMs)}</tbody></table>`;
   }
+  const products = inOrder(plan);
   return (
-    `${head}<ol id="graph_source">${graphSource(plan.products, plan.dependencies.values())}</ol>` +
-    `<table><tbody id="products">${productRows(plan.products.values(), nowMs)}</tbody></table>` +
+    `${head}<ol id="graph_source">${graphSource(products, plan.dependencies.values())}</ol>` +
+    `<table><tbody id="products">${productRows(products, nowMs)}</tbody></table>` +
     `<div id="plan_json">${planJson(plan)}</div>`
   );
 }

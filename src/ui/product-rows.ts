@@ -22,18 +22,48 @@ export function productRows(products: Iterable<ProductRow>, nowMs: number): stri
   return markup;
 }
 
+/** Parents before children, as the graph shows them; disabled products, which no order holds, last. No recursion. */
+export function inOrder({ products, dependencies }: Graphed): ProductRow[] {
+  const parentsOpen = new Map<ProductId, number>();
+  const children = new Map<ProductId, ProductId[]>();
+  for (const { parentId, childId } of dependencies.values()) {
+    if (isOut(products.get(parentId)) || isOut(products.get(childId))) continue;
+    parentsOpen.set(childId, (parentsOpen.get(childId) ?? 0) + 1);
+    const known = children.get(parentId);
+    if (known) known.push(childId);
+    else children.set(parentId, [childId]);
+  }
+  const ordered: ProductRow[] = [];
+  const disabled: ProductRow[] = [];
+  for (const product of products.values()) {
+    if (isOut(product)) disabled.push(product);
+    else if (!parentsOpen.has(product.productId)) ordered.push(product);
+  }
+  for (let next = 0; next < ordered.length; next++) {
+    for (const childId of children.get(ordered[next]?.productId ?? "") ?? []) {
+      const open = (parentsOpen.get(childId) ?? 0) - 1;
+      parentsOpen.set(childId, open);
+      const child = products.get(childId);
+      if (open === 0 && child !== undefined) ordered.push(child);
+    }
+  }
+  return [...ordered, ...disabled];
+}
+
+interface Graphed {
+  readonly products: ReadonlyMap<ProductId, ProductRow>;
+  readonly dependencies: ReadonlyMap<string, DependencyRow>;
+}
+
+const isOut = (product: ProductRow | undefined): boolean => product === undefined || product.state === "disabled";
+
 /**
  * The graph as a list, in the page, without script: each product that is not disabled as `name:version`, with the numbers of
  * its parents. The island `graph.js` draws it; without JavaScript it is read as it stands.
  */
-export function graphSource(
-  products: ReadonlyMap<ProductId, ProductRow>,
-  dependencies: Iterable<DependencyRow>,
-): string {
-  const numbers = new Map<ProductId, number>();
-  for (const product of products.values()) {
-    if (product.state !== "disabled") numbers.set(product.productId, numbers.size + 1);
-  }
+export function graphSource(ordered: readonly ProductRow[], dependencies: Iterable<DependencyRow>): string {
+  const shown = ordered.filter((product) => !isOut(product));
+  const numbers = new Map(shown.map((product, index) => [product.productId, index + 1]));
   const parents = new Map<ProductId, number[]>();
   for (const { parentId, childId } of dependencies) {
     const parent = numbers.get(parentId);
@@ -43,13 +73,11 @@ export function graphSource(
     else parents.set(childId, [parent]);
   }
   let markup = "";
-  for (const [productId, number] of numbers) {
-    const product = products.get(productId);
-    if (product === undefined) continue;
+  for (const [index, { productId, state, name, version }] of shown.entries()) {
     const after = parents.get(productId) ?? [];
     markup +=
-      `<li class="${product.state}" data-product="${productId}" data-state="${product.state}" data-parents="${after.join(" ")}">` +
-      `<small>${number}</small> <span>${escapeHtml(product.name)}:${escapeHtml(product.version)}</span>` +
+      `<li class="${state}" data-product="${productId}" data-state="${state}" data-parents="${after.join(" ")}">` +
+      `<small>${index + 1}</small> <span>${escapeHtml(name)}:${escapeHtml(version)}</span>` +
       `${after.length > 0 ? ` <small>after ${after.join(", ")}</small>` : ""}</li>`;
   }
   return markup;

@@ -1,0 +1,87 @@
+/** A pass in a real browser: its page moves while packets come in, and ends with its ledger. */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { after, before, describe, it } from "node:test";
+import type { Browser } from "playwright-core";
+import { accessible, openBrowser, visit } from "../support/browser.ts";
+import { done } from "../support/http.ts";
+import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
+
+let api: TestRuntime;
+let browser: Browser;
+
+before(async () => {
+  [api, browser] = await Promise.all([openTestRuntime(), openBrowser()]);
+});
+after(async () => {
+  await browser.close();
+  await api.stop();
+});
+
+/** A space packet of 16 bytes: APID 100, one value of 16 bits and 8 bytes of filling. */
+function packetOf(sequence: number, value: number): Buffer {
+  const packet = Buffer.alloc(16);
+  packet.writeUInt16BE(100, 0);
+  packet.writeUInt16BE(0xc000 | (sequence & 0x3fff), 2);
+  packet.writeUInt16BE(9, 4);
+  packet.writeUInt16BE(value, 6);
+  return packet;
+}
+
+const definition = {
+  packets: [
+    {
+      apid: 100,
+      name: "power",
+      fields: [
+        {
+          name: "battery_voltage",
+          type: "u16",
+          unit: "V",
+          calibration: { polynomial: [0, 0.001] },
+          limits: { warning: { low: 7, high: 8.5 }, critical: { low: 6, high: 9 } },
+        },
+      ],
+    },
+  ],
+};
+
+describe("the page of a pass in a browser", () => {
+  it("counts packets as they come, shows values with their limits, and ends with what was lost", async () => {
+    const token = await api.tokenOf("admin");
+    done(await api.request("PUT", "/api/ship/aurora-1", { token, body: { format: "ccsds", packets: definition } }));
+    const body = { ship: "aurora-1", station: "Kiruna", port: "auto", aos: new Date().toISOString(), duration_s: 6 };
+    const pass = done(await api.request("POST", "/api/pass", { token, body })).json;
+    const socket = createSocket("udp4");
+    const { page, faults, close } = await visit(browser, `${api.url}/pass/${pass.id}`);
+    await page.waitForSelector(".state.receiving");
+    await page.waitForSelector("#live_state.on");
+    let sequence = 0;
+    const send = (value: number): void => {
+      sequence += sequence === 4 ? 3 : 1; // two are lost upstream
+      socket.send(packetOf(sequence, value), pass.port, "127.0.0.1");
+    };
+    for (let n = 0; n < 5; n++) send(7500);
+    const voltage = page.locator(".values tr", { hasText: "battery_voltage" });
+    await voltage.getByText("7.5").waitFor();
+    await voltage.locator(".state.normal").waitFor();
+    for (let n = 0; n < 5; n++) send(9200);
+    await voltage.locator(".state.critical", { hasText: "critical high" }).waitFor();
+    socket.send(Buffer.from("bad"), pass.port, "127.0.0.1");
+    await page.getByText("83.33 %: 1 rejected, 1 upstream").waitFor();
+    await page.waitForSelector(".state.completed", { timeout: 20_000 });
+    assert.match((await page.textContent(".figures")) ?? "", /Stored10/);
+    await accessible(page);
+    assert.deepEqual(faults, []);
+    await close();
+    socket.close();
+
+    for (const path of ["/pass", "/ship/aurora-1", "/"]) {
+      const other = await visit(browser, `${api.url}${path}`, { widthPx: 390, scheme: "dark" });
+      assert.match((await other.page.textContent("main")) ?? "", /83\.33 %/, path);
+      await accessible(other.page);
+      assert.equal(await other.page.evaluate(() => document.documentElement.scrollWidth), 390, path);
+      await other.close();
+    }
+  });
+});

@@ -1,11 +1,10 @@
 /** A real browser for a test: whatever goes wrong in a page, or leaves this machine, is remembered and fails the test. */
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 /** Debian's, unless the environment names another. */
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 export interface Look {
   readonly widthPx?: 1280 | 390;
@@ -46,9 +45,8 @@ export async function visit(browser: Browser, url: string, look: Look = {}): Pro
 
 /** No violation of any rule that axe-core knows, by the axe object itself: our policy forbids its script in the page. */
 export async function accessible(page: Page): Promise<void> {
-  const { readFile } = await import("node:fs/promises");
   // By evaluate, which the page's policy does not apply to.
-  await page.evaluate(await readFile(axePath, "utf8"));
+  await page.evaluate(axe.source);
   const violations = await page.evaluate(async () => {
     // Put there by the line above.
     const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: AxeViolation[] }> } };

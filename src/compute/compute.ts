@@ -25,7 +25,7 @@ export interface Parent {
   readonly passback: JsonText | null;
 }
 
-/** How one attempt ended. `output` is what it printed, at most a MiB of it. */
+/** How one attempt ended. `output` is what it printed: of a command at most 1 MiB, of a function 64 KiB. */
 export type Outcome =
   | {
       readonly outcome: "succeeded";

@@ -33,6 +33,9 @@ export interface FunctionTask {
 /** Its result is the passback: any JSON value, or nothing. A thrown error fails the attempt. */
 export type ComputeFunction = (task: FunctionTask) => unknown;
 
+/** A node may hold thousands of quick runs whose outcome waits for its commit: each keeps 64 KiB of what it logs. */
+const outputHalfBytes = 32 * 1024;
+
 export async function loadFunction(name: string, config: FunctionConfig, configDir: string): Promise<Compute> {
   const path = resolve(configDir, config.module);
   const exportName = config.export ?? "default";
@@ -65,7 +68,7 @@ export function createFunction(work: ComputeFunction, config: Omit<FunctionConfi
 
 function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, timeoutMs: number): Promise<Outcome> {
   const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
-  const output = new Output();
+  const output = new Output(outputHalfBytes, outputHalfBytes);
   const own = new AbortController();
   let link: string | null = null;
 
@@ -87,7 +90,7 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
     return promise;
   }
 
-  const given: FunctionTask = {
+  const given = (): FunctionTask => ({
     dataset: { id: task.dataset.id, extra: parsed(task.dataset.extra) },
     product: task.product,
     passthrough: parsed(task.passthrough),
@@ -99,7 +102,7 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
     link: (url) => {
       link = storableText(String(url));
     },
-  };
+  });
   const fail = (error: unknown) =>
     end({ outcome: "failed", error: storableText(messageOf(error)), output: output.text() });
   const succeed = (result: unknown) => {
@@ -111,9 +114,7 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
     }
   };
   try {
-    const result = work(given);
-    if (result instanceof Promise) result.then(succeed, fail);
-    else succeed(result);
+    void Promise.resolve(work(given())).then(succeed, fail);
   } catch (error) {
     fail(error);
   }

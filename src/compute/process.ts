@@ -4,6 +4,8 @@ import { defaults } from "./compute.ts";
 import { timerMs } from "./function.ts";
 import { Output } from "./output.ts";
 
+/** The same after an abort, at most: a node that stops cannot wait for long. */
+const killAfterAbortMs = 800;
 /** For the pipes to end after the exit: a process that left the group may hold them open for ever. */
 const drainMs = 1_000;
 /** A flood is read no faster than this many bytes in every pause: some 400 MB/s, so that it cannot take the event loop. */
@@ -16,7 +18,7 @@ export interface ProcessAsk {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string;
   readonly timeoutMs: number;
-  /** Between TERM and KILL. */
+  /** Between TERM and KILL, at the timeout. */
   readonly killAfterMs: number;
   readonly signal: AbortSignal;
 }
@@ -48,7 +50,9 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
     if (reason !== "exited" || exit !== null) return;
     reason = why;
     killGroup(child, "SIGTERM");
-    later(ask.killAfterMs, () => killGroup(child, "SIGKILL"));
+    later(why === "aborted" ? Math.min(ask.killAfterMs, killAfterAbortMs) : ask.killAfterMs, () =>
+      killGroup(child, "SIGKILL"),
+    );
   };
   const onAbort = () => stop("aborted");
   const end = () => {

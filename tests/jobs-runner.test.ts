@@ -240,6 +240,7 @@ describe("a product that is changed while its attempt runs", () => {
     const { supervisor } = await start({ functions: { f: held.work }, concurrency: 0, leaseMs: 60_000 });
     const plan = await publish(supervisor, [{ name: "a", compute: "f" }]);
     const run = await held.run(0);
+    await settled(supervisor, plan, ["running"]);
     await supervisor.submit(report(plan, "a", "failed"), client);
     await until("the run is told to end", () => run.signal.aborted);
     await until("the cancelled run is recorded", async () => (await outcomes(plan, "a")).includes("cancelled"));

@@ -14,7 +14,7 @@ import { type PassChange, PassEvents } from "./pass-events.ts";
 import type { Receivers } from "./receiver.ts";
 import { passChannel, Schedule } from "./schedule.ts";
 import { createStoreTime } from "./store-time.ts";
-import { createLoopReceivers } from "./udp-receiver.ts";
+import { createThreadReceivers } from "./thread-receivers.ts";
 
 export interface GroundParts {
   readonly database: Database;
@@ -57,7 +57,7 @@ export interface Ground {
 export function createGround(parts: GroundParts): Ground {
   const { database, telemetry, clock, log, metrics, nodeId, dataDir, settings } = parts;
   const events = new PassEvents();
-  const receivers = parts.receivers ?? createLoopReceivers();
+  const receivers = parts.receivers ?? createThreadReceivers(log);
   const schedule = new Schedule({
     ...{ database, telemetry, receivers, clock, log, nodeId, dataDir },
     time: createStoreTime(() => clock.monotonicMs()),

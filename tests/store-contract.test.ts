@@ -237,6 +237,16 @@ describe("deadlines", () => {
   });
 });
 
+describe("a store that was closed", () => {
+  it("refuses statements as unavailable, and a second close does nothing", async () => {
+    const database = await openTestDatabase();
+    await database.close();
+    assert.equal((await faultOf(database.sql`select 1`))[0], "unavailable");
+    assert.equal((await faultOf(database.sql.begin((tx) => tx`select 1`)))[0], "unavailable");
+    await database.close();
+  });
+});
+
 describe("hints", () => {
   it("are heard by every listener of their channel, by this process too", async () => {
     const database = await openTestDatabase();

@@ -40,6 +40,7 @@ function databaseOf(session: Session, deadlineMs: number, unlock: () => void): D
   const alone = async <T>(work: () => T | Promise<T>, withinMs = deadlineMs): Promise<T> => {
     const leave = await turnstile.enter(withinMs);
     try {
+      if (session.closed) throw new SqlError("unavailable", null, "The embedded store is closed");
       return await work();
     } finally {
       leave();
@@ -169,6 +170,10 @@ class Session {
     return this.#pglite.isInTransaction();
   }
 
+  get closed(): boolean {
+    return this.#pglite.closed;
+  }
+
   async close(): Promise<void> {
     await this.#pglite.close();
   }
@@ -204,15 +209,19 @@ class Session {
     const answers: Answers = [];
     let refused: unknown = null;
     const parser = new protocol.Parser();
-    await this.#pglite.execProtocolRawStream(Buffer.concat(messages), {
-      syncToFs: false,
-      onRawData: (bytes) =>
-        // A copy, as these are the engine's own memory.
-        parser.parse(bytes.slice(), (message) => {
-          if (message instanceof protocol.messages.DatabaseError) refused ??= message;
-          else answers.push(message);
-        }),
-    });
+    try {
+      await this.#pglite.execProtocolRawStream(Buffer.concat(messages), {
+        syncToFs: false,
+        onRawData: (bytes) =>
+          // A copy, as these are the engine's own memory.
+          parser.parse(bytes.slice(), (message) => {
+            if (message instanceof protocol.messages.DatabaseError) refused ??= message;
+            else answers.push(message);
+          }),
+      });
+    } catch (error) {
+      throw sqlErrorOf(error, true);
+    }
     if (refused !== null) throw sqlErrorOf(refused, true);
     return answers;
   }

@@ -38,17 +38,13 @@ export function createMetrics() {
       total: count("commits_total", "Group commits, by how they ended", ["outcome"]),
       seconds: spread("commit_seconds", "One group commit", secondsBuckets),
       turns: spread("commit_turns", "Turns in one group commit", countBuckets),
-      conflicts: count("commit_conflicts_total", "Datasets that lost their compare-and-set to another node"),
     },
     mailboxes: {
       depth: level("mailbox_depth", "Commands waiting, over all datasets"),
-      refused: count("mailbox_refused_total", "Commands refused as a mailbox was full"),
     },
     residents: {
       datasets: level("resident_datasets", "Datasets whose actors are in memory"),
       products: level("resident_products", "Product actors in memory"),
-      loads: count("resident_loads_total", "Datasets read from the store"),
-      passivated: count("resident_passivated_total", "Datasets whose actors were dropped from memory"),
     },
     packets: {
       datagrams: count("datagrams_total", "UDP datagrams taken from sockets", ["ship"]),
@@ -69,7 +65,7 @@ export function createMetrics() {
     },
     streams: {
       open: level("event_streams", "Browsers that listen for live events"),
-      dropped: count("event_streams_dropped_total", "Live streams closed as their reader was too slow"),
+      dropped: count("event_streams_dropped_total", "Events dropped as their listener was too slow"),
     },
     /** Memory, CPU and event loop of the process: apart, as tests open many registries in one process. */
     watchProcess(): void {

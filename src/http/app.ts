@@ -10,7 +10,7 @@ import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
 import { authenticateRoutes } from "./authenticate.ts";
-import { compressed, withoutBody } from "./compress.ts";
+import { reshaped } from "./compress.ts";
 import { dataProductRoutes } from "./data-product.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -64,13 +64,14 @@ export function createApp(parts: AppParts): Hono {
   return app;
 }
 
-/** Compression, and the header without which a browser may take an answer for something else. */
+/** Compression, HEAD, and the header without which a browser may take an answer for something else. */
 const finish: MiddlewareHandler = async (c, next) => {
   await next();
-  const other = (await withoutBody(c.req.raw, c.res)) ?? (await compressed(c.req.raw, c.res));
+  const other = reshaped(c.req.raw, c.res);
   if (other !== null) {
+    const answer = await other;
     c.res = undefined; // otherwise the headers of the old answer would be laid over the new one's
-    c.res = other;
+    c.res = answer;
   }
   c.res.headers.set("X-Content-Type-Options", "nosniff");
 };

@@ -5,6 +5,9 @@ import { openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { Authenticated, Login } from "./schemas.ts";
 
+/** Anyone may send one: parsing 16 MiB would hold the event loop up. */
+const bodyBytesMax = 1024 * 1024;
+
 export function authenticateRoutes({ auth }: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
   openOperation<z.output<typeof Login>>(
@@ -15,6 +18,7 @@ export function authenticateRoutes({ auth }: AppParts): OpenAPIHono {
       summary: "Log in",
       tag: "authenticate",
       body: Login,
+      bodyBytesMax,
       answer: Authenticated,
     },
     async ({ body }) => {

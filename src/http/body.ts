@@ -8,12 +8,12 @@ const jsonType = /^application\/json[\t ]*(?:;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The body as text. 415 unless it says that it is JSON, 413 when it is too large, 400 when it is not UTF-8. */
-export async function jsonBodyText(request: Request): Promise<string> {
+export async function jsonBodyText(request: Request, sizeBytesMax = bodyBytesMax): Promise<string> {
   if (!jsonType.test(request.headers.get("content-type") ?? "")) throw new MediaTypeError();
   const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > bodyBytesMax) throw new BodyTooLargeError(bodyBytesMax);
+  if (length !== null && Number(length) > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
   // The server holds a body to its stated length, so only one that states none is counted as it comes.
-  const bytes = length === null ? await readBounded(request.body) : await request.arrayBuffer();
+  const bytes = length === null ? await readBounded(request.body, sizeBytesMax) : await request.arrayBuffer();
   try {
     return utf8.decode(bytes);
   } catch {
@@ -31,13 +31,13 @@ export function parseBody(text: string): unknown {
   }
 }
 
-async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+async function readBounded(body: ReadableStream<Uint8Array> | null, sizeBytesMax: number): Promise<Uint8Array> {
   if (body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of body) {
     sizeBytes += chunk.byteLength;
-    if (sizeBytes > bodyBytesMax) throw new BodyTooLargeError(bodyBytesMax);
+    if (sizeBytes > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, sizeBytes);

@@ -21,6 +21,8 @@ export interface Operation<Body> {
   readonly query?: z.ZodObject;
   /** The body's schema. Without one, the body is not even read. */
   readonly body?: z.ZodType;
+  /** 16 MiB if absent. */
+  readonly bodyBytesMax?: number;
   /** Turns the parsed body into what the handler takes; by default checks it against `body`. */
   readonly read?: (parsed: unknown) => Body;
   /** The schema of the 200 answer. */
@@ -69,14 +71,14 @@ export function guardedOperation<Body = undefined>(
 /** The path's uuids first, then the body. */
 function reader<Body>(operation: Operation<Body>): (c: Context) => Promise<Ask<Body>> {
   const names = parameterNames(operation.path);
-  const { body: schema } = operation;
+  const { body: schema, bodyBytesMax } = operation;
   const parse = operation.read ?? ((parsed: unknown) => (schema ? checked(schema, parsed) : undefined) as Body); // Body is the schema's output
   return async (c) => {
     const values = new Map<string, string>();
     for (const name of names) values.set(name, parameter(name, c.req.param(name)));
     const param = (name: string): string => values.get(name) ?? "";
     if (!schema) return { c, param, body: parse(undefined), bodyText: "" };
-    const bodyText = await jsonBodyText(c.req.raw);
+    const bodyText = await jsonBodyText(c.req.raw, bodyBytesMax);
     return { c, param, body: parse(parseBody(bodyText)), bodyText };
   };
 }

@@ -2,6 +2,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { Hono } from "hono";
+import { assetUrl } from "../ui/assets.ts";
 import { htmlAnswer } from "../ui/page-headers.ts";
 
 const css = "text/css; charset=utf-8";
@@ -26,12 +27,13 @@ const startScript = `window.ui = SwaggerUIBundle({
 });
 `;
 
-const page = `<!doctype html>
+const page = (): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <title>Orrery</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" type="image/svg+xml" href="${assetUrl("logo.svg")}">
 <link rel="stylesheet" href="/assets/swagger/swagger-ui.css">
 <script defer src="/assets/swagger/swagger-ui.js"></script>
 <script defer src="/assets/swagger/start.js"></script>
@@ -54,7 +56,7 @@ const gzipApart = promisify(gzip);
 export function swaggerRoutes(): Hono {
   const loaded = new Map<string, Promise<File>>();
   const routes = new Hono();
-  routes.get("/swagger", (c) => htmlAnswer(c, page));
+  routes.get("/swagger", (c) => htmlAnswer(c, page()));
   routes.get("/assets/swagger/:name", async (c) => {
     const name = c.req.param("name");
     const file = Object.hasOwn(files, name) ? files[name] : undefined;

@@ -136,6 +136,7 @@ describe("routes (§4)", () => {
       const get = await api.request("GET", path);
       assert.deepEqual([head.status, head.text], [200, ""], path);
       assert.equal(head.headers.get("content-type"), get.headers.get("content-type"));
+      assert.notEqual(head.headers.get("content-length"), "0", path);
     }
     assert.equal((await api.request("HEAD", `/api/plan/${randomUUID()}`)).status, 404);
   });

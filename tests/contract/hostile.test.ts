@@ -101,6 +101,12 @@ describe("a large body", () => {
     );
   });
 
+  it("of more than a MiB is 413 for a login, which anyone may send", async () => {
+    const login = JSON.stringify({ service: "admin", key: "admin-key" });
+    done(await api.request("POST", "/api/authenticate", { body: login + " ".repeat(900 * 1024) }));
+    refused(await api.request("POST", "/api/authenticate", { body: login + " ".repeat(1100 * 1024) }), 413);
+  });
+
   it("without a token is 401 before it is read", async () => {
     refused(await api.request("POST", "/api/plan", { body: " ".repeat(20 * mebibyte) }), 401);
   });

@@ -18,7 +18,7 @@ export interface EventStream {
   close(): void;
 }
 
-export function openEventStream(onClosed: () => void): EventStream {
+export function openEventStream(onClosed: () => void, onDropped: () => void = () => {}): EventStream {
   const encoder = new TextEncoder();
   const pending = new Map<string, { event: LiveEvent; id: string }>();
   let isMissed = false;
@@ -76,6 +76,7 @@ export function openEventStream(onClosed: () => void): EventStream {
           break;
         }
         isMissed = true;
+        onDropped();
       }
       flush();
     },
@@ -110,7 +111,7 @@ function both(before: PlanEvent, event: PlanEvent): PlanEvent["products"] {
   return new Map([...before.products, ...event.products]);
 }
 
-/** As it goes over the wire, and as docs/architecture.md describes it. */
+/** As it goes over the wire. */
 function textOf(event: LiveEvent, id: string): string {
   return `id: ${id}\nevent: ${event.type}\ndata: ${JSON.stringify(dataOf(event))}\n\n`;
 }

@@ -11,13 +11,14 @@ import type { AppParts } from "./parts.ts";
 const listenersMax = 1000;
 const heartbeatMs = 15_000;
 
-type EventParts = Pick<AppParts, "supervisor" | "database" | "ground" | "clock" | "closing">;
+type EventParts = Pick<AppParts, "supervisor" | "database" | "ground" | "clock" | "metrics" | "closing">;
 
 export function eventRoutes(parts: EventParts): Hono {
-  const { supervisor, database, clock, closing } = parts;
+  const { supervisor, database, clock, metrics, closing } = parts;
   const monotonicMs = (): number => clock.monotonicMs();
   const live = createLive({ supervisor, database, passes: parts.ground, runId: randomUUID(), monotonicMs });
   const streams = new Set<EventStream>();
+  metrics.sampled(metrics.streams.open, () => streams.size);
   const heartbeat = setInterval(() => {
     for (const stream of streams) stream.heartbeat();
   }, heartbeatMs);
@@ -38,10 +39,11 @@ export function eventRoutes(parts: EventParts): Hono {
       throw new OverloadedError(`${streams.size} listeners are connected to this node: try again shortly`);
     }
     let unsubscribe = (): void => {};
-    const stream = openEventStream(() => {
+    const onClosed = (): void => {
       streams.delete(stream);
       unsubscribe();
-    });
+    };
+    const stream = openEventStream(onClosed, () => metrics.streams.dropped.inc());
     streams.add(stream);
     const idOf = (sequence: number): string => `${live.runId}.${sequence}`;
     resume(c.req.header("Last-Event-ID"), filter, stream);

@@ -2,18 +2,16 @@
 import { epochMsOf, type Instant } from "../model/clock.ts";
 
 const special = /[&<>"']/;
-const specials = /[&<>"']/g;
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
 
-/** Safe in text and in quoted attributes. */
+/** Safe in text and in quoted attributes. Five plain passes are quicker than one with a callback. */
 export function escapeHtml(text: string): string {
-  return special.test(text) ? text.replace(specials, (character) => entities[character] ?? "") : text;
+  if (!special.test(text)) return text;
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");
 }
 
 /** The exact instant for people: `2026-01-31 10:20:30.123 UTC`. */

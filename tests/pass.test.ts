@@ -45,7 +45,7 @@ describe("a pass", () => {
   after(() => site.close());
 
   it("receives what is sent between AOS and LOS, and ends with its ledger, its archive and its plan asked for once", async () => {
-    const planned = await site.plan({ seconds: 1.5, template: "products" });
+    const planned = await site.plan({ inMs: 1_500, prepassMarginMs: 1_400, seconds: 1.5, template: "products" });
     await site.reaches(planned.passId, "receiving");
     await sendTo(planned.port, packets(0, 1000));
     const pass = await site.reaches(planned.passId, "completed");
@@ -72,13 +72,13 @@ describe("a pass", () => {
     const yaml = await readFile(new URL("../examples/mission/packets.yaml", import.meta.url), "utf8");
     const planned = await site.plan({ seconds: 2.5, definition: JSON.stringify(parsePacketYaml(yaml)) });
     await site.reaches(planned.passId, "receiving");
-    const link = { lose: 0.02, duplicate: 0.02, reorder: 0.02, corrupt: 0.02, idle: 0.05 };
+    const link = { lose: 0.05, duplicate: 0.05, reorder: 0.05, corrupt: 0.05, idle: 0.05 };
     const ship = new ShipSimulation({ ...link, seed: 42, ship: 0, orbitS: 60, sizeBytes: null });
     const { ships } = await sendSimulation({
       host: "127.0.0.1",
       ports: [planned.port],
       ships: [ship],
-      ratePerS: 2_000,
+      ratePerS: 500,
       seconds: 1.5,
     });
     const sent = ships[0];
@@ -235,7 +235,7 @@ describe("a pass whose node goes away", () => {
     // Postgres' rules, though both nodes are in this process: the lost one's lease is respected until it ends.
     const database: Database = { ...site.database, kind: "postgres" };
     const link = cuttable(database);
-    const lost = await site.node({ database: link.database, reportEveryMs: 60_000 });
+    const lost = await site.node({ database: link.database, reportEveryMs: 60_000, leaseMs: 1_500 });
     const planned = await site.plan({ seconds: 6 });
     await site.reaches(planned.passId, "receiving");
     await sendTo(planned.port, packets(0, 300));

@@ -30,10 +30,10 @@ export class PassSocket {
   /** SO_RCVBUF as granted to the last socket; null: none yet, or unknown. */
   receiveBufferBytes: number | null = null;
 
-  /** The lease's end, by `performance.now()`: an open socket closes itself then. */
+  /** The lease's end, by `performance.now()`: an open socket closes itself then. Infinite: nobody else could want the port. */
   holdUntil(monotonicMs: number): void {
     this.#holdUntilMs = monotonicMs;
-    this.#receiver?.holdUntil(monotonicMs);
+    if (Number.isFinite(monotonicMs)) this.#receiver?.holdUntil(monotonicMs);
   }
 
   open(host: string, port: number): void {
@@ -88,7 +88,7 @@ export class PassSocket {
       tell({ type: "socket.refused", nowMs: nowMs(), reason: error instanceof Error ? error.message : String(error) });
       return;
     }
-    receiver.holdUntil(this.#holdUntilMs);
+    if (Number.isFinite(this.#holdUntilMs)) receiver.holdUntil(this.#holdUntilMs);
     this.#receiver = receiver;
     this.receiveBufferBytes = receiver.bufferBytes;
     tell({ type: "socket.opened", nowMs: nowMs(), receiveBufferBytes: receiver.bufferBytes });

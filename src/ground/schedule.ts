@@ -128,7 +128,7 @@ export class Schedule {
     });
     for (const { pass, nowMs } of taken) {
       time.noted(nowMs, sentMs, clock.monotonicMs());
-      const held: Held = { pass, runner: null, holdUntilMs: sentMs + leaseMs - holdMarginMs, isLost: false };
+      const held: Held = { pass, runner: null, holdUntilMs: this.#holdUntil(sentMs), isLost: false };
       this.#held.set(pass.passId, held);
       void this.#begin(held);
     }
@@ -191,7 +191,7 @@ export class Schedule {
       time.noted(nowMs, sentMs, clock.monotonicMs());
       this.#renewedAtMs = sentMs;
       const renewed = new Map(held.map((one) => [one.passId, one]));
-      for (const one of asked) this.#renewed(one, renewed.get(one.pass.passId), sentMs + leaseMs - holdMarginMs);
+      for (const one of asked) this.#renewed(one, renewed.get(one.pass.passId), this.#holdUntil(sentMs));
     } catch (error) {
       this.#warn(error, "leases of passes could not be renewed");
     } finally {
@@ -212,6 +212,12 @@ export class Schedule {
     held.holdUntilMs = holdUntilMs;
     held.runner?.holdUntil(holdUntilMs);
     if (now.state === "cancelled") held.runner?.cancelled(now.reason ?? "cancelled");
+  }
+
+  /** Counted from before the lease was asked for. A process that is alone on its store loses a port to nobody. */
+  #holdUntil(sentMs: number): number {
+    const { database, leaseMs } = this.#parts;
+    return database.kind === "embedded" ? Number.POSITIVE_INFINITY : sentMs + leaseMs - holdMarginMs;
   }
 
   #tick(): void {

@@ -75,7 +75,7 @@ export async function openGroundSite(): Promise<GroundSite> {
         metrics: createMetrics(),
         nodeId: randomUUID(),
         settings: groundSettings,
-        leaseMs: 1_000,
+        leaseMs: 3_000,
         reportEveryMs: 200,
         ...changes,
       });
@@ -142,11 +142,14 @@ export async function freeUdpPort(): Promise<number> {
   return port;
 }
 
-/** Sends datagrams one after the other, each handed to the kernel before the next. */
+/** Sends datagrams one after the other, a few at a time: where the receiver's buffer is small (Deno's), a burst would be lost. */
 export async function sendTo(port: number, datagrams: Iterable<Uint8Array | string>): Promise<void> {
   const socket = createSocket("udp4");
   socket.on("error", () => {});
+  let sent = 0;
   for (const datagram of datagrams) {
+    sent += 1;
+    if (sent % 32 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     // Where nobody listens the kernel may say so: the datagram is lost, as over a radio.
     await new Promise<void>((resolve) => socket.send(datagram, port, "127.0.0.1", () => resolve()));
   }

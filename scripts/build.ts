@@ -38,7 +38,8 @@ const startMs = performance.now();
 // Before the build, as a build within a build waits for ever.
 const embedded = JSON.stringify({ example: await exampleFiles() });
 const result = await Bun.build({
-  entrypoints: [join(root, "src", "main.ts")],
+  // The thread that reads UDP sockets is a program of its own: receiver-thread.ts knows where it lands.
+  entrypoints: [join(root, "src", "main.ts"), join(root, "src", "ground", "receiver-worker.ts")],
   compile: { outfile },
   minify: true,
   bytecode: true,

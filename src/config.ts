@@ -9,9 +9,6 @@ import { SetupError } from "./model/errors.ts";
 import type { Service } from "./model/service.ts";
 import { developmentIdentity, parseServices } from "./services.ts";
 
-export type { ComputeConfig } from "./config-file.ts";
-export type { Role, Service } from "./model/service.ts";
-
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 

@@ -57,7 +57,7 @@ export type ProductEmitted =
 
 const to = (state: ProductState) => ({ type: "move", params: { state } }) as const;
 
-export const productMachine = setup({
+const product = setup({
   types: {
     context: {} as ProductRow,
     input: {} as ProductRow,
@@ -99,7 +99,19 @@ export const productMachine = setup({
     }),
     tell: emit(({ context }) => ({ type: "product.changed", row: context })),
   },
-}).createMachine({
+});
+
+/** How its own job may end it. */
+const outcomes = {
+  "attempt.succeeded": {
+    guard: "isOwnJob",
+    target: "success",
+    actions: ["endJob", "takeResult", to("success"), "tell"],
+  },
+  "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: ["endJob", to("failed"), "tell"] },
+} as const;
+
+export const productMachine = product.createMachine({
   id: "product",
   context: ({ input }) => input,
   initial: "waiting",
@@ -132,19 +144,10 @@ export const productMachine = setup({
     queued: {
       on: {
         "attempt.started": { guard: "isOwnJob", target: "running", actions: ["nameRun", to("running"), "tell"] },
-        "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: ["endJob", to("failed"), "tell"] },
+        ...outcomes,
       },
     },
-    running: {
-      on: {
-        "attempt.succeeded": {
-          guard: "isOwnJob",
-          target: "success",
-          actions: ["endJob", "takeResult", to("success"), "tell"],
-        },
-        "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: ["endJob", to("failed"), "tell"] },
-      },
-    },
+    running: { on: outcomes },
     success: {},
     failed: {},
     // Forbidden here: a disabled product is locked until it is enabled.

@@ -3,6 +3,7 @@
 // Method: bench/k6/plan-loop.js, 30 users without waits, on a fresh database each, rounds that alternate: the API alone; with the three
 // pages on an empty store; with the three pages on a store of 22,000 plans. Postgres as it comes, fsync on, on the same machine as k6.
 // What would flatter it: leaving Postgres out of the CPU, logs off, plans that are read only from memory. Nothing of that is done.
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { findK6, type LoadFigures, runK6 } from "./measure/k6.ts";
@@ -42,8 +43,11 @@ async function store(databaseUrl: string, plans: number): Promise<void> {
     own as (insert into dataset select id, false, '{"period":"2026-10"}', 'bench', at from new)
     insert into product select id, gen_random_uuid(), 'cams', 'BKPF', '1.0.0', true, null, null, 'success', null, null, null,
       null, 'bench', at from new, generate_series(1, 11)`;
+  // What loading leaves behind is not the load's: statistics, dirty pages, the backend's own CPU.
   await sql`vacuum analyze`;
+  await sql`checkpoint`;
   await sql.end();
+  await sleep(1000);
 }
 
 const cases: Record<string, { pages: string; plans: number }> = {

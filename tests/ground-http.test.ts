@@ -226,7 +226,11 @@ describe("ships, passes and listeners over HTTP", () => {
 
   it("shows a pass while it receives: listener, counters, latest values, packets; and its ledger at the end", async () => {
     const { json: pass } = await post({ aos: at(1), duration_s: 3, prepass_margin_s: 0.9 });
-    await until("receiving", async () => (await get(`/pass/${pass.id}`)).json.state === "receiving", 10_000);
+    await until("receiving", async () => {
+      const { state, reason } = (await get(`/pass/${pass.id}`)).json;
+      assert.ok(["planned", "prepass", "receiving"].includes(state), `${state}: ${reason}`);
+      return state === "receiving";
+    });
     await sendTo(pass.port, [packet(0, 2500), packet(1, 2510), packet(3, 3100)]);
     await until("three packets", async () => (await get("/ship/aurora/telemetry/count")).json.count === 3, 10_000);
 

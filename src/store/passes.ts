@@ -84,6 +84,7 @@ async function refuseTakenPort(tx: Sql, order: PassOrder, port: number): Promise
   );
 }
 
+/** Any of them: nodes that share a machine but no store would all begin with the lowest one. */
 async function freePort(tx: Sql, order: PassOrder): Promise<number> {
   const [free] = await tx<{ port: number }>`
     select port from generate_series(${order.portMin}::int, ${order.portMax}::int) as port
@@ -93,7 +94,7 @@ async function freePort(tx: Sql, order: PassOrder): Promise<number> {
         and (host = ${order.host} or ${order.host} = any(${anyAddress}::text::text[]) or host = any(${anyAddress}::text::text[]))
         and opens_at < ${order.los}::timestamptz + ${order.drainMarginMs}::int * interval '1 millisecond'
         and closes_at > ${order.aos}::timestamptz - ${order.prepassMarginMs}::int * interval '1 millisecond')
-    order by port limit 1`;
+    order by random() limit 1`;
   if (free !== undefined) return free.port;
   throw new ConflictError(
     `Cannot plan the pass as every port from ${order.portMin} to ${order.portMax} is taken in that window: name a port, or another time`,

@@ -18,6 +18,9 @@ const batchBytesMax = 1_048_576;
 /** One entry for so many octets: tiny datagrams fill a batch by their number. */
 const bytesPerEntry = 64;
 
+/** So many batches may be out when one is handed over for its age, not for being full. */
+const outWhenAgedMax = 2;
+
 export class DatagramCollector {
   readonly #options: CollectorOptions;
   #credits: number;
@@ -56,10 +59,16 @@ export class DatagramCollector {
     return isFirst;
   }
 
-  /** Hands over what there is, now or as soon as a credit is back. */
+  /** Hands over what there is once fewer than two batches are out: while the taker is busy, batches had better fill. */
   flush(): void {
     if (this.#batch === null) return;
     if (this.#batch.sizeBytes < this.#capacity / 4) this.#capacity = Math.max(batchBytesMin, this.#capacity / 2);
+    this.#isDue = true;
+    if (this.#out() < outWhenAgedMax) this.#handOver();
+  }
+
+  /** Hands over the last batch, now or as soon as a credit is back. */
+  finish(): void {
     this.#isDue = true;
     this.#handOver();
   }
@@ -68,7 +77,7 @@ export class DatagramCollector {
   settled(buffer: ArrayBuffer | null): void {
     this.#credits += 1;
     if (buffer !== null && this.#spare.length === 0) this.#spare.push(buffer);
-    if (this.#isDue) this.#handOver();
+    if (this.#isDue && this.#out() < outWhenAgedMax) this.#handOver();
     if (!this.isIdle()) return;
     for (const wake of this.#settledWaiters) wake();
     this.#settledWaiters.clear();
@@ -90,6 +99,10 @@ export class DatagramCollector {
     clearTimeout(timer);
     this.#settledWaiters.delete(wake);
     return isIdle;
+  }
+
+  #out(): number {
+    return this.#options.creditsMax - this.#credits;
   }
 
   #handOver(): boolean {

@@ -114,7 +114,7 @@ class UdpPort implements Receiver {
         this.#kernelQueueBytes === null ? datagramsBefore === this.#collector.datagrams : this.#kernelQueueBytes === 0;
       emptyCount = isEmpty ? emptyCount + 1 : 0;
     }
-    this.#collector.flush();
+    this.#collector.finish();
     await this.#collector.idle(Math.max(0, untilMs - performance.now()));
     return this.stats();
   }
@@ -130,7 +130,7 @@ class UdpPort implements Receiver {
     clearTimeout(this.#ageTimer);
     this.#sample(); // the row goes with the socket
     const closed = new Promise<void>((resolve) => this.#socket.close(resolve));
-    this.#collector.flush();
+    this.#collector.finish();
     await closed;
     if (!(await this.#collector.idle(settleMsMax)))
       this.#options.log.warn({ port: this.port }, "Closed a UDP port while batches were still being taken");

@@ -1,0 +1,150 @@
+// Question (P7): how many CCSDS packets a second of 200 octets does one process receive, judge, store and decode without losing one?
+// Method: `orrery sim` in a process of its own sends at a rate for some seconds; here the very parts a pass is made of: receiver thread →
+// ingest (CRC) → ledger → telemetry (one entry of up to 256 packets in flight) → latest values (10 fields a packet, limits). At the end the
+// ledger is held against what the simulator says it sent. CPU is this process's alone (all threads), per 1,000 packets; RSS is its peak.
+// Store: Redis when BENCH_REDIS_URL or TEST_REDIS_URL is set, else segment files; `--store none` leaves it out.
+// What would flatter it: several packets a datagram, no CRC, small packets, no store, or counting what was read instead of what was stored.
+// The simulator shares the machine: a rate that it did not reach is shown as `sentPerS`, not as asked for. `--stall` blocks the main thread
+// for 500 ms of every second, which is what the receiver thread is there for.
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Intake, type IntakeObserver } from "../src/ground/intake.ts";
+import { LatestValues } from "../src/ground/latest.ts";
+import { Ledger } from "../src/ground/ledger.ts";
+import { crcRule, parsePacketYaml } from "../src/ground/packet-definition.ts";
+import type { SentJson } from "../src/ground/simulator.ts";
+import { createThreadReceivers } from "../src/ground/thread-receivers.ts";
+import { createLoopReceivers } from "../src/ground/udp-receiver.ts";
+import { openRedis } from "../src/telemetry/redis.ts";
+import { openSegments } from "../src/telemetry/segments.ts";
+import type { Telemetry } from "../src/telemetry/telemetry.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    smoke: { type: "boolean", default: false },
+    rates: { type: "string", default: "20000,50000" },
+    seconds: { type: "string", default: "20" },
+    size: { type: "string", default: "200" },
+    store: { type: "string" },
+    loop: { type: "boolean", default: false },
+    stall: { type: "boolean", default: false },
+  },
+});
+const rates = flags.smoke ? [1000] : flags.rates.split(",").map(Number);
+const seconds = flags.smoke ? 2 : Number(flags.seconds);
+const redisUrl = process.env.BENCH_REDIS_URL ?? process.env.TEST_REDIS_URL ?? null;
+const store = flags.store ?? (redisUrl === null ? "segments" : "redis");
+
+const log = { info: () => {}, warn: (about: object, text: string) => console.error(text, about) };
+const yaml = new URL("../examples/mission/packets.yaml", import.meta.url);
+const definition = parsePacketYaml(readFileSync(yaml, "utf8"));
+const packetSizeMax = 65_542;
+
+interface Sent {
+  readonly rate: number;
+  readonly ships: readonly SentJson[];
+}
+
+function simulate(port: number, rate: number): Promise<Sent> {
+  const main = resolve(import.meta.dirname, "../src/main.ts");
+  const options = { port, rate, seconds, size: flags.size };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(process.execPath, [main, "sim", ...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+  let told = "";
+  child.stdout.on("data", (part) => {
+    told += String(part);
+  });
+  return new Promise((done, failed) => {
+    child.once("error", failed);
+    child.once("close", (code) =>
+      code === 0 ? done(JSON.parse(told)) : failed(new Error(`The simulator ended with code ${code}`)),
+    );
+  });
+}
+
+/** In Redis the packets go soon after the end: it may be shared. */
+function openStore(dataDir: string): Promise<Telemetry | null> {
+  if (store === "none") return Promise.resolve(null);
+  if (store === "redis" && redisUrl !== null) return openRedis(redisUrl, { log, retentionMs: 1000 });
+  return Promise.resolve(openSegments(dataDir));
+}
+
+/** Takes everything and keeps nothing: what receiving costs without a store. */
+const nowhere: Pick<Telemetry, "open" | "close"> = {
+  open: () => Promise.resolve({ append: () => Promise.resolve(1), close: () => Promise.resolve() }),
+  close: () => Promise.resolve(),
+};
+
+async function run(rate: number): Promise<object> {
+  const dataDir = mkdtempSync(join(tmpdir(), "orrery-udp-"));
+  const opened = await openStore(dataDir);
+  const stream = { ship: `bench-${randomUUID()}`, passId: randomUUID(), token: 1 };
+  const ledger = new Ledger("ccsds");
+  const latest = new LatestValues(definition);
+  const observer: IntakeObserver = {
+    stored: (packets, turn) => void latest.take(packets, turn.verdicts),
+    settled: () => {},
+    rejected: (sample) => log.warn(sample, "rejected"),
+    dropped: (error, packets) => log.warn({ error, packets }, "dropped"),
+    sealed: (error) => log.warn({ error }, "sealed"),
+  };
+  // The rest of the interface is for those who read.
+  const telemetry = (opened ?? nowhere) as Telemetry;
+  const rules = { format: "ccsds", packetSizeMax, hasCrc: crcRule(definition) } as const;
+  const intake = new Intake({ ledger, telemetry, stream, rules, observer });
+  const receivers = flags.loop ? createLoopReceivers() : createThreadReceivers(log);
+  const receiver = await receivers.open({
+    ...{ host: "127.0.0.1", port: 0, format: "ccsds", packetSizeMax, log },
+    onBatch: (batch) => intake.take(batch),
+  });
+  let rssPeakBytes = 0;
+  const watch = setInterval(() => {
+    rssPeakBytes = Math.max(rssPeakBytes, process.memoryUsage().rss);
+  }, 200);
+  const stall = flags.stall ? setInterval(() => blockFor(500), 1000) : undefined;
+  const before = process.cpuUsage();
+  const sent = await simulate(receiver.port, rate);
+  clearInterval(stall);
+  ledger.socket(await receiver.drain(20_000));
+  const { user, system } = process.cpuUsage(before);
+  clearInterval(watch);
+  await receiver.close();
+  await intake.close();
+  if (opened !== null) await opened.release(stream).finally(() => opened.close());
+  await receivers.close();
+  rmSync(dataDir, { recursive: true, force: true });
+
+  const json = ledger.json();
+  const sentPackets = sent.ships.reduce((sum, ship) => sum + ship.generated, 0);
+  const { stored, kernel_drops, queue_drops, store_drops, missing } = json;
+  return {
+    askedPerS: rate,
+    sentPerS: Math.round(sent.rate),
+    sent: sentPackets,
+    stored,
+    lost: sentPackets - stored,
+    kernelDrops: kernel_drops,
+    queueDrops: queue_drops,
+    storeDrops: store_drops,
+    missing,
+    balances:
+      json.received === stored + queue_drops + store_drops && sentPackets === json.datagrams + (kernel_drops ?? 0),
+    cpuMsPer1000: Number(((user + system) / 1000 / (stored / 1000)).toFixed(2)),
+    rssPeakMiB: Math.round(rssPeakBytes / 1024 / 1024),
+    bufferBytes: receiver.bufferBytes,
+  };
+}
+
+function blockFor(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+const results: object[] = [];
+for (const rate of rates) results.push(await run(rate));
+const how = { store, thread: !flags.loop, stall: flags.stall, sizeBytes: Number(flags.size), seconds };
+console.log(JSON.stringify({ bench: "udp", target: "P7", ...how, results }, null, 2));

@@ -211,13 +211,3 @@ export const passMachine = passSetup.createMachine({
     missed: { type: "final" },
   },
 });
-
-export type PassState =
-  | "planned"
-  | "prepass"
-  | "receiving"
-  | "draining"
-  | "completed"
-  | "failed"
-  | "cancelled"
-  | "missed";

@@ -2,8 +2,6 @@
 import { crc16 } from "./crc.ts";
 
 export const headerBytes = 6;
-/** The largest packet that the length field can say: header + 65,536. */
-export const packetBytesMax = headerBytes + 65_536;
 /** Idle packets: fill without content. */
 export const idleApid = 2047;
 export const sequenceModulus = 16_384;

@@ -35,8 +35,7 @@ export type ListenerEvent =
   | { readonly type: "socket.broken"; readonly nowMs: number; readonly reason: string }
   | { readonly type: "socket.closed"; readonly nowMs: number }
   | { readonly type: "socket.drained" }
-  | { readonly type: "drain" }
-  | { readonly type: "close" };
+  | { readonly type: "drain" };
 
 /** What its parent hears. */
 export type ListenerReport =
@@ -87,16 +86,14 @@ export const listenerMachine = setup({
         "socket.refused": { actions: ["retryLater", "tell"] },
         "clock.ticked": { guard: "retryDue", actions: ["await", "askOpen"] },
         drain: { actions: "askClose" },
-        close: { actions: "askClose" },
       },
     },
-    listening: { on: { drain: "draining", close: { actions: "askClose" } } },
+    listening: { on: { drain: "draining" } },
     draining: {
       entry: "askDrain",
       on: {
         "socket.drained": { actions: "askClose" },
         "clock.ticked": { guard: "marginOver", actions: "askClose" },
-        close: { actions: "askClose" },
       },
     },
     closed: { on: { "socket.broken": {}, "socket.closed": {} } },
@@ -122,7 +119,6 @@ function reportOf(event: ListenerEvent): ListenerReport {
     case "clock.ticked":
     case "socket.drained":
     case "drain":
-    case "close":
       throw new TypeError(`A listener has nothing to tell about ${event.type}`);
     default:
       throw event satisfies never;

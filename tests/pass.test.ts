@@ -284,6 +284,7 @@ describe("the end of a pass", () => {
     await sendTo(planned.port, packets(0, 50));
     link.loseAnswersToBegin(2);
     await site.reaches(planned.passId, "completed");
+    await until("let go", () => first.live(planned.passId) === null);
     assert.equal((await jobsOf(site, planned)).length, 1);
     await first.stop();
     await site.node();

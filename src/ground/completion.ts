@@ -59,13 +59,23 @@ const pauseMs = 1_000;
 export async function completeAtLast(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
-      return await complete(parts, order);
+      const isStored = await complete(parts, order);
+      await release(parts, order, log);
+      return isStored;
     } catch (error) {
       if (isTransient(error) || tries === triesMax) throw error;
       log.warn({ err: error, passId: order.pass.passId, tries }, "pass could not be completed yet");
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+}
+
+/** The packets are in the archive: their store may let them go in its own time. */
+async function release(parts: CompletionParts, { pass }: CompletionOrder, log: Log): Promise<void> {
+  const { ship, passId, token } = pass;
+  await parts.telemetry.release({ ship, passId, token }).catch((error: unknown) => {
+    log.warn({ err: error, passId }, "telemetry of an archived pass stays in its store");
+  });
 }
 
 /** Bears repetition at any point. False: the lease is lost or the pass has ended; then nothing was asked for. */

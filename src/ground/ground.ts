@@ -66,12 +66,16 @@ export function createGround(parts: GroundParts): Ground {
     packetSizeMax: settings.packetSizeMax,
     leaseMs: parts.leaseMs ?? 10_000,
     reportEveryMs: parts.reportEveryMs ?? 5_000,
-    onChanged: ({ pass, state }) => events.changed({ passId: pass.passId, ship: pass.ship, state }),
-    onSwept: (passId) => void tellSwept(passId),
+    onChanged({ pass, state }, what) {
+      events.changed({ passId: pass.passId, ship: pass.ship, state });
+      if (what === "state") database.notify(passChannel, pass.passId);
+    },
+    onMovedElsewhere: (passId) => void tell(passId),
   });
   metrics.sampled(metrics.packets.listeners, () => schedule.runners.filter((runner) => runner.isListening).length);
 
-  async function tellSwept(passId: PassId): Promise<void> {
+  async function tell(passId: PassId): Promise<void> {
+    if (!events.isHeard) return;
     const pass = await findPass(database.sql, passId).catch(() => null); // only news: a page shows it with its next read
     if (pass !== null) events.changed({ passId, ship: pass.ship, state: pass.state });
   }

@@ -14,13 +14,17 @@ export class PassEvents {
   /** Told within the last 250 ms; what came since waits in `next`. Bounded by the passes that move. */
   readonly #recent = new Map<PassId, { next: PassChange | null; timer: ReturnType<typeof setTimeout> }>();
 
+  get isHeard(): boolean {
+    return this.#hearers.size > 0;
+  }
+
   on(hear: (change: PassChange) => void): () => void {
     this.#hearers.add(hear);
     return () => this.#hearers.delete(hear);
   }
 
   changed(change: PassChange): void {
-    if (this.#hearers.size === 0) return;
+    if (!this.isHeard) return;
     const recent = this.#recent.get(change.passId);
     if (recent !== undefined) recent.next = change;
     else this.#tell(change);

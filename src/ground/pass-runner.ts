@@ -5,26 +5,24 @@
 import { type Actor, createActor } from "xstate";
 import { type PassEvent, type PassWish, passMachine } from "../../actors/pass.ts";
 import type { Clock } from "../model/clock.ts";
-import { hasEnded, type PassRow, type PassState, type ShipRow } from "../model/pass.ts";
+import { hasEnded, type PassRow, type PassState } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
-import { movePass, releasePass } from "../store/pass-leases.ts";
-import { findPass } from "../store/passes.ts";
+import { endOfPass, movePass, releasePass } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { completeAtLast } from "./completion.ts";
 import type { Intake } from "./intake.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
-import type { PacketDefinition } from "./packet-definition.ts";
 import type { PacketMeters } from "./packet-meters.ts";
 import { contextOf } from "./pass-context.ts";
 import { createPassIntake } from "./pass-intake.ts";
 import { PassRecord } from "./pass-record.ts";
 import { PassSocket } from "./pass-socket.ts";
 import type { Receivers } from "./receiver.ts";
-import type { Start } from "./resume.ts";
+import type { PassToRun } from "./resume.ts";
 import type { StoreTime } from "./store-time.ts";
-import { persistently } from "./transient.ts";
+import { isTransient, persistently } from "./transient.ts";
 
 export interface RunnerParts {
   readonly sql: Sql;
@@ -39,15 +37,9 @@ export interface RunnerParts {
   /** Between two reports of its progress. */
   readonly reportEveryMs: number;
   /** Its stored state or its numbers moved. */
-  readonly onChanged: (runner: PassRunner) => void;
+  readonly onChanged: (runner: PassRunner, what: "state" | "numbers") => void;
   /** It holds nothing any more. */
   readonly onEnded: (runner: PassRunner) => void;
-}
-
-export interface PassToRun {
-  readonly pass: PassRow;
-  readonly ship: ShipRow & { readonly packets: PacketDefinition | null };
-  readonly start: Start;
 }
 
 export class PassRunner {
@@ -141,7 +133,7 @@ export class PassRunner {
     if (this.#record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
     if (!this.#hasNews) return;
     this.#hasNews = false;
-    this.#parts.onChanged(this);
+    this.#parts.onChanged(this, "numbers");
   }
 
   /** Somebody has cancelled it in the store. */
@@ -232,8 +224,8 @@ export class PassRunner {
     const { receiveBufferBytes } = this.#socket;
     const at = this.#parts.clock.now();
     const isMoved = await movePass(this.#parts.sql, { passId, token, state, reason, opened, receiveBufferBytes, at });
-    if (isMoved) this.#parts.onChanged(this);
-    return isMoved || this.#isCancelled();
+    if (isMoved) this.#parts.onChanged(this, "state");
+    return isMoved || (await this.#endedAs()) !== null;
   }
 
   async #save(): Promise<boolean> {
@@ -249,37 +241,41 @@ export class PassRunner {
 
   async #complete(): Promise<boolean> {
     if (this.#isOver || hasEnded(this.state)) return true;
-    const { telemetry, clock, log } = this.#parts;
+    const { clock, log } = this.#parts;
     const { pass, ship } = this.#run;
     if (!(await this.#save())) return false;
     const order = { pass, ship, ledger: this.ledger(), at: clock.now() };
-    if (!(await completeAtLast(this.#parts, order, log))) return this.#isCancelled();
+    const isStored = await completeAtLast(this.#parts, order, log);
+    // Refused: cancelled meanwhile; or it was stored already, and the answer was lost.
+    const end = isStored ? "completed" : await this.#endedAs();
+    if (end !== "completed") return end !== null;
     this.#send({ type: "completion.stored" });
-    this.#parts.onChanged(this);
-    await telemetry.release({ ship: ship.ship, passId: pass.passId, token: pass.token }).catch((error: unknown) => {
-      log.warn({ err: error, passId: pass.passId }, "telemetry of a completed pass stays in its store");
-    });
+    this.#parts.onChanged(this, "state");
     await this.#leave();
-    log.info({ passId: pass.passId, ship: ship.ship, stored: this.ledger().stored }, "pass completed");
+    log.info({ passId: pass.passId, ship: ship.ship, stored: order.ledger.stored }, "pass completed");
     return true;
   }
 
   /** Missed, failed or cancelled: closes the port, notes what was received, lets the lease go. */
   async #end(): Promise<boolean> {
     await this.#socket.close();
-    if (!(await this.#save())) return false;
-    await releasePass(this.#parts.sql, this.pass);
-    this.#parts.onChanged(this);
+    try {
+      await this.#save();
+      await releasePass(this.#parts.sql, this.pass);
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      this.#parts.log.error({ err: error, passId: this.pass.passId }, "the end of a pass could not be noted");
+    }
+    this.#parts.onChanged(this, "state");
     await this.#leave();
     return true;
   }
 
-  /** A refused write of a pass that is still ours: somebody has cancelled it. */
-  async #isCancelled(): Promise<boolean> {
-    const stored = await findPass(this.#parts.sql, this.pass.passId);
-    if (stored?.token !== this.pass.token) return false;
-    if (stored.state === "cancelled") this.cancelled(stored.reason ?? "");
-    return hasEnded(stored.state);
+  /** Why a write was refused: how the pass has ended; null: the lease is lost. */
+  async #endedAs(): Promise<PassState | null> {
+    const end = await endOfPass(this.#parts.sql, this.pass);
+    if (end?.state === "cancelled") this.cancelled(end.reason ?? "");
+    return end?.state ?? null;
   }
 
   async #leave(): Promise<void> {

@@ -45,7 +45,7 @@ export class PassSocket {
   async drain(untilMs: number): Promise<void> {
     const receiver = this.#receiver;
     if (receiver !== null) {
-      const stats = await receiver.drain(Math.max(0, untilMs - this.#parts.nowMs()));
+      const stats = await this.#answered(receiver.drain(Math.max(0, untilMs - this.#parts.nowMs())), receiver);
       await this.#parts.counted(stats, false);
     }
     this.#parts.tell({ type: "socket.drained" });
@@ -57,7 +57,7 @@ export class PassSocket {
     const receiver = this.#receiver;
     this.#receiver = null;
     if (receiver === null) return;
-    await this.#parts.counted(await receiver.close(), true);
+    await this.#parts.counted(await this.#answered(receiver.close(), receiver), true);
     this.#parts.tell({ type: "socket.closed", nowMs: this.#parts.nowMs() });
   }
 
@@ -95,12 +95,20 @@ export class PassSocket {
     letIn();
   }
 
+  /** A receiver that cannot answer any more is as good as closed: what it counted last stands. */
+  #answered(stats: Promise<ReceiverStats>, receiver: Receiver): Promise<ReceiverStats> {
+    return stats.catch((error: unknown) => {
+      this.#parts.options.log.warn({ err: error }, "UDP receiver did not answer");
+      return receiver.stats();
+    });
+  }
+
   async #broke(error: Error): Promise<void> {
     const nowMs = this.#parts.nowMs();
     const receiver = this.#receiver;
     this.#receiver = null;
     if (receiver === null) return;
-    await this.#parts.counted(await receiver.close(), true);
+    await this.#parts.counted(await this.#answered(receiver.close(), receiver), true);
     this.#parts.tell({ type: "socket.broken", nowMs, reason: error.message });
   }
 }

@@ -1,6 +1,6 @@
 /** Where a holder of a pass begins: with an empty ledger, or where the last one stopped: its checkpoint, and the stream after it. */
 import { epochMsOf } from "../model/clock.ts";
-import type { PassRow, ShipFormat } from "../model/pass.ts";
+import type { PassRow, ShipFormat, ShipRow } from "../model/pass.ts";
 import { findCheckpoint } from "../store/pass-progress.ts";
 import type { Sql } from "../store/sql.ts";
 import { packetBatchOf } from "../telemetry/entry.ts";
@@ -25,6 +25,13 @@ export interface Start {
   /** What earlier holders had decoded last, by parameter. */
   readonly latestBefore: Readonly<Record<string, LatestValue>>;
   readonly heardUntilMs: number | null;
+}
+
+/** All that a runner is given. */
+export interface PassToRun {
+  readonly pass: PassRow;
+  readonly ship: ShipRow & { readonly packets: PacketDefinition | null };
+  readonly start: Start;
 }
 
 /** Entries before the checkpoint whose packets are looked at again, so that late copies of them are known: 16,384 packets. */

@@ -18,8 +18,8 @@ export interface ScheduleParts extends Omit<RunnerParts, "sql" | "onEnded"> {
   readonly nodeId: string;
   readonly host: string;
   readonly leaseMs: number;
-  /** A pass whose state this node's sweep has moved. */
-  readonly onSwept: (passId: PassId) => void;
+  /** A pass that was moved by a sweep, or on another node. */
+  readonly onMovedElsewhere: (passId: PassId) => void;
 }
 
 interface Held {
@@ -64,7 +64,10 @@ export class Schedule {
   async start(): Promise<void> {
     const { database, leaseMs } = this.#parts;
     if (database.kind === "embedded") await releaseAllPasses(database.sql);
-    this.#unlisten = await database.listen(passChannel, (passId) => this.look(passId));
+    this.#unlisten = await database.listen(passChannel, (passId) => {
+      this.look(passId);
+      if (passId !== null && !this.#held.has(passId)) this.#parts.onMovedElsewhere(passId);
+    });
     this.#polling = this.#poll();
     const everyMs = Math.max(tickMs, Math.floor(leaseMs / 12));
     this.#timers = [
@@ -99,7 +102,7 @@ export class Schedule {
       try {
         while (!this.#isStopped && (await this.#take()) === takenAtOnceMax);
         for (const passId of await missUntakenPasses(this.#parts.database.sql, this.#parts.clock.now())) {
-          this.#parts.onSwept(passId);
+          this.#parts.onMovedElsewhere(passId);
         }
         waitMs = Math.max(1, Math.min(pollMsMax, (await nextOpeningMs(this.#parts.database.sql)) ?? pollMsMax));
       } catch (error) {

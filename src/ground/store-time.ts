@@ -7,11 +7,21 @@ export interface StoreTime {
   nowMs(): number;
 }
 
+/** A slow answer says little of when it was read: a better one counts for so long. */
+const betterForMs = 60_000;
+
 export function createStoreTime(monotonicMs: () => number): StoreTime {
   let offsetMs = Date.now() - monotonicMs();
+  let roundTripMs = Number.POSITIVE_INFINITY;
+  let notedAtMs = Number.NEGATIVE_INFINITY;
   return {
     noted(storeMs, sentMs, receivedMs) {
-      if (Number.isFinite(storeMs)) offsetMs = storeMs - (sentMs + receivedMs) / 2;
+      const tookMs = receivedMs - sentMs;
+      if (!Number.isFinite(storeMs)) return;
+      if (tookMs > roundTripMs && receivedMs - notedAtMs < betterForMs) return;
+      offsetMs = storeMs - (sentMs + receivedMs) / 2;
+      roundTripMs = tookMs;
+      notedAtMs = receivedMs;
     },
     nowMs: () => monotonicMs() + offsetMs,
   };

@@ -82,7 +82,8 @@ export async function renewPasses(
       select * from unnest(${array(leases.map((lease) => lease.passId))}::text::uuid[],
         ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (held_id, held_token)),
     locked as materialized (
-      select pass_id as locked_id from held join pass on pass_id = held_id and token = held_token order by pass_id for update of pass)
+      select pass_id as locked_id from held join pass on pass_id = held_id and token = held_token and node is not null
+      order by pass_id for update of pass)
     update pass set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
     from locked where pass_id = locked_id
     returning pass_id as "passId", token, state, reason, extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`;
@@ -129,6 +130,14 @@ export function completePass(sql: Sql, end: PassCompletion, askForPlan: (tx: Sql
     await askForPlan(tx);
     return true;
   });
+}
+
+/** How a pass has ended under this lease; null: it has not, or the lease is lost. */
+export async function endOfPass(sql: Sql, lease: PassLease): Promise<Pick<PassRow, "state" | "reason"> | null> {
+  const [row] = await sql<Pick<PassRow, "state" | "reason">>`
+    select state, reason from pass where pass_id = ${lease.passId}::uuid and token = ${lease.token}::bigint
+      and state in ('completed', 'failed', 'cancelled', 'missed')`;
+  return row ?? null;
 }
 
 /** Gives a pass up, at once, so that another node (or this one, started again) goes on with it. */

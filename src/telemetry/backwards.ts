@@ -12,6 +12,8 @@ export interface StreamShelf {
 
 /** Small, as an entry may hold 256 packets: most pages need one. */
 const entriesAtOnce = 4;
+/** A page ends at this size, whatever its limit: packets may be 64 KiB each. */
+const pageBytesMax = 4 * 1024 * 1024;
 /** One page looks into this many streams at most; a page may so be short and still have a next one. */
 const streamsMax = 64;
 
@@ -26,6 +28,7 @@ export async function readBackwards(
   const first = before === undefined ? 0 : streams.findIndex((stream) => stream.name === before.stream);
   if (first < 0) return { packets, next: null };
   let visited = 0;
+  let bytes = 0;
   for (const stream of streams.slice(first)) {
     const isFirst = before !== undefined && stream.name === before.stream;
     if (visited === streamsMax) return { packets, next: endOf(stream.name) };
@@ -38,11 +41,12 @@ export async function readBackwards(
         const places = placesOf(entry.payload);
         const upTo = isFirst && entry.entry === before.entry ? Math.min(before.packet, places.length) : places.length;
         for (let index = upTo - 1; index >= 0; index--) {
-          if (packets.length === limit) {
+          if (packets.length === limit || bytes > pageBytesMax) {
             return { packets, next: { stream: stream.name, entry: entry.entry, packet: index + 1 } };
           }
           const place = places[index];
           if (place === undefined) break;
+          bytes += place.sizeBytes;
           packets.push({
             passId: stream.passId,
             arrivedMs: place.arrivedMs,

@@ -1,4 +1,5 @@
 /** Where packets go and where they are read again. One interface; Redis Streams and append-only segment files serve it. */
+import { StoreUnavailableError } from "../model/errors.ts";
 import type { PassId } from "../model/pass.ts";
 import type { StoredEntry } from "./entry.ts";
 
@@ -74,8 +75,11 @@ export class TelemetryFullError extends Error {
 }
 
 /** No answer within the deadline, and none since. */
-export class TelemetryUnavailableError extends Error {
-  override readonly name = "TelemetryUnavailableError";
+export class TelemetryUnavailableError extends StoreUnavailableError {
+  constructor(detail: string, options: ErrorOptions) {
+    super(detail);
+    this.cause = options.cause;
+  }
 }
 
 /** Another holder of the pass has sealed this stream. */

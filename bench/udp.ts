@@ -1,4 +1,5 @@
-// Question (P7): how many CCSDS packets a second of 200 octets does one process receive, judge, store and decode without losing one?
+// Question (P7, P8): how many CCSDS packets a second of 200 octets does one process receive, judge, store and decode without losing one,
+// from one ship, or from 200 at once (`--ships 200 --rates 100`)?
 // Method: `orrery sim` in a process of its own sends at a rate for some seconds; here the very parts a pass is made of: receiver thread →
 // ingest (CRC) → ledger → telemetry (one entry of up to 256 packets in flight) → latest values (10 fields a packet, limits). At the end the
 // ledger is held against what the simulator says it sent. CPU is this process's alone (all threads), per 1,000 packets; RSS is its peak.
@@ -15,7 +16,9 @@ import { parseArgs } from "node:util";
 import { Intake, type IntakeObserver } from "../src/ground/intake.ts";
 import { LatestValues } from "../src/ground/latest.ts";
 import { Ledger } from "../src/ground/ledger.ts";
+import type { LedgerJson } from "../src/ground/ledger-json.ts";
 import { crcRule, parsePacketYaml } from "../src/ground/packet-definition.ts";
+import type { Receivers } from "../src/ground/receiver.ts";
 import type { SentJson } from "../src/ground/simulator.ts";
 import { createThreadReceivers } from "../src/ground/thread-receivers.ts";
 import { createLoopReceivers } from "../src/ground/udp-receiver.ts";
@@ -28,6 +31,7 @@ const { values: flags } = parseArgs({
     smoke: { type: "boolean", default: false },
     rates: { type: "string", default: "20000,50000" },
     seconds: { type: "string", default: "20" },
+    ships: { type: "string", default: "1" },
     size: { type: "string", default: "200" },
     store: { type: "string" },
     loop: { type: "boolean", default: false },
@@ -49,9 +53,9 @@ interface Sent {
   readonly ships: readonly SentJson[];
 }
 
-function simulate(port: number, rate: number): Promise<Sent> {
+function simulate(ports: readonly number[], rate: number): Promise<Sent> {
   const main = resolve(import.meta.dirname, "../src/main.ts");
-  const options = { port, rate, seconds, size: flags.size };
+  const options = { port: ports.join(","), rate, seconds, size: flags.size };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(process.execPath, [main, "sim", ...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
   let told = "";
@@ -66,22 +70,19 @@ function simulate(port: number, rate: number): Promise<Sent> {
   });
 }
 
-/** In Redis the packets go soon after the end: it may be shared. */
-function openStore(dataDir: string): Promise<Telemetry | null> {
-  if (store === "none") return Promise.resolve(null);
+/** In Redis the packets go soon after the end: it may be shared. `none` takes everything and keeps nothing. */
+async function openStore(dataDir: string): Promise<Telemetry> {
   if (store === "redis" && redisUrl !== null) return openRedis(redisUrl, { log, retentionMs: 1000 });
-  return Promise.resolve(openSegments(dataDir));
+  if (store !== "none") return openSegments(dataDir);
+  const nowhere: Pick<Telemetry, "open" | "close"> = {
+    open: () => Promise.resolve({ append: () => Promise.resolve(1), close: () => Promise.resolve() }),
+    close: () => Promise.resolve(),
+  };
+  return nowhere as Telemetry; // the rest of the interface is for those who read
 }
 
-/** Takes everything and keeps nothing: what receiving costs without a store. */
-const nowhere: Pick<Telemetry, "open" | "close"> = {
-  open: () => Promise.resolve({ append: () => Promise.resolve(1), close: () => Promise.resolve() }),
-  close: () => Promise.resolve(),
-};
-
-async function run(rate: number): Promise<object> {
-  const dataDir = mkdtempSync(join(tmpdir(), "orrery-udp-"));
-  const opened = await openStore(dataDir);
+/** One ship's pass, as far as its packets go. */
+async function openPass(receivers: Receivers, telemetry: Telemetry) {
   const stream = { ship: `bench-${randomUUID()}`, passId: randomUUID(), token: 1 };
   const ledger = new Ledger("ccsds");
   const latest = new LatestValues(definition);
@@ -92,50 +93,73 @@ async function run(rate: number): Promise<object> {
     dropped: (error, packets) => log.warn({ error, packets }, "dropped"),
     sealed: (error) => log.warn({ error }, "sealed"),
   };
-  // The rest of the interface is for those who read.
-  const telemetry = (opened ?? nowhere) as Telemetry;
   const rules = { format: "ccsds", packetSizeMax, hasCrc: crcRule(definition) } as const;
   const intake = new Intake({ ledger, telemetry, stream, rules, observer });
-  const receivers = flags.loop ? createLoopReceivers() : createThreadReceivers(log);
   const receiver = await receivers.open({
     ...{ host: "127.0.0.1", port: 0, format: "ccsds", packetSizeMax, log },
     onBatch: (batch) => intake.take(batch),
   });
+  return {
+    receiver,
+    async drain() {
+      ledger.socket(await receiver.drain(20_000));
+      return ledger.json();
+    },
+    async close() {
+      await receiver.close();
+      await intake.close();
+      if (store !== "none") await telemetry.release(stream);
+    },
+  };
+}
+
+async function run(rate: number): Promise<object> {
+  const dataDir = mkdtempSync(join(tmpdir(), "orrery-udp-"));
+  const telemetry = await openStore(dataDir);
+  const receivers = flags.loop ? createLoopReceivers() : createThreadReceivers(log);
+  const passes = await Promise.all(Array.from({ length: Number(flags.ships) }, () => openPass(receivers, telemetry)));
   let rssPeakBytes = 0;
   const watch = setInterval(() => {
     rssPeakBytes = Math.max(rssPeakBytes, process.memoryUsage().rss);
   }, 200);
   const stall = flags.stall ? setInterval(() => blockFor(500), 1000) : undefined;
   const before = process.cpuUsage();
-  const sent = await simulate(receiver.port, rate);
+  const sent = await simulate(
+    passes.map(({ receiver }) => receiver.port),
+    rate,
+  );
   clearInterval(stall);
-  ledger.socket(await receiver.drain(20_000));
+  const ledgers = await Promise.all(passes.map((pass) => pass.drain()));
   const { user, system } = process.cpuUsage(before);
   clearInterval(watch);
-  await receiver.close();
-  await intake.close();
-  if (opened !== null) await opened.release(stream).finally(() => opened.close());
+  await Promise.all(passes.map((pass) => pass.close()));
   await receivers.close();
+  await telemetry.close();
   rmSync(dataDir, { recursive: true, force: true });
 
-  const json = ledger.json();
-  const sentPackets = sent.ships.reduce((sum, ship) => sum + ship.generated, 0);
-  const { stored, kernel_drops, queue_drops, store_drops, missing } = json;
+  const sum = (of: (ledger: LedgerJson) => number | null) => ledgers.reduce((total, one) => total + (of(one) ?? 0), 0);
+  const sentPackets = sent.ships.reduce((total, ship) => total + ship.generated, 0);
+  const stored = sum((ledger) => ledger.stored);
+  const balances = ledgers.every(
+    (one, i) =>
+      one.received === one.stored + one.queue_drops + one.store_drops &&
+      sent.ships[i]?.generated === one.datagrams + (one.kernel_drops ?? 0),
+  );
   return {
-    askedPerS: rate,
+    ships: passes.length,
+    askedPerS: rate * passes.length,
     sentPerS: Math.round(sent.rate),
     sent: sentPackets,
     stored,
     lost: sentPackets - stored,
-    kernelDrops: kernel_drops,
-    queueDrops: queue_drops,
-    storeDrops: store_drops,
-    missing,
-    balances:
-      json.received === stored + queue_drops + store_drops && sentPackets === json.datagrams + (kernel_drops ?? 0),
+    kernelDrops: ledgers.some((one) => one.kernel_drops === null) ? null : sum((ledger) => ledger.kernel_drops),
+    queueDrops: sum((ledger) => ledger.queue_drops),
+    storeDrops: sum((ledger) => ledger.store_drops),
+    missing: sum((ledger) => ledger.missing),
+    balances,
     cpuMsPer1000: Number(((user + system) / 1000 / (stored / 1000)).toFixed(2)),
     rssPeakMiB: Math.round(rssPeakBytes / 1024 / 1024),
-    bufferBytes: receiver.bufferBytes,
+    bufferBytes: passes[0]?.receiver.bufferBytes ?? null,
   };
 }
 

@@ -7,7 +7,7 @@ import { type PassEvent, type PassWish, passMachine } from "../../actors/pass.ts
 import type { Clock } from "../model/clock.ts";
 import { hasEnded, type PassRow, type PassState } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
-import { endOfPass, movePass, releasePass } from "../store/pass-leases.ts";
+import { endOfPass, movePass, type PassMove, releasePass } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { completeAtLast } from "./completion.ts";
@@ -42,6 +42,8 @@ export interface RunnerParts {
   readonly onEnded: (runner: PassRunner) => void;
 }
 
+type Standing = Pick<PassMove, "state" | "reason" | "isOpen" | "wasOpened">;
+
 export class PassRunner {
   readonly pass: PassRow;
   readonly #parts: RunnerParts;
@@ -51,7 +53,7 @@ export class PassRunner {
   readonly #intake: Intake;
   readonly #record: PassRecord;
   /** What is stored of its state, or is on its way there; writes follow one another. */
-  #stored: { readonly state: PassState; readonly reason: string | null; readonly everOpen: boolean };
+  #stored: Standing;
   #writes: Promise<void> = Promise.resolve();
   #isSaving = false;
   #hasNews = false;
@@ -65,7 +67,7 @@ export class PassRunner {
     this.pass = pass;
     this.#parts = parts;
     this.#run = run;
-    this.#stored = { state: pass.state, reason: pass.reason, everOpen: pass.openedAt !== null };
+    this.#stored = { state: pass.state, reason: pass.reason, isOpen: false, wasOpened: pass.openedAt !== null };
     this.#intake = createPassIntake(parts, pass, ship, start, {
       onSettled: () => {
         this.#hasNews = true;
@@ -193,12 +195,12 @@ export class PassRunner {
   /** Stores each new state. Completed is stored with its plan, cancelled was stored by whoever did it. */
   #follow(): void {
     const { value: state, context } = this.#actor.getSnapshot();
-    const { reason, everOpen } = context;
     const before = this.#stored;
-    this.#stored = { state, reason, everOpen };
-    const isNew = before.state !== state || before.reason !== reason || before.everOpen !== everOpen;
+    const now: Standing = { state, reason: context.reason, isOpen: context.isOpen, wasOpened: context.everOpen };
+    this.#stored = now;
+    const isNew = before.state !== state || before.reason !== now.reason || before.isOpen !== now.isOpen;
     if (isNew && state !== "completed" && state !== "cancelled") {
-      void this.#write(() => this.#move(state, reason, everOpen));
+      void this.#write(() => this.#move(now));
     }
     if (hasEnded(state) && !this.#isLeaving) {
       this.#isLeaving = true;
@@ -219,11 +221,11 @@ export class PassRunner {
     return this.#writes;
   }
 
-  async #move(state: PassState, reason: string | null, opened: boolean): Promise<boolean> {
+  async #move(standing: Standing): Promise<boolean> {
     const { passId, token } = this.pass;
     const { receiveBufferBytes } = this.#socket;
     const at = this.#parts.clock.now();
-    const isMoved = await movePass(this.#parts.sql, { passId, token, state, reason, opened, receiveBufferBytes, at });
+    const isMoved = await movePass(this.#parts.sql, { ...standing, passId, token, receiveBufferBytes, at });
     if (isMoved) this.#parts.onChanged(this, "state");
     return isMoved || (await this.#endedAs()) !== null;
   }

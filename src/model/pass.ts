@@ -74,6 +74,8 @@ export interface PassRow extends Omit<PassDefinition, "port"> {
   readonly token: number;
   /** The node that holds it now; null when none does. */
   readonly node: string | null;
+  /** As its holder said last. */
+  readonly isOpen: boolean;
   /** When its port was first open; null until then. */
   readonly openedAt: Instant | null;
   /** SO_RCVBUF as the kernel granted it. */

@@ -41,7 +41,7 @@ export async function takePasses(sql: Sql, ask: TakeAsk): Promise<TakenPass[]> {
         and (lease_until is null or lease_until <= now()) and not (pass_id = any($4::text::uuid[]))
         and ((host = any($3::text::text[]) and not (state = 'planned' and los <= now())) or (closes_at <= now() and state <> 'planned'))
       order by priority desc, opens_at, pass_id limit $5::int for update skip locked)
-    update pass set token = token + 1, node = $1, lease_until = now() + $2::float8 * interval '1 millisecond'
+    update pass set token = token + 1, node = $1, is_open = false, lease_until = now() + $2::float8 * interval '1 millisecond'
     from due where pass_id = due_id
     returning ${passColumns}, extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`,
     [ask.nodeId, ask.leaseMs, array(ask.hosts), array(ask.held), ask.countMax],
@@ -93,8 +93,9 @@ export async function renewPasses(
 export interface PassMove extends PassLease {
   readonly state: PassState;
   readonly reason: string | null;
+  readonly isOpen: boolean;
   /** Noted once. */
-  readonly opened: boolean;
+  readonly wasOpened: boolean;
   readonly receiveBufferBytes: number | null;
   readonly at: Instant;
 }
@@ -103,7 +104,8 @@ export interface PassMove extends PassLease {
 export async function movePass(sql: Sql, move: PassMove): Promise<boolean> {
   const rows = await sql`
     update pass set state = ${move.state}, reason = ${move.reason}, modified_at = ${move.at}::timestamptz,
-      opened_at = case when ${move.opened}::boolean then coalesce(opened_at, now()) else opened_at end,
+      is_open = ${move.isOpen}::boolean,
+      opened_at = case when ${move.wasOpened}::boolean then coalesce(opened_at, now()) else opened_at end,
       receive_buffer_bytes = coalesce(${move.receiveBufferBytes}::bigint, receive_buffer_bytes)
     where pass_id = ${move.passId}::uuid and token = ${move.token}::bigint
       and state in ('planned', 'prepass', 'receiving', 'draining')
@@ -122,7 +124,7 @@ export function completePass(sql: Sql, end: PassCompletion, askForPlan: (tx: Sql
   return sql.begin(async (tx) => {
     const rows = await tx`
       update pass set state = 'completed', reason = null, archive = ${JSON.stringify(end.archive)},
-        dataset_id = ${end.datasetId}::uuid, modified_at = ${end.at}::timestamptz, lease_until = null, node = null
+        dataset_id = ${end.datasetId}::uuid, modified_at = ${end.at}::timestamptz, lease_until = null, node = null, is_open = false
       where pass_id = ${end.passId}::uuid and token = ${end.token}::bigint
         and state in ('prepass', 'receiving', 'draining')
       returning pass_id`;
@@ -143,10 +145,10 @@ export async function endOfPass(sql: Sql, lease: PassLease): Promise<Pick<PassRo
 /** Gives a pass up, at once, so that another node (or this one, started again) goes on with it. */
 export async function releasePass(sql: Sql, { passId, token }: PassLease): Promise<void> {
   await sql`
-    update pass set lease_until = null, node = null where pass_id = ${passId}::uuid and token = ${token}::bigint`;
+    update pass set lease_until = null, node = null, is_open = false where pass_id = ${passId}::uuid and token = ${token}::bigint`;
 }
 
 /** For a process that is alone on its store: whatever was held, was held by an earlier run of it. */
 export async function releaseAllPasses(sql: Sql): Promise<void> {
-  await sql`update pass set lease_until = null, node = null where lease_until is not null`;
+  await sql`update pass set lease_until = null, node = null, is_open = false where lease_until is not null`;
 }

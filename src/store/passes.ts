@@ -10,7 +10,7 @@ const instant = (column: string): string =>
 /** As `rowOf` reads them. */
 export const passColumns = `pass_id as "passId", ship, station, host, port, ${instant("aos")} as aos, ${instant("los")} as los,
   prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, priority,
-  request_digest as "requestDigest", state, reason, token, node, ${instant("opened_at")} as "openedAt",
+  request_digest as "requestDigest", state, reason, token, node, is_open as "isOpen", ${instant("opened_at")} as "openedAt",
   receive_buffer_bytes as "receiveBufferBytes", archive, dataset_id as "datasetId", created_by as "createdBy",
   ${instant("created_at")} as "createdAt", ${instant("modified_at")} as "modifiedAt"`;
 
@@ -140,7 +140,7 @@ export async function listPasses(sql: Sql, filter: PassFilter): Promise<{ rows: 
 
 /** Whose port is open now, on all nodes, by what they said last. */
 export async function listListening(sql: Sql, countMax: number): Promise<{ rows: PassRow[]; count: number }> {
-  const where = `where state in ('receiving', 'draining') and opened_at is not null and lease_until > now()`;
+  const where = `where state in ('receiving', 'draining') and is_open and lease_until > now()`;
   const rows = await sql.query<StoredPass>(
     `select ${passColumns} from pass ${where} order by aos, pass_id limit $1::int`,
     [countMax],

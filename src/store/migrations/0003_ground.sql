@@ -31,6 +31,8 @@ create table pass (
   token bigint not null default 0,
   node text,
   lease_until timestamptz,
+  -- As its holder said last: believed while its lease lasts.
+  is_open boolean not null default false,
   opened_at timestamptz,
   receive_buffer_bytes bigint,
   -- JSON {path, format, sha256, sizeBytes, packets}

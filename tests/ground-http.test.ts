@@ -232,7 +232,8 @@ describe("ships, passes and listeners over HTTP", () => {
       return state === "receiving";
     });
     await sendTo(pass.port, [packet(0, 2500), packet(1, 2510), packet(3, 3100)]);
-    await until("three packets", async () => (await get("/ship/aurora/telemetry/count")).json.count === 3, 10_000);
+    await until("three packets", async () => (await get(`/pass/${pass.id}`)).json.counters?.stored === 3, 10_000);
+    assert.equal((await get("/ship/aurora/telemetry/count")).json.count, 3);
 
     const stream = (await get("/stream")).json;
     assert.equal(stream.count, 1);

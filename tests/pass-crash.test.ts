@@ -50,17 +50,20 @@ describe("a node that goes away in mid-pass", () => {
     const body = { ship, port, aos: new Date(Date.now() + 1_000).toISOString(), duration_s: 300 };
     const { json: planned } = await request("POST", "/api/pass", { token, body });
     assert.equal(planned.state, "planned");
-    const isListening = async () => {
-      const { json } = await request("GET", "/api/stream");
-      return json.listeners.some((one: { pass_id: string }) => one.pass_id === planned.id);
+    /** By another node than `before`: a dead one is believed until its lease ends. */
+    const isListening = async (before?: string) => {
+      const { listeners } = (await request("GET", "/api/stream")).json;
+      holder = listeners.find((one: { pass_id: string }) => one.pass_id === planned.id)?.node;
+      return holder !== undefined && holder !== before;
     };
+    let holder: string | undefined;
     const storedIs = (count: number) =>
       until(
         `${count} packets`,
         async () => (await request("GET", `/api/ship/${ship}/telemetry/count`)).json.count === count,
       );
 
-    await until("receiving", isListening, 20_000);
+    await until("receiving", () => isListening(), 20_000);
     await sendTo(port, packets(0, 500));
     await storedIs(500);
     node.signal("SIGKILL");
@@ -69,7 +72,8 @@ describe("a node that goes away in mid-pass", () => {
 
     await start();
     // On Postgres the lease of the dead node has to end first: 10 s.
-    await until("receiving again", isListening, 30_000);
+    const killed = holder;
+    await until("receiving again", () => isListening(killed), 30_000);
     await sendTo(port, packets(520, 600));
     await storedIs(580);
     node.signal("SIGTERM");
@@ -77,7 +81,8 @@ describe("a node that goes away in mid-pass", () => {
     await sendTo(port, packets(600, 605));
 
     await start();
-    await until("receiving for the third time", isListening, 20_000);
+    const stopped = holder;
+    await until("receiving for the third time", () => isListening(stopped), 20_000);
     await sendTo(port, [...packets(590, 600), ...packets(605, 700)]);
     await storedIs(675);
     const live = (await request("GET", `/api/pass/${planned.id}`)).json;

@@ -1,7 +1,5 @@
 /** Sends simulated ships' packets over UDP at their rate, each ship to a port of its own, and says what really went out. */
-import { createSocket, type Socket } from "node:dgram";
-import { isIPv6 } from "node:net";
-import process from "node:process";
+import { openLink } from "./sim-link.ts";
 import type { SentJson, ShipSimulation } from "./simulator.ts";
 
 export interface SendOptions {
@@ -26,13 +24,8 @@ export interface SendReport {
   readonly ships: readonly SentJson[];
 }
 
-/** Sends that the system has not answered yet, at most; beyond it we wait, as memory has a bound. */
-const unansweredMax = 4096;
 /** Packets of one ship in a row, when it is behind its time. */
 const burstMax = 64;
-
-/** Bun hands a datagram to the system before `send` returns; under Deno several sends at once overtake one another. */
-const sendsAtOnce = process.versions.bun !== undefined;
 
 export async function sendSimulation(options: SendOptions): Promise<SendReport> {
   const { ships, ports, ratePerS, seconds, signal } = options;
@@ -45,7 +38,7 @@ export async function sendSimulation(options: SendOptions): Promise<SendReport> 
     while (generated < countEach && signal?.aborted !== true) {
       const elapsedMs = performance.now() - startMs;
       const due = Math.min(countEach, Math.floor((elapsedMs / 1000) * ratePerS) + 1, generated + burstMax);
-      if (due === generated || link.unanswered() > unansweredMax) {
+      if (due === generated) {
         await pause(1);
         continue;
       }
@@ -75,55 +68,6 @@ export async function sendSimulation(options: SendOptions): Promise<SendReport> 
     ratePerS: (generated * ships.length) / tookS,
     failed: link.failed(),
     ships: ships.map((ship) => ship.json()),
-  };
-}
-
-interface Link {
-  /** Await it: the order of what is sent is part of the account. */
-  send(datagram: Uint8Array, port: number): Promise<void> | undefined;
-  unanswered(): number;
-  failed(): number;
-  /** Waits up to five seconds for the sends under way; what is unanswered then has failed. */
-  close(): Promise<void>;
-}
-
-async function openLink(host: string): Promise<Link> {
-  const socket: Socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
-  let sent = 0;
-  let answered = 0;
-  let failed = 0;
-  const onAnswer = (error: Error | null) => {
-    answered += 1;
-    if (error !== null && error !== undefined) failed += 1;
-  };
-  await new Promise<void>((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind(0, resolve);
-  });
-  socket.removeAllListeners("error");
-  socket.on("error", () => {}); // each send's own answer tells
-  return {
-    send(datagram, port) {
-      sent += 1;
-      if (sendsAtOnce) {
-        socket.send(datagram, port, host, onAnswer);
-        return undefined;
-      }
-      return new Promise((resolve) =>
-        socket.send(datagram, port, host, (error) => {
-          onAnswer(error);
-          resolve();
-        }),
-      );
-    },
-    unanswered: () => sent - answered,
-    failed: () => failed,
-    async close() {
-      const untilMs = performance.now() + 5000;
-      while (answered < sent && performance.now() < untilMs) await pause(5);
-      failed += sent - answered;
-      await new Promise<void>((resolve) => socket.close(() => resolve()));
-    },
   };
 }
 

@@ -19,7 +19,11 @@ const { values: flags, positionals: paths } = parseArgs({
 });
 
 const files = testFiles(flags.unit ? "unit" : flags.browser ? "browser" : "all", paths);
-const services = flags.services ? await startServices({ kafka: flags["with-kafka"] }) : null;
+const services = flags.services ? await startServices({ kafka: flags["with-kafka"], durable: false }) : null;
+const environment: Record<string, string> = services
+  ? { TEST_DATABASE_URL: services.databaseUrl, TEST_REDIS_URL: services.redisUrl }
+  : {};
+if (services?.kafka) environment.TEST_KAFKA = services.kafka;
 const stopEarly = async () => {
   await services?.stop();
   process.exit(130);
@@ -29,7 +33,7 @@ process.once("SIGTERM", stopEarly);
 
 const startedMs = performance.now();
 try {
-  const { passed, failed, skipped } = await runTests(flags.deno ? "deno" : "bun", files, services?.env ?? {});
+  const { passed, failed, skipped } = await runTests(flags.deno ? "deno" : "bun", files, environment);
   const where = `${flags.deno ? "Deno" : "Bun"}, ${services ? "Postgres and Redis" : "embedded stores"}`;
   const tookS = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(`\n${files.length} files on ${where} in ${tookS} s${skipped > 0 ? `, ${skipped} skipped` : ""}`);

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { call } from "./process.ts";
 import type { Service } from "./start.ts";
 
-export async function startPostgres(folder: string, port: number): Promise<Service> {
+export async function startPostgres(folder: string, port: number, durable: boolean): Promise<Service> {
   const programs = programsFolder();
   const data = `${folder}/data`;
   mkdirSync(folder, { recursive: true });
@@ -14,9 +14,9 @@ export async function startPostgres(folder: string, port: number): Promise<Servi
     return call(program, rest);
   };
   await run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
-  // A test run outlives no power cut: fsync off saves minutes. Crash tests kill our process, not the server.
+  // A test run outlives no power cut: without fsync it saves minutes. Crash tests kill our process, not the server.
   const settings = [
-    "fsync=off",
+    `fsync=${durable ? "on" : "off"}`,
     "listen_addresses=127.0.0.1",
     `unix_socket_directories=${folder}`,
     "max_connections=200",

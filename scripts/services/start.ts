@@ -1,4 +1,4 @@
-/** Starts real servers for a test run, on loopback ports of their own and in a folder that goes away with them. */
+/** Starts real servers for tests and benchmarks, on loopback ports of their own and in a folder that goes away with them. */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,12 +13,15 @@ export interface Service {
 }
 
 export interface Services {
-  /** What the tests read: TEST_DATABASE_URL, TEST_REDIS_URL, and TEST_KAFKA when asked for. */
-  readonly env: Record<string, string>;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** Broker addresses; null unless asked for. */
+  readonly kafka: string | null;
   stop(): Promise<void>;
 }
 
-export async function startServices(want: { kafka: boolean }): Promise<Services> {
+/** `durable`: Postgres waits for the disk, as in production. Tests do without. */
+export async function startServices(want: { kafka: boolean; durable: boolean }): Promise<Services> {
   const folder = mkdtempSync(join(tmpdir(), "orrery-services-"));
   chmodSync(folder, 0o755); // the postgres user must reach its folder inside
   const started: Service[] = [];
@@ -32,12 +35,12 @@ export async function startServices(want: { kafka: boolean }): Promise<Services>
     return service.url;
   };
   try {
-    const env: Record<string, string> = {
-      TEST_DATABASE_URL: await add(startPostgres(join(folder, "postgres"), await freePort())),
-      TEST_REDIS_URL: await add(startRedis(join(folder, "redis"), await freePort())),
-    };
-    if (want.kafka) env.TEST_KAFKA = await add(startKafka(join(folder, "kafka"), [await freePort(), await freePort()]));
-    return { env, stop };
+    const databaseUrl = await add(startPostgres(join(folder, "postgres"), await freePort(), want.durable));
+    const redisUrl = await add(startRedis(join(folder, "redis"), await freePort()));
+    const kafka = want.kafka
+      ? await add(startKafka(join(folder, "kafka"), [await freePort(), await freePort()]))
+      : null;
+    return { databaseUrl, redisUrl, kafka, stop };
   } catch (error) {
     await stop();
     throw error;

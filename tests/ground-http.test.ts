@@ -33,13 +33,16 @@ const packet = (sequenceCount: number, centivolts: number): Uint8Array =>
 
 const at = (inS: number): string => new Date(Date.now() + inS * 1000).toISOString();
 
+/** Telemetry may outlive the database of a test. */
+const aurora = `aurora-${randomUUID()}`;
+
 describe("ships, passes and listeners over HTTP", () => {
   let node: TestRuntime;
   let token = "";
   before(async () => {
     node = await openTestRuntime();
     token = await node.tokenOf("publisher");
-    const ship = await put("aurora", { format: "ccsds", packets: definition });
+    const ship = await put(aurora, { format: "ccsds", packets: definition });
     assert.equal(ship.status, 200, ship.text);
   });
   after(() => node.stop());
@@ -49,7 +52,7 @@ describe("ships, passes and listeners over HTTP", () => {
     node.request("POST", "/api/pass", {
       token,
       headers,
-      body: { ship: "aurora", aos: at(3600), duration_s: 60, ...body },
+      body: { ship: aurora, aos: at(3600), duration_s: 60, ...body },
     });
   const get = (path: string) => node.request("GET", `/api${path}`);
 
@@ -65,11 +68,11 @@ describe("ships, passes and listeners over HTTP", () => {
       const { rows } = (await get("/ship")).json;
       assert.deepEqual(
         rows.map((row: { ship: string }) => row.ship),
-        ["Ship_1.a-b", "aurora"],
+        ["Ship_1.a-b", aurora],
       );
       assert.equal((await get("/ship?limit=1")).json.next_after, "Ship_1.a-b");
       assert.equal((await get("/ship?limit=1&after=Ship_1.a-b")).json.next_after, null);
-      assert.equal((await get("/ship/aurora")).json.packets.packets[0].name, "HK");
+      assert.equal((await get(`/ship/${aurora}`)).json.packets.packets[0].name, "HK");
     });
 
     it("is refused a name that is more than a name", async () => {
@@ -233,34 +236,34 @@ describe("ships, passes and listeners over HTTP", () => {
     });
     await sendTo(pass.port, [packet(0, 2500), packet(1, 2510), packet(3, 3100)]);
     await until("three packets", async () => (await get(`/pass/${pass.id}`)).json.counters?.stored === 3, 10_000);
-    assert.equal((await get("/ship/aurora/telemetry/count")).json.count, 3);
+    assert.equal((await get(`/ship/${aurora}/telemetry/count`)).json.count, 3);
 
     const stream = (await get("/stream")).json;
     assert.equal(stream.count, 1);
     const [listener] = stream.listeners;
     assert.deepEqual(
       [listener.pass_id, listener.ship, listener.port, listener.state],
-      [pass.id, "aurora", pass.port, "receiving"],
+      [pass.id, aurora, pass.port, "receiving"],
     );
 
     const live = (await get(`/pass/${pass.id}`)).json;
     assert.deepEqual([live.counters.stored, live.counters.missing, live.ledger.apids[0].apid], [3, 1, 100]);
     assert.ok(live.opened_date);
 
-    const { volts, mode } = (await get("/ship/aurora/telemetry/latest")).json.parameters;
+    const { volts, mode } = (await get(`/ship/${aurora}/telemetry/latest`)).json.parameters;
     assert.deepEqual([volts.value, volts.raw, volts.unit, volts.limit, mode.value], [31, 3100, "V", "warning_high", 7]);
 
-    const newest = (await get("/ship/aurora/telemetry/packets?limit=2")).json;
+    const newest = (await get(`/ship/${aurora}/telemetry/packets?limit=2`)).json;
     assert.deepEqual(
       newest.rows.map((row: { header: { sequence_count: number } }) => row.header.sequence_count),
       [3, 1],
     );
     assert.equal(newest.rows[0].data, packet(3, 3100).toHex());
-    const rest = (await get(`/ship/aurora/telemetry/packets?limit=2&encoding=base64&before=${newest.next_before}`))
+    const rest = (await get(`/ship/${aurora}/telemetry/packets?limit=2&encoding=base64&before=${newest.next_before}`))
       .json;
     assert.deepEqual([rest.rows.length, rest.next_before, rest.rows[0].data], [1, null, packet(0, 2500).toBase64()]);
     for (const query of ["limit=1001", "encoding=xml", "before=nonsense", "before=Li4vLi4vZXRjfDF8MQ"]) {
-      assert.equal((await get(`/ship/aurora/telemetry/packets?${query}`)).status, 400, query);
+      assert.equal((await get(`/ship/${aurora}/telemetry/packets?${query}`)).status, 400, query);
     }
 
     await until("completed", async () => (await get(`/pass/${pass.id}`)).json.state === "completed", 15_000);
@@ -268,7 +271,7 @@ describe("ships, passes and listeners over HTTP", () => {
     assert.deepEqual([done.ledger.received, done.ledger.stored, done.ledger.missing], [3, 3, 1]);
     assert.deepEqual([done.archive.packets, done.archive.format, done.node], [3, "ccsds", null]);
     assert.equal((await get("/stream")).json.count, 0);
-    assert.equal((await get("/ship/aurora/telemetry/latest")).json.parameters.volts.value, 31);
+    assert.equal((await get(`/ship/${aurora}/telemetry/latest`)).json.parameters.volts.value, 31);
     assert.equal((await get("/ship/nobody/telemetry/count")).status, 404);
   });
 

@@ -45,7 +45,7 @@ describe("a pass", () => {
   after(() => site.close());
 
   it("receives what is sent between AOS and LOS, and ends with its ledger, its archive and its plan asked for once", async () => {
-    const planned = await site.plan({ inMs: 1_500, prepassMarginMs: 1_400, seconds: 1.5, template: "products" });
+    const planned = await site.plan({ inMs: 3_000, prepassMarginMs: 2_900, seconds: 1.5, template: "products" });
     await site.reaches(planned.passId, "receiving");
     await sendTo(planned.port, packets(0, 1000));
     const pass = await site.reaches(planned.passId, "completed");
@@ -241,6 +241,11 @@ describe("a pass whose node goes away", () => {
     await sendTo(planned.port, packets(0, 300));
     await until("stored", async () => (await site.telemetry.count(planned.ship)).packets === 300);
     link.cut();
+    await until("its lease over", async () => {
+      const [row] = await site.database.sql<{ over: boolean }>`
+        select lease_until < now() as over from pass where pass_id = ${planned.passId}::uuid`;
+      return row?.over === true;
+    });
     await until("its port closed", () => lost.live(planned.passId)?.isListening === false);
     await sendTo(planned.port, packets(300, 310));
     await site.node({ database });

@@ -22,7 +22,7 @@ function belongs(file: string, suite: Suite): boolean {
   const isBrowser = file.startsWith("tests/browser/");
   switch (suite) {
     case "unit":
-      return !file.startsWith("tests/") || file === "tests/tidy.test.ts";
+      return !file.startsWith("tests/") || /^tests\/(tidy|charts)\.test\.ts$/.test(file);
     case "browser":
       return isBrowser;
     case "all":

@@ -271,6 +271,11 @@ describe("ships, passes and listeners over HTTP", () => {
     assert.deepEqual([done.ledger.received, done.ledger.stored, done.ledger.missing], [3, 3, 1]);
     assert.deepEqual([done.archive.packets, done.archive.format, done.node], [3, "ccsds", null]);
     assert.equal((await get("/stream")).json.count, 0);
+    const file = await fetch(`${node.url}/api/pass/${pass.id}/archive`);
+    assert.deepEqual([file.status, file.headers.get("etag")], [200, `"${done.archive.sha256}"`]);
+    const sent = [packet(0, 2500), packet(1, 2510), packet(3, 3100)];
+    assert.deepEqual(new Uint8Array(await file.arrayBuffer()), new Uint8Array(Buffer.concat(sent)));
+    assert.equal((await get(`/pass/${randomUUID()}/archive`)).status, 404);
     assert.equal((await get(`/ship/${aurora}/telemetry/latest`)).json.parameters.volts.value, 31);
     assert.equal((await get("/ship/nobody/telemetry/count")).status, 404);
   });

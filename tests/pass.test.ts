@@ -178,6 +178,7 @@ describe("a pass", () => {
     await cancelPass(site.database.sql, planned.passId, "test", planned.createdAt);
     await until("the lease given up", async () => (await site.pass(planned.passId)).node === null);
     assert.equal((await ledgerOf(site, planned.passId)).stored, 10);
+    assert.equal((await site.pass(planned.passId)).archive?.packets, 10);
     const socket = createSocket("udp4");
     await new Promise<void>((resolve, reject) => {
       socket.on("error", reject);

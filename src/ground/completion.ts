@@ -4,7 +4,7 @@ import { type DatasetId, derivedUuid } from "../model/ids.ts";
 import type { PassArchive, PassRow, ShipRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
 import { enqueueInstantiation } from "../store/free-jobs.ts";
-import { completePass } from "../store/pass-leases.ts";
+import { completePass, noteArchive } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import { writeArchive, writeDefinition } from "../telemetry/archive.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -78,15 +78,18 @@ async function release(parts: CompletionParts, { pass }: CompletionOrder, log: L
   });
 }
 
+/** Cancelled or failed: what it received is archived all the same, but no plan is made of it. */
+export async function archiveOnly(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<void> {
+  if (order.ledger.stored === 0) return;
+  await noteArchive(parts.sql, order.pass, await archiveOf(parts, order));
+  await release(parts, order, log);
+}
+
 /** Bears repetition at any point. False: the lease is lost or the pass has ended; then nothing was asked for. */
 export async function complete(parts: CompletionParts, order: CompletionOrder): Promise<boolean> {
   const { pass, ship, at } = order;
   const { passId, token, template } = pass;
-  const archive = await writeArchive(parts.telemetry, {
-    dataDir: parts.dataDir,
-    stream: { ship: pass.ship, passId, token },
-    format: ship.format,
-  });
+  const archive = await archiveOf(parts, order);
   const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
   const datasetId = template === null ? null : datasetOfPass(passId);
   return completePass(parts.sql, { passId, token, archive, datasetId, at }, async (tx) => {
@@ -94,6 +97,11 @@ export async function complete(parts: CompletionParts, order: CompletionOrder): 
     const params = { ...paramsOf(order, archive, definitionPath) };
     await enqueueInstantiation(tx, { source: "pass", sourceKey: passId, templateId: template, datasetId, params, at });
   });
+}
+
+function archiveOf({ telemetry, dataDir }: CompletionParts, { pass, ship }: CompletionOrder): Promise<PassArchive> {
+  const stream = { ship: pass.ship, passId: pass.passId, token: pass.token };
+  return writeArchive(telemetry, { dataDir, stream, format: ship.format });
 }
 
 function paramsOf({ pass, ledger }: CompletionOrder, archive: PassArchive, definitionPath: string | null): PassParams {

@@ -10,7 +10,7 @@ import type { Log } from "../observe/log.ts";
 import { endOfPass, movePass, type PassMove, releasePass } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { completeAtLast } from "./completion.ts";
+import { archiveOnly, type CompletionOrder, completeAtLast } from "./completion.ts";
 import type { Intake } from "./intake.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
@@ -19,7 +19,7 @@ import { contextOf } from "./pass-context.ts";
 import { createPassIntake } from "./pass-intake.ts";
 import { PassRecord } from "./pass-record.ts";
 import { PassSocket } from "./pass-socket.ts";
-import type { Receivers } from "./receiver.ts";
+import type { ReceiverStats, Receivers } from "./receiver.ts";
 import type { PassToRun } from "./resume.ts";
 import type { StoreTime } from "./store-time.ts";
 import { isTransient, persistently } from "./transient.ts";
@@ -83,9 +83,9 @@ export class PassRunner {
       take: (batch) => this.#intake.take(batch),
       counted: (stats, isClosed) => this.#intake.between(() => this.#count(stats, isClosed)),
     });
-    const context = contextOf(pass);
-    const snapshot = passMachine.resolveState({ value: pass.state, context });
-    this.#actor = createActor(passMachine, { input: context, snapshot });
+    const input = contextOf(pass);
+    const snapshot = passMachine.resolveState({ value: pass.state, context: input });
+    this.#actor = createActor(passMachine, { input, snapshot });
     this.#actor.on("*", (wish) => this.#do(wish));
     this.#actor.subscribe(() => this.#follow());
   }
@@ -105,7 +105,7 @@ export class PassRunner {
   ledger(): LedgerJson {
     const stats = this.#socket.stats();
     if (stats !== null) this.#intake.ledger.socket(stats);
-    return this.#record.ledger();
+    return this.#intake.ledger.json();
   }
 
   latestValues(): Record<string, LatestValue> {
@@ -116,7 +116,6 @@ export class PassRunner {
     this.#socket.holdUntil(holdUntilMs);
     this.#actor.start();
     this.#send({ type: "lease.taken", nowMs: this.#parts.time.nowMs(), heardUntilMs: this.#run.start.heardUntilMs });
-    this.tick();
   }
 
   /** The lease is renewed: until then by the monotonic clock, counted from before it was asked for. */
@@ -224,8 +223,8 @@ export class PassRunner {
   async #move(standing: Standing): Promise<boolean> {
     const { passId, token } = this.pass;
     const { receiveBufferBytes } = this.#socket;
-    const at = this.#parts.clock.now();
-    const isMoved = await movePass(this.#parts.sql, { ...standing, passId, token, receiveBufferBytes, at });
+    const move = { ...standing, passId, token, receiveBufferBytes, at: this.#parts.clock.now() };
+    const isMoved = await movePass(this.#parts.sql, move);
     if (isMoved) this.#parts.onChanged(this, "state");
     return isMoved || (await this.#endedAs()) !== null;
   }
@@ -243,18 +242,16 @@ export class PassRunner {
 
   async #complete(): Promise<boolean> {
     if (this.#isOver || hasEnded(this.state)) return true;
-    const { clock, log } = this.#parts;
-    const { pass, ship } = this.#run;
     if (!(await this.#save())) return false;
-    const order = { pass, ship, ledger: this.ledger(), at: clock.now() };
-    const isStored = await completeAtLast(this.#parts, order, log);
+    const order = this.#order();
+    const isStored = await completeAtLast(this.#parts, order, this.#parts.log);
     // Refused: cancelled meanwhile; or it was stored already, and the answer was lost.
     const end = isStored ? "completed" : await this.#endedAs();
     if (end !== "completed") return end !== null;
     this.#send({ type: "completion.stored" });
     this.#parts.onChanged(this, "state");
     await this.#leave();
-    log.info({ passId: pass.passId, ship: ship.ship, stored: order.ledger.stored }, "pass completed");
+    this.#parts.log.info({ passId: this.pass.passId, stored: order.ledger.stored }, "pass completed");
     return true;
   }
 
@@ -263,6 +260,7 @@ export class PassRunner {
     await this.#socket.close();
     try {
       await this.#save();
+      await archiveOnly(this.#parts, this.#order(), this.#parts.log);
       await releasePass(this.#parts.sql, this.pass);
     } catch (error) {
       if (isTransient(error)) throw error;
@@ -271,6 +269,11 @@ export class PassRunner {
     this.#parts.onChanged(this, "state");
     await this.#leave();
     return true;
+  }
+
+  #order(): CompletionOrder {
+    const { pass, ship } = this.#run;
+    return { pass, ship, ledger: this.ledger(), at: this.#parts.clock.now() };
   }
 
   /** Why a write was refused: how the pass has ended; null: the lease is lost. */
@@ -289,7 +292,7 @@ export class PassRunner {
     this.#parts.onEnded(this);
   }
 
-  #count(stats: Parameters<PacketMeters["socket"]>[1], isClosed: boolean): void {
+  #count(stats: ReceiverStats, isClosed: boolean): void {
     this.#intake.ledger.socket(stats);
     this.#parts.meters.socket(this.pass.passId, stats, isClosed);
     if (isClosed) this.#intake.ledger.socketClosed();

@@ -1,16 +1,9 @@
 /** Passes as JSON: their row, with what they have received as far as this node knows. */
-import type { LedgerJson } from "../ground/ledger-json.ts";
-import { countersOf } from "../ground/pass-record.ts";
-import type { Instant } from "../model/clock.ts";
+import { countersOf, type PassCounters } from "../ground/pass-record.ts";
 import type { PassRow } from "../model/pass.ts";
+import type { KnownLedger } from "./known-ledgers.ts";
 
-/** A pass's ledger, and when it was as it says. */
-export interface KnownLedger {
-  readonly ledger: LedgerJson;
-  readonly at: Instant;
-}
-
-export function shownSummary(pass: PassRow, known: KnownLedger | null): object {
+export function shownSummary(pass: PassRow, counters: PassCounters | null): object {
   return {
     id: pass.passId,
     ship: pass.ship,
@@ -29,7 +22,7 @@ export function shownSummary(pass: PassRow, known: KnownLedger | null): object {
     opened_date: pass.openedAt,
     receive_buffer_bytes: pass.receiveBufferBytes,
     dataset_id: pass.datasetId,
-    counters: known === null ? null : countersOf(known.ledger),
+    counters,
     created_by: pass.createdBy,
     created_date: pass.createdAt,
     modified_date: pass.modifiedAt,
@@ -39,7 +32,7 @@ export function shownSummary(pass: PassRow, known: KnownLedger | null): object {
 export function shownPass(pass: PassRow, known: KnownLedger | null): object {
   const { archive } = pass;
   return {
-    ...shownSummary(pass, known),
+    ...shownSummary(pass, known === null ? null : countersOf(known.ledger)),
     ledger: known?.ledger ?? null,
     ledger_date: known?.at ?? null,
     archive:
@@ -55,8 +48,8 @@ export function shownPass(pass: PassRow, known: KnownLedger | null): object {
   };
 }
 
-export function shownListener(pass: PassRow, known: KnownLedger | null): object {
+export function shownListener(pass: PassRow, counters: PassCounters | null): object {
   const { passId, ship, station, host, port, state, node, aos, los, openedAt } = pass;
-  const received = known?.ledger.received ?? null;
+  const received = counters?.received ?? null;
   return { pass_id: passId, ship, station, host, port, state, node, aos, los, opened_date: openedAt, received };
 }

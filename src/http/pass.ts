@@ -15,9 +15,10 @@ import { cancelPass, createPass, findPass, listPasses } from "../store/passes.ts
 import { findShip } from "../store/ships.ts";
 import { json } from "./answer.ts";
 import { checked } from "./check.ts";
-import { knownLedgers } from "./known-ledgers.ts";
+import { knownCounters, knownLedger } from "./known-ledgers.ts";
 import { type Asked, guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
+import { addArchiveRoute } from "./pass-archive.ts";
 import { shownPass, shownSummary } from "./pass-json.ts";
 import { Pass, PassList, PassParam, PassQuery, passSecondsMax } from "./pass-schemas.ts";
 import { queryOf, wholeOf, wordOf } from "./query.ts";
@@ -32,10 +33,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
   const view = { sql, ground, clock };
 
-  const shown = async (pass: PassRow): Promise<Response> => {
-    const known = await knownLedgers(view, [pass]);
-    return json(shownPass(pass, known.get(pass.passId) ?? null));
-  };
+  const shown = async (pass: PassRow): Promise<Response> => json(shownPass(pass, await knownLedger(view, pass)));
 
   guardedOperation<Planned>(
     routes,
@@ -83,7 +81,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
         page: wholeOf(query, "page", { min: 0, max: 4_294_967_295, or: 0 }),
         limit: wholeOf(query, "limit", { min: 1, max: 200, or: 50 }),
       });
-      const known = await knownLedgers(view, rows);
+      const known = await knownCounters(view, rows);
       return json({
         rows: rows.map((pass) => shownSummary(pass, known.get(pass.passId) ?? null)),
         next_page: nextPage,
@@ -127,6 +125,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       return shown(pass);
     },
   );
+  addArchiveRoute(routes, parts);
   return routes;
 }
 

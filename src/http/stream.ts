@@ -2,7 +2,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { listListening } from "../store/passes.ts";
 import { json } from "./answer.ts";
-import { knownLedgers } from "./known-ledgers.ts";
+import { knownCounters } from "./known-ledgers.ts";
 import { openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { shownListener } from "./pass-json.ts";
@@ -24,7 +24,7 @@ export function streamRoutes({ database, ground, clock }: AppParts): OpenAPIHono
     },
     async () => {
       const { rows, count } = await listListening(sql, listedMax);
-      const known = await knownLedgers({ sql, ground, clock }, rows);
+      const known = await knownCounters({ sql, ground, clock }, rows);
       return json({ count, listeners: rows.map((pass) => shownListener(pass, known.get(pass.passId) ?? null)) });
     },
   );

@@ -134,6 +134,13 @@ export function completePass(sql: Sql, end: PassCompletion, askForPlan: (tx: Sql
   });
 }
 
+/** Notes where the packets of a pass that ended without a plan lie. */
+export async function noteArchive(sql: Sql, lease: PassLease, archive: PassArchive): Promise<void> {
+  await sql`
+    update pass set archive = ${JSON.stringify(archive)}
+    where pass_id = ${lease.passId}::uuid and token = ${lease.token}::bigint`;
+}
+
 /** How a pass has ended under this lease; null: it has not, or the lease is lost. */
 export async function endOfPass(sql: Sql, lease: PassLease): Promise<Pick<PassRow, "state" | "reason"> | null> {
   const [row] = await sql<Pick<PassRow, "state" | "reason">>`

@@ -21,11 +21,11 @@ export async function saveProgress(sql: Sql, report: ProgressReport): Promise<bo
       insert into pass_snapshot (pass_id, at, token, counters)
       select pass_id, ${report.at}::timestamptz, ${report.token}::bigint, ${report.counters} from held
       on conflict (pass_id, at) do nothing)
-    insert into pass_progress (pass_id, ship, token, at, ledger, latest, checkpoint)
-    select pass_id, ${report.ship}, ${report.token}::bigint, ${report.at}::timestamptz, ${report.ledger}, ${report.latest},
-      ${report.checkpoint} from held
+    insert into pass_progress (pass_id, ship, token, at, ledger, counters, latest, checkpoint)
+    select pass_id, ${report.ship}, ${report.token}::bigint, ${report.at}::timestamptz, ${report.ledger},
+      ${report.counters}, ${report.latest}, ${report.checkpoint} from held
     on conflict (pass_id) do update set token = excluded.token, at = excluded.at, ledger = excluded.ledger,
-      latest = excluded.latest, checkpoint = excluded.checkpoint
+      counters = excluded.counters, latest = excluded.latest, checkpoint = excluded.checkpoint
     where pass_progress.token <= excluded.token
     returning pass_id`;
   return rows.length > 0;
@@ -43,6 +43,13 @@ export async function findProgress(sql: Sql, passIds: readonly PassId[]): Promis
       to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as at
     from pass_progress where pass_id = any(${array(passIds)}::text::uuid[])`;
   return new Map(rows.map((row) => [row.passId, row]));
+}
+
+/** The counters of the passes that have any: JSON. */
+export async function findCounters(sql: Sql, passIds: readonly PassId[]): Promise<Map<PassId, JsonText>> {
+  const rows = await sql<{ passId: PassId; counters: JsonText }>`
+    select pass_id as "passId", counters from pass_progress where pass_id = any(${array(passIds)}::text::uuid[])`;
+  return new Map(rows.map(({ passId, counters }) => [passId, counters]));
 }
 
 /** Where a new holder goes on. */

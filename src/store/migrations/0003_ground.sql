@@ -55,6 +55,8 @@ create table pass_progress (
   token bigint not null,
   at timestamptz not null,
   ledger text not null,
+  -- A few numbers of the ledger: lists need no more, and a ledger may hold thousands of gaps.
+  counters text not null,
   latest text not null,
   -- JSON: the ledger's state, and the number of the last telemetry entry that it knows of: a restart goes on from here.
   checkpoint text not null

@@ -40,7 +40,8 @@ const embedded = JSON.stringify({ example: await exampleFiles() });
 const result = await Bun.build({
   // The thread that reads UDP sockets is a program of its own: receiver-thread.ts knows where it lands.
   entrypoints: [join(root, "src", "main.ts"), join(root, "src", "ground", "receiver-worker.ts")],
-  compile: { outfile },
+  // Bun would read .env itself and expand the dollar signs of hashes: src/dotenv.ts reads it as it is.
+  compile: { outfile, autoloadDotenv: false, autoloadBunfig: false },
   minify: true,
   bytecode: true,
   format: "esm",

@@ -179,12 +179,8 @@ describe("a pass", () => {
     await until("the lease given up", async () => (await site.pass(planned.passId)).node === null);
     assert.equal((await ledgerOf(site, planned.passId)).stored, 10);
     assert.equal((await site.pass(planned.passId)).archive?.packets, 10);
-    const socket = createSocket("udp4");
-    await new Promise<void>((resolve, reject) => {
-      socket.on("error", reject);
-      socket.bind(planned.port, "127.0.0.1", resolve);
-    });
-    await new Promise<void>((resolve) => socket.close(() => resolve()));
+    // Deno says that a socket is closed a moment before its port is free.
+    await until("the port is free", () => isFree(planned.port));
     assert.equal((await site.pass(planned.passId)).state, "cancelled");
   });
 
@@ -380,3 +376,11 @@ const expectedOf = ({ distinct, duplicates, out_of_order, missing }: SentApid) =
   out_of_order,
   missing,
 });
+
+function isFree(port: number): Promise<boolean> {
+  const socket = createSocket("udp4");
+  return new Promise((resolve) => {
+    socket.on("error", () => resolve(false));
+    socket.bind(port, "127.0.0.1", () => socket.close(() => resolve(true)));
+  });
+}

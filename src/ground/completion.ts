@@ -4,7 +4,7 @@ import { type DatasetId, derivedUuid } from "../model/ids.ts";
 import type { PassArchive, PassRow, ShipRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
 import { enqueueInstantiation } from "../store/free-jobs.ts";
-import { completePass, noteArchive } from "../store/pass-leases.ts";
+import { completePass, endOfPass, noteArchive } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import { writeArchive, writeDefinition } from "../telemetry/archive.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -55,12 +55,17 @@ export const datasetOfPass = (passId: string): DatasetId => derivedUuid("pass", 
 const triesMax = 10;
 const pauseMs = 1_000;
 
-/** As `complete`; what is wrong with this node's disk is tried again for a while. */
+/**
+ * Archives, completes, asks for the plan. What is wrong with this node's disk is tried again for a while. False: the lease is lost
+ * or the pass has ended otherwise.
+ */
 export async function completeAtLast(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
-      const isStored = await complete(parts, order);
-      await release(parts, order, log);
+      // Refused, it may be stored already: the answer was lost.
+      const isStored =
+        (await complete(parts, order, log)) || (await endOfPass(parts.sql, order.pass))?.state === "completed";
+      if (isStored) await release(parts, order, log);
       return isStored;
     } catch (error) {
       if (isTransient(error) || tries === triesMax) throw error;
@@ -85,11 +90,12 @@ export async function archiveOnly(parts: CompletionParts, order: CompletionOrder
   await release(parts, order, log);
 }
 
-/** Bears repetition at any point. False: the lease is lost or the pass has ended; then nothing was asked for. */
-export async function complete(parts: CompletionParts, order: CompletionOrder): Promise<boolean> {
+/** Bears repetition at any point. False: refused, nothing was asked for. */
+async function complete(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<boolean> {
   const { pass, ship, at } = order;
   const { passId, token, template } = pass;
   const archive = await archiveOf(parts, order);
+  compare(archive, order, log);
   const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
   const datasetId = template === null ? null : datasetOfPass(passId);
   return completePass(parts.sql, { passId, token, archive, datasetId, at }, async (tx) => {
@@ -102,6 +108,13 @@ export async function complete(parts: CompletionParts, order: CompletionOrder): 
 function archiveOf({ telemetry, dataDir }: CompletionParts, { pass, ship }: CompletionOrder): Promise<PassArchive> {
   const stream = { ship: pass.ship, passId: pass.passId, token: pass.token };
   return writeArchive(telemetry, { dataDir, stream, format: ship.format });
+}
+
+/** A store that was started anew without its data, or another node's files: the archive has less than was acknowledged. */
+function compare({ packets }: PassArchive, { pass, ledger }: CompletionOrder, log: Log): void {
+  if (packets === ledger.stored) return;
+  const about = { passId: pass.passId, archived: packets, stored: ledger.stored };
+  log.error(about, "the archive of a pass has not the packets that its ledger says were stored");
 }
 
 function paramsOf({ pass, ledger }: CompletionOrder, archive: PassArchive, definitionPath: string | null): PassParams {

@@ -245,9 +245,7 @@ export class PassRunner {
     if (!(await this.#save())) return false;
     const order = this.#order();
     const isStored = await completeAtLast(this.#parts, order, this.#parts.log);
-    // Refused: cancelled meanwhile; or it was stored already, and the answer was lost.
-    const end = isStored ? "completed" : await this.#endedAs();
-    if (end !== "completed") return end !== null;
+    if (!isStored) return (await this.#endedAs()) !== null;
     this.#send({ type: "completion.stored" });
     this.#parts.onChanged(this, "state");
     await this.#leave();

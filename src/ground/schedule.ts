@@ -44,6 +44,7 @@ export class Schedule {
   #timers: ReturnType<typeof setTimeout>[] = [];
   #polling: Promise<void> = Promise.resolve();
   #wakePoll: () => void = () => {};
+  #pollAgain = false;
   #isRenewing = false;
   #renewAgain = false;
   #renewedAtMs = 0;
@@ -81,6 +82,7 @@ export class Schedule {
   /** Something was planned or cancelled: `passId`, or null for anything. */
   look(passId: PassId | null): void {
     if (passId === null || this.#held.has(passId)) void this.#renew();
+    this.#pollAgain = true;
     this.#wakePoll();
   }
 
@@ -99,6 +101,7 @@ export class Schedule {
   async #poll(): Promise<void> {
     while (!this.#isStopped) {
       let waitMs = pollMsMax;
+      this.#pollAgain = false;
       try {
         while (!this.#isStopped && (await this.#take()) === takenAtOnceMax);
         for (const passId of await missUntakenPasses(this.#parts.database.sql, this.#parts.clock.now())) {
@@ -109,6 +112,7 @@ export class Schedule {
         this.#warn(error, "passes could not be looked for");
       }
       if (this.#isStopped) return;
+      if (this.#pollAgain) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, waitMs);
         this.#wakePoll = () => {

@@ -30,7 +30,8 @@ export interface TakenPass {
 }
 
 /**
- * Takes passes whose time has come and that nobody holds; no two nodes get the same one. A pass whose window is over needs no port
+ * Takes passes whose time has come and that nobody holds; no two nodes get the same one. What this node holds by the store, but
+ * not by its own account, is what it took without hearing the answer: it takes that again. A pass whose window is over needs no port
  * any more: then any node may finish it.
  */
 export async function takePasses(sql: Sql, ask: TakeAsk): Promise<TakenPass[]> {
@@ -38,7 +39,7 @@ export async function takePasses(sql: Sql, ask: TakeAsk): Promise<TakenPass[]> {
     `with due as materialized (
       select pass_id as due_id from pass
       where state in ('planned', 'prepass', 'receiving', 'draining') and opens_at <= now()
-        and (lease_until is null or lease_until <= now()) and not (pass_id = any($4::text::uuid[]))
+        and (lease_until is null or lease_until <= now() or node = $1) and not (pass_id = any($4::text::uuid[]))
         and ((host = any($3::text::text[]) and not (state = 'planned' and los <= now())) or (closes_at <= now() and state <> 'planned'))
       order by priority desc, opens_at, pass_id limit $5::int for update skip locked)
     update pass set token = token + 1, node = $1, is_open = false, lease_until = now() + $2::float8 * interval '1 millisecond'

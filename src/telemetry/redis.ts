@@ -6,6 +6,7 @@
  *     tm:{ship}:streams          sorted set: <pass>:<token> by the time it was opened, the newest 1,000
  */
 import { Redis } from "ioredis";
+import { SetupError } from "../model/errors.ts";
 import { readBackwards, type StreamShelf } from "./backwards.ts";
 import type { StoredEntry } from "./entry.ts";
 import {
@@ -57,7 +58,10 @@ export async function openRedis(url: string, options: RedisTelemetryOptions): Pr
     await checkSettings(redis, options);
   } catch (error) {
     redis.disconnect();
-    throw error;
+    if (error instanceof SetupError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    // Its user and password stay out of it.
+    throw new SetupError(`Cannot use Redis at ${new URL(url).host} (REDIS_URL): ${reason}`);
   }
   return new RedisTelemetry(redis, options);
 }
@@ -168,7 +172,9 @@ async function checkSettings(redis: Redis, options: RedisTelemetryOptions): Prom
   const settings = await redis.config("GET", "maxmemory-policy", "appendonly").catch(() => []);
   const text = JSON.stringify(settings);
   if (text.includes("allkeys-") && options.allowEviction !== true) {
-    throw new Error("Cannot use this Redis as it may evict telemetry: set maxmemory-policy to noeviction");
+    throw new SetupError(
+      "Cannot use Redis (REDIS_URL) as it may evict telemetry: set its maxmemory-policy to noeviction",
+    );
   }
   if (/"appendonly","no"/.test(text)) {
     options.log.warn({}, "redis: appendonly is off, so a restart of Redis loses telemetry that is not archived yet");

@@ -3,6 +3,7 @@ import process from "node:process";
 import { Command } from "commander";
 import type { Config, Flags } from "../config.ts";
 import { closeLog, createLog, type Log } from "../observe/log.ts";
+import { collectEarly } from "../observe/memory.ts";
 import { configOf, withConfigOptions } from "./options.ts";
 
 /** Opens a node, and starts the example mission where the configuration wants it. Handed in: the runtime lies above the command line. */
@@ -60,6 +61,7 @@ async function serve(flags: Flags, startNode: StartNode): Promise<void> {
 
   try {
     node = await startNode(config, log);
+    collectEarly();
   } catch (error) {
     await closeLog(log);
     throw error;

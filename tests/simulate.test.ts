@@ -53,6 +53,10 @@ describe("the simulation", () => {
     assert.match(await noticed({ broken: "compare-and-set" }), /by the rules|applied|revision|changed|enabled|twice/);
   });
 
+  it("notices a removed fence", { timeout: 120_000 }, async () => {
+    assert.match(await noticed({ broken: "fence" }), /^S3: .* under token \d+, \d+ is current/);
+  });
+
   it("notices a reply before its commit", { timeout: 120_000 }, async () => {
     assert.match(await noticed({ broken: "reply-after-commit" }), /^S1: .* acknowledged before its commit/);
   });

@@ -270,16 +270,19 @@ describe("rule 6: every queue has a bound", () => {
 });
 
 describe("rules 7 and 8: a product names its current job, fenced by its lease", () => {
-  async function dispatched() {
-    const node = supervise(store);
+  async function dispatched(node = supervise(store), leaseMs = 60_000) {
     const plan = new Sketch();
     await node.submit(plan.publish(["a>b"], { compute: "work" }), origin);
+    return { node, plan, lease: await leaseOf(plan, leaseMs) };
+  }
+
+  async function leaseOf(plan: Sketch, leaseMs: number) {
     const wanted = [{ compute: "work", countMax: 1000 }];
-    const leased = await leaseJobs(database.sql, { workerId: "worker", leaseMs: 60_000, wanted });
+    const leased = await leaseJobs(database.sql, { workerId: "worker", leaseMs, wanted });
     const job = leased.find((one) => one.datasetId === plan.datasetId);
     assert(job);
     const { jobId, token } = job;
-    return { node, plan, lease: { datasetId: plan.datasetId, productId: plan.id("a"), jobId, token } };
+    return { datasetId: plan.datasetId, productId: plan.id("a"), jobId, token };
   }
 
   const jobState = async (jobId: string) =>
@@ -320,6 +323,33 @@ describe("rules 7 and 8: a product names its current job, fenced by its lease", 
     assert.equal(stateOf(await node.read(plan.datasetId), plan.id("a")), "queued");
     assert.equal((await turnsOf(plan.datasetId)).length, 1);
   });
+
+  for (const first of ["the zombie", "the holder"] as const) {
+    it(`lets no zombie's result in beside what the holder says, in one batch, when ${first} comes first`, async () => {
+      const held = new HeldStore(store);
+      const { node, plan, lease: zombie } = await dispatched(supervise(held), 0);
+      const lost = { ...report, outcome: "lost" as const };
+      await node.submit({ ...zombie, type: "lease.expired", attempt: lost, retryInMs: 0 }, origin);
+      const holder = await leaseOf(plan, 60_000);
+      assert(holder.token > zombie.token);
+      const other = new Sketch();
+      held.hold();
+      // Holds the committer, so that both come into the next batch.
+      const before = node.submit(other.publish(["a"]), origin);
+      await Promise.resolve();
+      const late = () =>
+        assert.rejects(
+          node.submit({ ...zombie, type: "attempt.succeeded", attempt: report, link: null, passback: null }, origin),
+          LeaseLostError,
+        );
+      const begun = () => node.submit({ ...holder, type: "attempt.started" }, origin);
+      const both = first === "the zombie" ? [late(), begun()] : [begun(), late()];
+      held.letGo();
+      await Promise.all([before, ...both]);
+      assert.equal(stateOf(await node.read(plan.datasetId), plan.id("a")), "running");
+      assert.equal(await jobState(holder.jobId), "leased");
+    });
+  }
 
   it("cancels the job in the same commit when the product is reset from above, and lets its result change nothing", async () => {
     const { node, plan, lease } = await dispatched();

@@ -28,7 +28,7 @@ export interface CommitterEnv {
 interface Taken {
   readonly resident: Resident;
   readonly base: number;
-  readonly turns: Turn[];
+  readonly turns: readonly Turn[];
 }
 
 export class Committer {

@@ -56,6 +56,23 @@ export function fold(base: number, turns: readonly Turn[]): Step {
   };
 }
 
+/**
+ * The first of `turns` that make one step. A step is fenced by one lease a job, so what was reported under another one, or
+ * under one that is given up in this step, is left for the next: it must pass the store's fence by itself.
+ */
+export function oneStepOf(turns: readonly Turn[]): readonly Turn[] {
+  const fenced = new Map<JobId, JobMove>();
+  for (const [i, turn] of turns.entries()) {
+    for (const move of turn.jobMoves) {
+      if (move.fence === null) continue;
+      const before = fenced.get(move.jobId);
+      if (before && (before.fence !== move.fence || before.to !== "leased")) return turns.slice(0, i);
+      fenced.set(move.jobId, move);
+    }
+  }
+  return turns;
+}
+
 function foldJobMove(jobs: Map<JobId, JobInsert>, moves: Map<JobId, JobMove>, move: JobMove): void {
   const inserted = jobs.get(move.jobId);
   if (inserted) {

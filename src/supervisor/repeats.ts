@@ -14,6 +14,9 @@ export type Repeat =
   | { readonly by: "ghost"; readonly revision: number }
   | { readonly by: "key"; readonly digest: string; readonly answer: string };
 
+/** The key stands under an uncommitted turn, with another body. */
+export const reused: Repeat = { by: "key", digest: "", answer: "" };
+
 /** Null when the command asks for no key. */
 export function keyOf(datasetId: DatasetId, { origin }: Entry): KeyedRequest | null {
   const { service, idempotency } = origin;

@@ -13,9 +13,10 @@ import {
 import type { DatasetId, JobId } from "../model/ids.ts";
 import type { PlanStore } from "../store/plan-store.ts";
 import type { Entry } from "./entry.ts";
+import { oneStepOf } from "./fold.ts";
 import { LivePlan, type LivePlanEnv } from "./live-plan.ts";
 import type { Projection } from "./projection.ts";
-import { findRepeat, isSameKey, type KeyedRequest, keyOf, type Repeat } from "./repeats.ts";
+import { findRepeat, isSameKey, type KeyedRequest, keyOf, reused } from "./repeats.ts";
 import { runTurn, type TurnEnv, type TurnResult } from "./run-turn.ts";
 import type { Turn } from "./turn.ts";
 import type { WorkingPlan } from "./working-plan.ts";
@@ -34,8 +35,6 @@ export interface ResidentEnv extends TurnEnv, LivePlanEnv {
 /** Commands in one mailbox, and the next is refused with 503; turns that wait for their commit, and the mailbox is held. */
 const mailboxMax = 1000;
 const uncommittedMax = 1000;
-/** The key stands under an uncommitted turn, with another body. */
-const reused: Repeat = { by: "key", digest: "", answer: "" };
 
 interface Uncommitted {
   readonly entry: Entry;
@@ -61,7 +60,7 @@ export class Resident {
   /** A defect left the actors half-way: they go once the turns before it have their outcome. */
   #spoilt = false;
   #readers = 0;
-  #settledWaiters: (() => void)[] = [];
+  readonly #settledWaiters: (() => void)[] = [];
 
   constructor(datasetId: DatasetId, env: ResidentEnv) {
     this.datasetId = datasetId;
@@ -133,8 +132,8 @@ export class Resident {
   }
 
   /** The turns for the next batch, in order, and the revision that the first one expects. */
-  takeTurns(turnsMax: number): { base: number; turns: Turn[] } {
-    const turns = this.#uncommitted.slice(0, turnsMax).map(({ turn }) => turn);
+  takeTurns(turnsMax: number): { base: number; turns: readonly Turn[] } {
+    const turns = oneStepOf(this.#uncommitted.slice(0, turnsMax).map(({ turn }) => turn));
     this.#inFlight = turns.length;
     return { base: this.#live.committed.revision, turns };
   }
@@ -157,12 +156,13 @@ export class Resident {
   }
 
   /**
-   * Undoes every uncommitted turn and runs its command again on what the store holds now; but not those in
-   * `superseded`, whose lease is gone, and not the first one if it `failed`, for that reason.
+   * Undoes every uncommitted turn and runs its command again on what the store holds now; but not those that were sent for
+   * a job in `superseded`, whose lease is gone, and not the first one if it `failed`, for that reason.
    */
   undo(superseded: ReadonlySet<JobId>, failed?: { error: unknown }): void {
-    const undone = this.#uncommitted;
-    const entries = undone.flatMap(({ entry, followers }) => [entry, ...followers]);
+    const sent = this.#uncommitted.slice(0, this.#inFlight);
+    const fenced = new Set(sent.flatMap(({ entry, turn }) => (turn.refusal ? [] : [entry])));
+    const entries = this.#uncommitted.flatMap(({ entry, followers }) => [entry, ...followers]);
     if (this.#running) entries.push(this.#running);
     if (failed) entries[0]?.reject(failed.error);
     this.#inFlight = 0;
@@ -170,7 +170,8 @@ export class Resident {
     this.#uncommitted = [];
     this.#running = null;
     this.#drop();
-    this.#mailbox = [...entries.filter((entry) => entry.mayRunAgain(superseded)), ...this.#mailbox];
+    const kept = entries.filter((entry) => entry.mayRunAgain(fenced.has(entry) ? superseded : new Set()));
+    this.#mailbox = [...kept, ...this.#mailbox];
     this.#goOn();
   }
 
@@ -203,9 +204,7 @@ export class Resident {
 
   #goOn(): void {
     if (this.#spoilt && this.#uncommitted.length === 0) this.#drop();
-    const waiters = this.#settledWaiters;
-    this.#settledWaiters = [];
-    for (const wake of waiters) wake();
+    for (const wake of this.#settledWaiters.splice(0)) wake();
     void this.#pump();
   }
 

@@ -41,6 +41,8 @@ export class FakeDatabase implements PlanStore {
   onApplied: (step: Step) => void = () => {};
   /** Breaks the compare-and-set, to show that the simulation notices. */
   ignoresRevisions = false;
+  /** Breaks the fence: any lease of a job will do. */
+  ignoresTokens = false;
   readonly #answers: AnswerInsert[] = [];
   readonly #nowMs: () => number;
 
@@ -114,7 +116,8 @@ export class FakeDatabase implements PlanStore {
   #isHeld(move: JobMove): boolean {
     if (move.fence === null) return true;
     const job = this.jobs.get(move.jobId);
-    if (job === undefined || job.state !== "leased" || job.token !== move.fence) return false;
+    if (job === undefined || job.state !== "leased") return false;
+    if (job.token !== move.fence && !this.ignoresTokens) return false;
     return !move.onlyIfExpired || job.leaseUntilMs < this.#nowMs();
   }
 

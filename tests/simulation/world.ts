@@ -19,7 +19,7 @@ export interface WorldOptions {
   /** Commands that the clients send in all. */
   readonly commands: number;
   /** A rule to break, to show that the simulation notices. */
-  readonly broken?: "compare-and-set" | "reply-after-commit";
+  readonly broken?: "compare-and-set" | "fence" | "reply-after-commit";
 }
 
 export interface WorldResult {
@@ -38,7 +38,7 @@ interface Node {
 }
 
 const datasetIds: DatasetId[] = [1, 2, 3].map((n) => `aaaaaaaa-0000-4000-8000-00000000000${n}`);
-const leaseMs = 500;
+const leaseMs = 150;
 const quiet: LinkFaults = { lostRequest: 0, lostAnswer: 0, ghost: 0, rolledBack: 0, unavailable: 0 };
 const crashedError = new Error("the node crashed");
 
@@ -65,6 +65,7 @@ class World {
     this.#scheduler = new Scheduler(options.seed);
     this.#database = new FakeDatabase(() => this.#scheduler.nowMs);
     this.#database.ignoresRevisions = options.broken === "compare-and-set";
+    this.#database.ignoresTokens = options.broken === "fence";
     this.#database.onApplied = (step) => this.#check(() => this.#checkApplied(step));
     const on = (share: number) => (this.#scheduler.chance(0.5) ? share : 0);
     this.#faults = {
@@ -265,6 +266,10 @@ class World {
       this.#applied.add(event.cause);
       const command = this.#commands.get(event.cause);
       assert(command);
+      if ("token" in command) {
+        const current = this.#database.jobs.get(command.jobId)?.token;
+        assert.equal(command.token, current, `S3: ${command.type} under token ${command.token}, ${current} is current`);
+      }
       oracle.apply(command);
     }
     const plan = this.#database.plans.get(step.datasetId);

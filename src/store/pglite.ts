@@ -8,7 +8,7 @@ import { sqlErrorOf } from "./faults.ts";
 import { lockDirectory } from "./lock-file.ts";
 import { pgliteOptions } from "./pglite-assets.ts";
 import { ensureDataDirectory } from "./pglite-directory.ts";
-import { type Database, type Sql, SqlError, type SqlValue, sqlOf } from "./sql.ts";
+import { type Database, keyedPlans, type Sql, SqlError, type SqlValue, sqlOf } from "./sql.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** Statements and transactions that may wait for their turn; one more is refused. */
@@ -28,6 +28,7 @@ export async function openPglite(dataDir: string, deadlineMs: number): Promise<D
       await PGlite.create(directory, { ...(await pgliteOptions(dataDir)), startParams: serverParameters }),
     );
     await session.script("set timezone to 'UTC'");
+    for (const [name, value] of Object.entries(keyedPlans)) await session.script(`set ${name} to ${value}`);
     return databaseOf(session, deadlineMs, unlock);
   } catch (error) {
     unlock();

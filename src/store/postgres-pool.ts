@@ -4,6 +4,7 @@
  */
 import net from "node:net";
 import postgres from "postgres";
+import { keyedPlans } from "./sql.ts";
 
 /** Also the shape of every await's bound: client-side it ends the wait, server-side a tenth earlier it ends the work. */
 export interface PoolSettings {
@@ -84,6 +85,7 @@ export class Pool {
       connection: {
         application_name: settings.applicationName,
         TimeZone: "UTC",
+        ...keyedPlans,
         statement_timeout: serverMs,
         lock_timeout: Math.ceil(serverMs / 2),
         idle_in_transaction_session_timeout: settings.deadlineMs,

@@ -41,6 +41,13 @@ export function array(values: readonly SqlValue[]): string {
 const needsEscape = /["\\]/;
 const escaped = /["\\]/g;
 
+/**
+ * Settings of every session. A plan is made once and kept, perhaps while a table is still empty; then a scan of all looks
+ * cheapest, and costs more with every row. Every hot query asks by key. (Measured: after 60 s of the plan loop on a new
+ * database 0.25 ms of Postgres a request without this, 0.11 ms with it.)
+ */
+export const keyedPlans = { enable_seqscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" } as const;
+
 const texts = new WeakMap<TemplateStringsArray, string>();
 
 /** The statement of a template, with $1, $2, … for its values; kept per call site. */

@@ -31,13 +31,6 @@ interface LoadedRow {
   readonly dependencies: string | null;
 }
 
-type ProductTuple = [
-  string, string, string, string, boolean, string | null, string | null, ProductRow["state"], string | null,
-  string | null, string | null, string | null, string, Instant,
-]; // biome-ignore format: one column a word
-
-type DependencyTuple = [string, string, string | null, string, Instant];
-
 /** One statement reads dataset, products and edges: a torn read under a fresh revision would pass for current. */
 async function loadPlans(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Map<DatasetId, PlanRows>> {
   const rows = await sql<LoadedRow>`
@@ -48,12 +41,14 @@ async function loadPlans(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Ma
     join dataset_head h on h.dataset_id = asked.dataset_id
     join dataset d on d.dataset_id = h.dataset_id
     left join lateral (
-      select json_agg(json_build_array(product_id, compute, name, version, eager, passthrough, extra, state, run_id,
-        link, passback, job_id, modified_by,
+      select json_agg(json_build_object('productId', product_id, 'compute', compute, 'name', name, 'version', version,
+        'eager', eager, 'passthrough', passthrough, 'extra', extra, 'state', state, 'runId', run_id, 'link', link,
+        'passback', passback, 'jobId', job_id, 'modifiedBy', modified_by, 'modifiedAt',
         to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')))::text as list
       from product where product.dataset_id = h.dataset_id) as products on true
     left join lateral (
-      select json_agg(json_build_array(parent_id, child_id, extra, modified_by,
+      select json_agg(json_build_object('parentId', parent_id, 'childId', child_id, 'extra', extra,
+        'modifiedBy', modified_by, 'modifiedAt',
         to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')))::text as list
       from dependency where dependency.dataset_id = h.dataset_id) as dependencies on true`;
   return new Map(rows.map((row) => [row.datasetId, planOf(row)]));
@@ -61,54 +56,13 @@ async function loadPlans(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Ma
 
 function planOf(row: LoadedRow): PlanRows {
   const { datasetId, revision, paused, extra, modifiedBy, modifiedAt } = row;
-  // Our own json_agg wrote these texts, in the order of the tuples.
-  const products = JSON.parse(row.products ?? "[]") as ProductTuple[];
-  const dependencies = JSON.parse(row.dependencies ?? "[]") as DependencyTuple[];
   return {
     revision,
     dataset: { datasetId, paused, extra, modifiedBy, modifiedAt },
-    products: products.map(productOf),
-    dependencies: dependencies.map(dependencyOf),
+    // Our own statement wrote these texts, with the fields of the rows as keys.
+    products: JSON.parse(row.products ?? "[]") as ProductRow[],
+    dependencies: JSON.parse(row.dependencies ?? "[]") as DependencyRow[],
   };
-}
-
-function productOf(columns: ProductTuple): ProductRow {
-  const [
-    productId,
-    compute,
-    name,
-    version,
-    eager,
-    passthrough,
-    extra,
-    state,
-    runId,
-    link,
-    passback,
-    jobId,
-    modifiedBy,
-    modifiedAt,
-  ] = columns;
-  return {
-    productId,
-    compute,
-    name,
-    version,
-    eager,
-    passthrough,
-    extra,
-    state,
-    runId,
-    link,
-    passback,
-    jobId,
-    modifiedBy,
-    modifiedAt,
-  };
-}
-
-function dependencyOf([parentId, childId, extra, modifiedBy, modifiedAt]: DependencyTuple): DependencyRow {
-  return { parentId, childId, extra, modifiedBy, modifiedAt };
 }
 
 async function revisionsOf(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Map<DatasetId, number>> {

@@ -70,7 +70,7 @@ export interface SupervisorLimits {
 const defaultLimits: SupervisorLimits = {
   datasetsMax: 1000,
   productsMax: 50_000,
-  idleMs: 1000,
+  idleMs: 500,
   commandsMax: 20_000,
   commandMs: 15_000,
 };

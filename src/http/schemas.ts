@@ -50,7 +50,13 @@ export const SearchQuery = z.object({
 });
 
 export const StateParam = z
-  .object({ id: uuid, state: State, run_id: uuid.nullish(), link: text.nullish(), passback: anyJson })
+  .object({
+    id: uuid,
+    state: State,
+    run_id: uuid.nullish().openapi({ type: ["string", "null"] }),
+    link: text.nullish(),
+    passback: anyJson,
+  })
   .openapi("StateParam");
 
 export const ProductIds = z

@@ -5,17 +5,24 @@
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
 
-/** What a compute is given. JSON is the clients' text, as it was sent. */
+/** What a compute is given. JSON is the clients' text, as it was sent. A free-standing job has neither dataset nor product. */
 export interface Task {
   readonly jobId: JobId;
+  readonly queue: string;
+  readonly jobType: string;
   /** Counts from 1. */
   readonly attempt: number;
-  readonly dataset: { readonly id: DatasetId; readonly extra: JsonText | null };
-  readonly product: { readonly id: ProductId; readonly name: string; readonly version: string };
-  readonly passthrough: JsonText | null;
+  readonly dataset: { readonly id: DatasetId; readonly extra: JsonText | null } | null;
+  readonly product: { readonly id: ProductId; readonly name: string; readonly version: string } | null;
+  /** A product's passthrough, a free-standing job's payload. */
+  readonly payload: JsonText | null;
   readonly parents: readonly Parent[];
+  /** Of this attempt; null: as the compute says. */
+  readonly timeoutMs: number | null;
   /** Where this node's API answers, for a task that asks it for telemetry; null if it serves none. */
   readonly url: string | null;
+  /** Takes what it prints while it runs, so that it can be followed. What is kept for good is the outcome's `output`. */
+  onOutput(chunk: Uint8Array): void;
 }
 
 export interface Parent {
@@ -33,15 +40,41 @@ export type Outcome =
       readonly link: string | null;
       readonly output: string;
     }
-  | { readonly outcome: "failed" | "timed_out" | "cancelled"; readonly error: string; readonly output: string };
+  | {
+      readonly outcome: "failed" | "timed_out" | "cancelled";
+      readonly error: string;
+      /** An exit code, an HTTP status, an error's code; null if there is none. */
+      readonly code?: string | null;
+      /** Trying again is of no use: the compute says so, or its configuration lists the code. */
+      readonly isFinal?: boolean;
+      readonly output: string;
+    };
+
+/** When a failed attempt is tried again. */
+export interface RetryRule {
+  readonly kind: "exponential" | "linear" | "fixed";
+  /** After the first attempt. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+  /** By chance anything up to the delay, so that what failed together does not come back together. */
+  readonly jitter: boolean;
+}
 
 export interface Compute {
-  readonly kind: "external" | "function" | "shell";
+  readonly kind: "external" | "function" | "shell" | "http" | "worker" | "ray" | "container" | "internal";
   /** Attempts a job may begin before its product is failed. */
   readonly attemptsMax: number;
   /** Runs at once on one node; what is above it waits in the queue, where other nodes can take it. */
   readonly concurrency: number;
-  /** Never rejects. Ends soon after `signal` aborts, as `cancelled`. An external compute is never run. */
+  readonly retry: RetryRule;
+  /** The queue of its products' jobs. */
+  readonly queue: string;
+  /** Labels that a worker needs to run it. */
+  readonly requires: readonly string[];
+  /**
+   * Never rejects. Ends soon after `signal` aborts, as `cancelled`. An external compute and one that remote workers pull are
+   * never run.
+   */
   run(task: Task, signal: AbortSignal): Promise<Outcome>;
 }
 
@@ -49,6 +82,8 @@ interface DispatchConfig {
   readonly timeout_s?: number | undefined;
   readonly attempts?: number | undefined;
   readonly concurrency?: number | undefined;
+  readonly queue?: string | undefined;
+  readonly requires?: readonly string[] | undefined;
 }
 
 export interface FunctionConfig extends DispatchConfig {
@@ -75,6 +110,8 @@ export const defaults = {
   attemptsMax: 3,
   functionConcurrency: 32,
   shellConcurrency: 4,
+  retry: { kind: "exponential", baseMs: 1_000, maxMs: 60_000, jitter: true },
+  queue: "products",
   /** Of a passback, as UTF-8: it is stored with the product and handed to every child. */
   passbackBytesMax: 256 * 1024,
 } as const;
@@ -85,9 +122,9 @@ export interface Computes {
   isKnown(name: string): boolean;
   /** False for an external compute: somebody else reports its outcome by the API. */
   dispatches(name: string): boolean;
+  /** Whether nodes run it, each its share; false for external ones and those that remote workers pull. */
+  runsHere(name: string): boolean;
   get(name: string): Compute | undefined;
-  /** Those that this node can run. */
-  runnable(): ReadonlyMap<string, Compute>;
   /** Adds the command of a template's task, under a name of its own. */
   addInline(name: string, compute: Compute): void;
 }
@@ -96,16 +133,30 @@ export interface Computes {
 export function createComputes(configured: ReadonlyMap<string, Compute>): Computes {
   const names = [...configured.keys()];
   const all = new Map(configured);
-  const runnable = new Map([...configured].filter(([, compute]) => compute.kind !== "external"));
+  const isOf = (name: string, wanted: (kind: Compute["kind"]) => boolean): boolean => {
+    const compute = all.get(name);
+    return compute !== undefined && wanted(compute.kind);
+  };
   return {
     names: () => names,
     isKnown: (name) => all.has(name),
-    dispatches: (name) => runnable.has(name),
+    dispatches: (name) => isOf(name, (kind) => kind !== "external"),
+    runsHere: (name) => isOf(name, (kind) => kind !== "external" && kind !== "worker"),
     get: (name) => all.get(name),
-    runnable: () => runnable,
-    addInline(name, compute) {
-      all.set(name, compute);
-      runnable.set(name, compute);
-    },
+    addInline: (name, compute) => void all.set(name, compute),
+  };
+}
+
+/** What a compute's configuration says of dispatching it, with the defaults of its kind. */
+export function dispatchOf(
+  config: DispatchConfig,
+  concurrency: number,
+): Pick<Compute, "attemptsMax" | "concurrency" | "retry" | "queue" | "requires"> {
+  return {
+    attemptsMax: config.attempts ?? defaults.attemptsMax,
+    concurrency: config.concurrency ?? concurrency,
+    retry: defaults.retry,
+    queue: config.queue ?? defaults.queue,
+    requires: config.requires ?? [],
   };
 }

@@ -3,15 +3,20 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SetupError } from "../model/errors.ts";
 import { parseJson } from "../model/json.ts";
-import { type Compute, defaults, type FunctionConfig, type Outcome, type Task } from "./compute.ts";
+import { type Compute, defaults, dispatchOf, type FunctionConfig, type Outcome, type Task } from "./compute.ts";
 import { Output, storableText } from "./output.ts";
 import { checkPassback } from "./passback.ts";
 
 /** What the function is given. JSON values are parsed; a number that a double cannot hold keeps its digits when written back. */
 export interface FunctionTask {
-  readonly dataset: { readonly id: string; readonly extra: unknown };
-  readonly product: { readonly id: string; readonly name: string; readonly version: string };
+  readonly job: { readonly id: string; readonly queue: string; readonly type: string };
+  /** Null, as is `product`, for a free-standing job. */
+  readonly dataset: { readonly id: string; readonly extra: unknown } | null;
+  readonly product: { readonly id: string; readonly name: string; readonly version: string } | null;
+  /** The product's passthrough. */
   readonly passthrough: unknown;
+  /** The free-standing job's payload. */
+  readonly payload: unknown;
   readonly parents: readonly {
     readonly id: string;
     readonly name: string;
@@ -60,9 +65,8 @@ export function createFunction(work: ComputeFunction, config: Omit<FunctionConfi
   const timeoutMs = config.timeout_s === undefined ? defaults.timeoutMs : config.timeout_s * 1000;
   return {
     kind: "function",
-    attemptsMax: config.attempts ?? defaults.attemptsMax,
-    concurrency: config.concurrency ?? defaults.functionConcurrency,
-    run: (task, signal) => runFunction(work, task, signal, timeoutMs),
+    ...dispatchOf(config, defaults.functionConcurrency),
+    run: (task, signal) => runFunction(work, task, signal, Math.min(task.timeoutMs ?? timeoutMs, timeoutMs)),
   };
 }
 
@@ -91,14 +95,20 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
   }
 
   const given = (): FunctionTask => ({
-    dataset: { id: task.dataset.id, extra: parsed(task.dataset.extra) },
+    job: { id: task.jobId, queue: task.queue, type: task.jobType },
+    dataset: task.dataset && { id: task.dataset.id, extra: parsed(task.dataset.extra) },
     product: task.product,
-    passthrough: parsed(task.passthrough),
+    passthrough: task.product === null ? null : parsed(task.payload),
+    payload: task.product === null ? parsed(task.payload) : null,
     parents: task.parents.map((parent) => ({ ...parent, passback: parsed(parent.passback) })),
     attempt: task.attempt,
     url: task.url,
     signal: own.signal,
-    log: (line) => output.push(encoder.encode(`${line}\n`)),
+    log(line) {
+      const bytes = encoder.encode(`${line}\n`);
+      output.push(bytes);
+      task.onOutput(bytes);
+    },
     link: (url) => {
       link = storableText(String(url));
     },

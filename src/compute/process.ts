@@ -17,6 +17,8 @@ export interface ProcessAsk {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string;
+  /** Takes what it prints, as it comes. */
+  onOutput(chunk: Uint8Array): void;
   readonly timeoutMs: number;
   /** Between TERM and KILL, at the timeout. */
   readonly killAfterMs: number;
@@ -67,8 +69,8 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
     resolve({ reason, exitCode: exit.code, exitSignal: exit.signal, output, stdoutTail: stdout.lastBytes() });
   };
 
-  keep(child.stdout, [output, stdout]);
-  keep(child.stderr, [output]);
+  keep(child.stdout, [output, stdout], ask.onOutput);
+  keep(child.stderr, [output], ask.onOutput);
   child.once("error", (error) => {
     end();
     reject(error);
@@ -87,10 +89,15 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
   return promise;
 }
 
-function keep(stream: ChildProcessWithoutNullStreams["stdout"], outputs: readonly Output[]): void {
+function keep(
+  stream: ChildProcessWithoutNullStreams["stdout"],
+  outputs: readonly Output[],
+  onOutput: ProcessAsk["onOutput"],
+): void {
   let sinceBytes = 0;
   stream.on("data", (chunk: Uint8Array) => {
     for (const output of outputs) output.push(chunk);
+    onOutput(chunk);
     sinceBytes += chunk.length;
     if (sinceBytes < floodBytes) return;
     sinceBytes = 0;

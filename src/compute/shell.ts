@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newUuid } from "../model/ids.ts";
-import { type Compute, defaults, type Outcome, type ShellConfig, type Task } from "./compute.ts";
+import { type Compute, defaults, dispatchOf, type Outcome, type ShellConfig, type Task } from "./compute.ts";
 import { messageOf, reasonOf } from "./function.ts";
 import { storableText } from "./output.ts";
 import { checkPassback, passbackOfFile, passbackOfLines, textOfFile } from "./passback.ts";
@@ -35,9 +35,11 @@ export function createShell(
   Object.assign(env, config.env);
   return {
     kind: "shell",
-    attemptsMax: config.attempts ?? defaults.attemptsMax,
-    concurrency: config.concurrency ?? defaults.shellConcurrency,
-    run: (task, signal) => runShell({ argv, cwd: config.cwd, env, timeoutMs, killAfterMs }, task, signal),
+    ...dispatchOf(config, defaults.shellConcurrency),
+    run(task, signal) {
+      const ownMs = Math.min(task.timeoutMs ?? timeoutMs, timeoutMs);
+      return runShell({ argv, cwd: config.cwd, env, timeoutMs: ownMs, killAfterMs }, task, signal);
+    },
   };
 }
 
@@ -67,6 +69,7 @@ async function runShell(command: Command, task: Task, signal: AbortSignal): Prom
         ORRERY_RUN: run,
       },
       stdin: stdinOf(task),
+      onOutput: task.onOutput,
       signal,
     });
     await killMarked(`ORRERY_RUN=${run}`);
@@ -75,7 +78,10 @@ async function runShell(command: Command, task: Task, signal: AbortSignal): Prom
       return { outcome: "timed_out", error: `timed out after ${command.timeoutMs / 1000} s`, output };
     }
     if (ended.reason === "aborted") return { outcome: "cancelled", error: reasonOf(signal), output };
-    if (ended.exitCode !== 0) return { outcome: "failed", error: exitText(ended), output };
+    if (ended.exitCode !== 0) {
+      const code = ended.exitCode === null ? ended.exitSignal : String(ended.exitCode);
+      return { outcome: "failed", error: exitText(ended), code, output };
+    }
     try {
       const passback = (await passbackOfFile(passbackPath)) ?? checkPassback(passbackOfLines(ended.stdoutTail));
       const link = (await textOfFile(linkPath, linkBytesMax))?.trim();
@@ -98,21 +104,30 @@ function environmentOf(task: Task): Record<string, string> {
   return {
     ORRERY_JOB_ID: task.jobId,
     ORRERY_ATTEMPT: String(task.attempt),
-    ORRERY_DATASET_ID: task.dataset.id,
-    ORRERY_PRODUCT_ID: task.product.id,
+    ORRERY_QUEUE: task.queue,
+    ORRERY_JOB_TYPE: task.jobType,
+    ...(task.dataset === null ? {} : { ORRERY_DATASET_ID: task.dataset.id }),
+    ...(task.product === null ? {} : { ORRERY_PRODUCT_ID: task.product.id }),
     ...(task.url === null ? {} : { ORRERY_URL: task.url }),
   };
 }
 
-/** `{dataset: {id, extra}, product: {id, name, version}, passthrough, parents: [{id, name, version, passback}]}`, clients' JSON as it was sent. */
+/**
+ * Of a product `{dataset: {id, extra}, product: {id, name, version}, passthrough, parents: [{id, name, version, passback}]}`, of
+ * a free-standing job `{job: {id, queue, type}, payload}`; clients' JSON as it was sent.
+ */
 function stdinOf(task: Task): string {
+  if (task.dataset === null) {
+    const job = JSON.stringify({ id: task.jobId, queue: task.queue, type: task.jobType });
+    return `{"job":${job},"payload":${task.payload}}\n`;
+  }
   const parents = task.parents.map(
     (parent) =>
       `{"id":"${parent.id}","name":${JSON.stringify(parent.name)},"version":${JSON.stringify(parent.version)},"passback":${parent.passback}}`,
   );
   return (
     `{"dataset":{"id":"${task.dataset.id}","extra":${task.dataset.extra}},"product":${JSON.stringify(task.product)},` +
-    `"passthrough":${task.passthrough},"parents":[${parents.join(",")}]}\n`
+    `"passthrough":${task.payload},"parents":[${parents.join(",")}]}\n`
   );
 }
 

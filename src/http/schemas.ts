@@ -1,14 +1,14 @@
 /** The contract's schemas (CONTRACT.md §3), for the document and for the checks. Answers are described only: we write them ourselves. */
 import { z } from "@hono/zod-openapi";
 import { productStates } from "../model/plan.ts";
-import { roles } from "../model/service.ts";
+import { planRoles } from "../model/service.ts";
 import { anyJson, text, uuid } from "./check.ts";
 
 const id = z.string().openapi({ format: "uuid" });
 const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 
 export const State = z.enum(productStates).openapi("State");
-const RoleName = z.enum(roles).openapi("Role");
+const RoleName = z.enum(planRoles).openapi("Role");
 
 export const Login = z.object({ service: text, key: text }).openapi("Login");
 

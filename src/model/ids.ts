@@ -20,6 +20,20 @@ export function parseUuid(text: string): Uuid | null {
 
 export const newUuid = (): Uuid => randomUUID();
 
+/** Version 7 (RFC 9562, §5.7): begins with the time, so that ids of one day lie together. */
+export function newTimeUuid(epochMs: number = Date.now()): Uuid {
+  const random = randomUUID();
+  return `${timePrefix(epochMs)}-7${random.slice(15)}`;
+}
+
+/** The smallest version 7 uuid of a moment: a bound of a partition. */
+export const firstTimeUuid = (epochMs: number): Uuid => `${timePrefix(epochMs)}-0000-0000-000000000000`;
+
+function timePrefix(epochMs: number): string {
+  const hex = Math.floor(epochMs).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
 /** The namespace of every id that Orrery derives from something else's identity. */
 const orreryNamespace = "9d4f6a52b1c05f0e8a7d3c21e5f60b48";
 

@@ -7,6 +7,7 @@ import { SetupError } from "../model/errors.ts";
 import plans from "./migrations/0001_plans.sql" with { type: "text" };
 import jobs from "./migrations/0002_jobs.sql" with { type: "text" };
 import ground from "./migrations/0003_ground.sql" with { type: "text" };
+import queue from "./migrations/0004_queue.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -20,6 +21,7 @@ export const migrations: readonly Migration[] = [
   { version: 1, name: "plans", text: plans },
   { version: 2, name: "jobs", text: jobs },
   { version: 3, name: "ground", text: ground },
+  { version: 4, name: "queue", text: queue },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -4,7 +4,7 @@
  *     scheduled ──due──▶ queued ──leased──▶ leased ──attempt.started──▶ running ──attempt.succeeded──▶ succeeded
  *                          ▲ ▲                 │                          │  └────attempt.failed, none left──▶ dead
  *                          │ └──lease.released─┘                          │
- *                          └──due── backing-off ◀──attempt.failed, lease.expired─┘
+ *                          └──due── backing-off ◀──attempt.failed, attempt.deferred, lease.expired─┘
  *     any of these but the last three ──cancelled──▶ cancelled
  *
  * `token` grows with each lease and fences what its holder says; `attempt` grows only when work begins.
@@ -16,7 +16,7 @@ export interface JobContext {
   readonly token: number;
   /** Attempts begun. */
   readonly attempt: number;
-  /** Those of them that a stopping node gave back: they do not count against the maximum. */
+  /** Those of them that a stopping node or their compute gave back: they do not count against the maximum. */
   readonly returned: number;
   readonly attemptsMax: number;
 }
@@ -28,6 +28,8 @@ export type JobEvent =
   | { readonly type: "attempt.started"; readonly token: number }
   | { readonly type: "attempt.succeeded"; readonly token: number }
   | { readonly type: "attempt.failed"; readonly token: number }
+  /** Its compute gives it back until later. */
+  | { readonly type: "attempt.deferred"; readonly token: number }
   /** The holder stops, and gives the job back: before its attempt began, or after. */
   | { readonly type: "lease.released"; readonly token: number }
   | { readonly type: "lease.expired"; readonly token: number }
@@ -76,6 +78,7 @@ export const jobMachine = setup({
           { guard: "isCurrentAndLast", target: "dead" },
           { guard: "isCurrent", target: "backing-off" },
         ],
+        "attempt.deferred": { guard: "isCurrent", target: "backing-off", actions: "giveBack" },
         "lease.released": { guard: "isCurrent", target: "queued", actions: "giveBack" },
         cancelled: "cancelled",
       },

@@ -6,7 +6,7 @@ import { type ProductEmitted, type ProductEvent, productMachine } from "./produc
 
 const stamp = { by: "tester", at: "2026-01-31T10:20:30.123456+00:00" };
 const jobId = "11111111-1111-4111-8111-111111111111";
-const job = { jobId, attemptsMax: 3 };
+const job = { jobId, attemptsMax: 3, queue: "products", requires: [] };
 
 function product(change: Partial<ProductRow> = {}): ProductRow {
   return {

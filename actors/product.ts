@@ -48,6 +48,9 @@ export type ProductEvent = { readonly stamp: Stamp } & (
 export interface Dispatch {
   readonly jobId: JobId;
   readonly attemptsMax: number;
+  readonly queue: string;
+  /** Labels that a worker must have. */
+  readonly requires: readonly string[];
 }
 
 export type ProductEmitted =

@@ -1,24 +1,29 @@
 /** Builds a node's parts in order: store, telemetry, computes, templates, supervisor, ground, jobs, application. */
 import { randomUUID } from "node:crypto";
 import type { Hono } from "hono";
+import manifest from "../package.json" with { type: "json" };
 import { loadComputes } from "./compute/load.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
 import { createApp } from "./http/app.ts";
 import { createAuth } from "./http/auth.ts";
 import type { AppParts } from "./http/parts.ts";
+import { createDueSignal } from "./jobs/due-signal.ts";
 import { createJobRunner } from "./jobs/runner.ts";
 import type { Clock } from "./model/clock.ts";
 import { SetupError } from "./model/errors.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
+import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
+import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
 import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
 import { openTelemetry } from "./telemetry/open.ts";
+import { instantiateCompute } from "./templates/instantiate.ts";
 import { loadTemplates } from "./templates/load.ts";
 
 export interface Parts extends Omit<AppParts, "config" | "isReady"> {
@@ -65,7 +70,12 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const { dataDir, ground: settings } = config;
   const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
-  const jobs = createJobRunner({ database, supervisor, computes, templates, clock, log, metrics, nodeId, url });
+  computes.addOwn(instantiateType, instantiateCompute(templates, supervisor, log));
+  await makePartitions(database.sql, Date.now());
+  const due = await createDueSignal(database, supervisor);
+  teardown.add("hints of jobs", 500, () => due.stop());
+  const { version } = manifest;
+  const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, nodeId, url, version });
   teardown.add("jobs", 2500, () => jobs.stop());
   const auth = createAuth(config);
   teardown.add("auth", 100, () => auth.stop());

@@ -11,7 +11,7 @@ import { taskOf } from "./support/task.ts";
 const here = join(import.meta.dirname, "fixtures");
 const idle = new AbortController().signal;
 const run = (work: ComputeFunction, config = {}, signal = idle) => createFunction(work, config).run(taskOf(), signal);
-const errorOf = (outcome: Outcome) => (outcome.outcome === "succeeded" ? "" : outcome.error);
+const errorOf = (outcome: Outcome) => ("error" in outcome ? outcome.error : "");
 
 describe("the computes of a configuration", () => {
   it("always know cams and dbxaas, which nobody dispatches", async () => {
@@ -29,7 +29,7 @@ describe("the computes of a configuration", () => {
     };
     const computes = await loadComputes(configs, here);
     assert.deepEqual(["cams", "dbxaas", "plot"].map(computes.dispatches), [true, false, true]);
-    assert.deepEqual([...computes.runnable().keys()], ["cams", "plot"]);
+    assert.deepEqual(["cams", "dbxaas", "plot"].map(computes.runsHere), [true, false, true]);
     assert.equal(computes.get("cams")?.attemptsMax, 7);
     assert.equal(computes.get("cams")?.concurrency, 2);
   });

@@ -3,13 +3,16 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { getShortestPaths } from "@xstate/graph";
 import { type JobContext, type JobEvent, jobMachine } from "../actors/job.ts";
+import { createComputes } from "../src/compute/compute.ts";
+import { createFunction } from "../src/compute/function.ts";
 import { reap } from "../src/jobs/reaper.ts";
 import { retryAfterFailure } from "../src/jobs/retry-policy.ts";
 import { systemClock } from "../src/model/clock.ts";
 import type { AttemptReport } from "../src/model/command.ts";
-import { newUuid } from "../src/model/ids.ts";
+import { newTimeUuid } from "../src/model/ids.ts";
 import { createLog } from "../src/observe/log.ts";
-import { beginFreeJob, endFreeJob, enqueueInstantiation, instantiateCompute } from "../src/store/free-jobs.ts";
+import { promoteDueJobs } from "../src/store/due-jobs.ts";
+import { beginFreeJobs, endFreeJobs, type FreeJobEnd } from "../src/store/free-jobs.ts";
 import { leaseJobs, releaseLeases } from "../src/store/jobs.ts";
 import type { Database } from "../src/store/sql.ts";
 import { openTestDatabase } from "./support/database.ts";
@@ -17,6 +20,8 @@ import { openTestDatabase } from "./support/database.ts";
 const attemptsMax = 2;
 const tokensMax = 4;
 const farMs = 3_600_000;
+const queue = "default";
+const jobType = "work";
 
 let database: Database;
 before(async () => {
@@ -28,6 +33,7 @@ const saidUnder = (token: number): JobEvent[] => [
   { type: "attempt.started", token },
   { type: "attempt.succeeded", token },
   { type: "attempt.failed", token },
+  { type: "attempt.deferred", token },
   { type: "lease.released", token },
   { type: "lease.expired", token },
 ];
@@ -40,79 +46,72 @@ const paths = getShortestPaths(jobMachine, {
 });
 
 async function newJob(): Promise<string> {
-  const sourceKey = newUuid();
-  const at = systemClock.now();
-  await enqueueInstantiation(database.sql, {
-    source: "test",
-    sourceKey,
-    templateId: "t",
-    datasetId: newUuid(),
-    params: {},
-    at,
-  });
-  const [row] = await database.sql<{ jobId: string }>`
-    update job set attempts_max = ${attemptsMax}::int, run_at = now() + interval '1 hour' where source_key = ${sourceKey} returning job_id as "jobId"`;
-  return row?.jobId ?? assert.fail();
+  const jobId = newTimeUuid();
+  const { sql } = database;
+  await sql`insert into job_record (job_id, queue, job_type, priority, run_at, attempts_max, created_by, created_at)
+    values (${jobId}::uuid, ${queue}, ${jobType}, 0, now() + interval '1 hour', ${attemptsMax}::int, 'test', now())`;
+  await sql`insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max)
+    values (${jobId}::uuid, ${queue}, ${jobType}, 'scheduled', 0, now() + interval '1 hour', ${attemptsMax}::int)`;
+  return jobId;
 }
 
 function report(attempt: number, outcome: AttemptReport["outcome"]): AttemptReport {
   const at = systemClock.now();
-  return { attempt, workerId: "w", startedAt: at, finishedAt: at, outcome, error: null, output: "" };
+  return { attempt, workerId: "w", startedAt: at, finishedAt: at, outcome, code: null, error: null, output: "" };
 }
 
 /** What a holder, the reaper or time does to the row; a holder with an old token too. */
 async function happen(jobId: string, event: JobEvent, context: JobContext, isBegun: boolean): Promise<void> {
   const { sql } = database;
-  const end = { jobId, onlyIfExpired: false };
+  const { attempt } = context;
+  const end = async (token: number, change: Pick<FreeJobEnd, "to" | "report"> & Partial<FreeJobEnd>): Promise<void> => {
+    const none = { runInMs: 0, begins: false, givesBack: false, onlyIfExpired: false, reason: null, result: null };
+    await endFreeJobs(sql, [{ jobId, token, ...none, ...change }]);
+  };
   switch (event.type) {
     case "due":
-      await sql`update job set run_at = now() - interval '1 second' where job_id = ${jobId}::uuid and state = 'queued'`;
+      await sql`update job set run_at = now() - interval '1 second' where job_id = ${jobId}::uuid and state in ('scheduled', 'backing-off')`;
+      await promoteDueJobs(sql, 1);
       return;
     case "leased":
-      await leaseJobs(sql, { workerId: "w", leaseMs: farMs, wanted: [{ compute: instantiateCompute, countMax: 1 }] });
+      await leaseJobs(sql, {
+        workerId: "w",
+        leaseMs: farMs,
+        labels: [],
+        policyVersion: 1,
+        wanted: [{ queue, jobType, countMax: 1 }],
+      });
       return;
     case "attempt.started":
-      await beginFreeJob(sql, { jobId, token: event.token });
+      await beginFreeJobs(sql, [{ jobId, token: event.token }]);
       return;
     case "attempt.succeeded":
-      await endFreeJob(sql, {
-        ...end,
-        token: event.token,
-        to: "succeeded",
-        runInMs: 0,
-        report: report(context.attempt, "succeeded"),
-      });
-      return;
+      return await end(event.token, { to: "succeeded", report: report(attempt, "succeeded") });
     case "attempt.failed": {
-      const to = retryAfterFailure(context, 0.5) === null ? "dead" : "queued";
-      await endFreeJob(sql, {
-        ...end,
-        token: event.token,
-        to,
-        runInMs: farMs,
-        report: report(context.attempt, "failed"),
-      });
-      return;
+      const { inMs, reason } = retryAfterFailure(context, 0.5);
+      const to = inMs === null ? "dead" : "queued";
+      return await end(event.token, { to, runInMs: farMs, reason, report: report(attempt, "failed") });
     }
+    case "attempt.deferred":
+      return await end(event.token, {
+        to: "queued",
+        runInMs: farMs,
+        givesBack: true,
+        report: report(attempt, "deferred"),
+      });
     case "lease.released":
       if (!isBegun) await releaseLeases(sql, [{ jobId, token: event.token }]);
-      else
-        await endFreeJob(sql, {
-          ...end,
-          token: event.token,
-          to: "queued",
-          runInMs: -1,
-          report: report(context.attempt, "cancelled"),
-        });
+      else await end(event.token, { to: "queued", givesBack: true, report: report(attempt, "cancelled") });
       return;
     case "lease.expired":
-      await sql`update job set lease_until = now() - interval '1 second' where job_id = ${jobId}::uuid and token = ${event.token}::bigint`;
+      await sql`update job set lease_until = now() - interval '1 second'
+        where job_id = ${jobId}::uuid and token = ${event.token}::bigint and state = 'leased'`;
       await reap({
         sql,
         supervisor: { submit: () => assert.fail("it is no product's job") },
+        computes: slowToRetry,
         clock: systemClock,
         log: createLog("silent"),
-        retryBaseMs: farMs,
         held: new Map(),
       });
       return;
@@ -123,25 +122,31 @@ async function happen(jobId: string, event: JobEvent, context: JobContext, isBeg
   }
 }
 
+/** A lost attempt is tried again so late that the next step finds it waiting. */
+const slowToRetry = createComputes(
+  new Map([
+    [
+      jobType,
+      {
+        ...createFunction(() => null),
+        retry: { kind: "fixed", baseMs: farMs, maxMs: farMs, jitter: false } as const,
+      },
+    ],
+  ]),
+);
+
 interface Row {
   readonly state: string;
   readonly token: number;
   readonly attempt: number;
-  readonly begun: boolean;
-  readonly ahead: boolean;
 }
 
 async function rowOf(jobId: string): Promise<Row> {
   const [row] = await database.sql<Row>`
-    select state, token, attempt, started_at is not null as begun, run_at > now() as ahead from job where job_id = ${jobId}::uuid`;
-  return row ?? assert.fail();
-}
-
-function stateOf({ state, begun, attempt, ahead }: Row): string {
-  if (state === "leased") return begun ? "running" : "leased";
-  if (state !== "queued") return state;
-  if (!ahead) return "queued";
-  return attempt > 0 ? "backing-off" : "scheduled";
+    select case when state = 'leased' and started_at is not null then 'running' else state end as state, token, attempt
+    from job where job_id = ${jobId}::uuid
+    union all select state, token, attempt from job_end where job_id = ${jobId}::uuid`;
+  return row ?? assert.fail("there is no such job");
 }
 
 describe("the rows of a job", () => {
@@ -162,7 +167,7 @@ describe("the rows of a job", () => {
         context = step.state.context;
         isBegun = step.state.value === "running";
         assert.deepEqual(
-          [stateOf(row), row.token, row.attempt],
+          [row.state, row.token, row.attempt],
           [step.state.value, context.token, context.attempt],
           told.join(", "),
         );

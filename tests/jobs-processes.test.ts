@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { after, afterEach, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { attemptsOf, jobsOfProduct } from "../src/store/attempts.ts";
+import { attemptsOf } from "../src/store/attempts.ts";
 import { openDatabase } from "../src/store/open.ts";
 import type { Database } from "../src/store/sql.ts";
 import { type DatabasePlace, makeDatabasePlace, quietLog } from "./support/database.ts";
+import { jobsOfProduct } from "./support/job-rows.ts";
 import { type Node, type Published, productOf, publish, settled, startNode } from "./support/jobs.ts";
 import { until } from "./support/signal.ts";
 
@@ -32,7 +33,7 @@ function startWorker(runMs: number): { child: ChildProcess; output(): string } {
 const pidOf = (one: typeof worker): number => one?.child.pid ?? assert.fail("there is no other process");
 
 async function outcomes(plan: Published): Promise<string[]> {
-  const [job] = await jobsOfProduct(database.sql, { ...plan, productId: plan.idOf("a"), countMax: 1 });
+  const [job] = await jobsOfProduct(database.sql, { ...plan, productId: plan.idOf("a") });
   return (await attemptsOf(database.sql, job?.jobId ?? "")).map((attempt) => attempt.outcome);
 }
 

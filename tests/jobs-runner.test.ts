@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { createFunction } from "../src/compute/function.ts";
-import { attemptsOf, jobsOfProduct } from "../src/store/attempts.ts";
+import { attemptsOf } from "../src/store/attempts.ts";
 import type { Database } from "../src/store/sql.ts";
 import { openTestDatabase } from "./support/database.ts";
+import { jobsOfProduct } from "./support/job-rows.ts";
 import {
   heldFunction,
   type Node,
@@ -26,7 +27,7 @@ before(async () => {
 after(() => database.close());
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.stop()));
-  await database.sql.script("update job set state = 'cancelled' where state in ('queued', 'leased')");
+  await database.sql.script("delete from job");
 });
 
 async function start(settings: NodeSettings, on = database): Promise<Node> {
@@ -36,11 +37,7 @@ async function start(settings: NodeSettings, on = database): Promise<Node> {
 }
 
 async function attempts(plan: Published, name: string) {
-  const jobs = await jobsOfProduct(database.sql, {
-    datasetId: plan.datasetId,
-    productId: plan.idOf(name),
-    countMax: 10,
-  });
+  const jobs = await jobsOfProduct(database.sql, { datasetId: plan.datasetId, productId: plan.idOf(name) });
   const rows = await Promise.all(jobs.reverse().map(({ jobId }) => attemptsOf(database.sql, jobId)));
   return rows.flat();
 }
@@ -164,8 +161,8 @@ describe("a failing attempt", () => {
     await until("the product has failed", async () => (await productOf(supervisor, plan, "a")).state === "failed");
     assert.deepEqual(await outcomes(plan, "a"), ["failed", "failed"]);
     assert.equal((await productOf(supervisor, plan, "b")).state, "waiting");
-    const [job] = await jobsOfProduct(database.sql, { ...plan, productId: plan.idOf("a"), countMax: 1 });
-    assert.deepEqual([job?.state, job?.attempt], ["dead", 2]);
+    const [job] = await jobsOfProduct(database.sql, { ...plan, productId: plan.idOf("a") });
+    assert.deepEqual([job?.state, job?.reason, job?.attempt], ["dead", "attempts_exhausted", 2]);
   });
 
   it("may be one that timed out", async () => {
@@ -251,7 +248,8 @@ describe("several nodes", () => {
   it("run each attempt once between them", async () => {
     const runs = new Map<string, number>();
     const f = createFunction(({ product }) => {
-      runs.set(product.id, (runs.get(product.id) ?? 0) + 1);
+      const id = product?.id ?? "";
+      runs.set(id, (runs.get(id) ?? 0) + 1);
     });
     const [first, second] = [await start({ functions: { f } }), await start({ functions: { f } })];
     const tasks = (prefix: string) => Array.from({ length: 60 }, (_, i) => ({ name: `${prefix}${i}`, compute: "f" }));

@@ -1,9 +1,12 @@
 /** Leases of jobs on a real store: fenced by tokens, timed by the database's clock. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { newUuid } from "../src/model/ids.ts";
-import { attemptsOf, jobsOfProduct, recordEvidence } from "../src/store/attempts.ts";
-import { beginFreeJob, endFreeJob, enqueueInstantiation, instantiateCompute } from "../src/store/free-jobs.ts";
+import type { AttemptReport } from "../src/model/command.ts";
+import { newTimeUuid, newUuid } from "../src/model/ids.ts";
+import { attemptsOf, recordEvidence } from "../src/store/attempts.ts";
+import { dueLanes, promoteDueJobs } from "../src/store/due-jobs.ts";
+import { beginFreeJobs, endFreeJobs, type FreeJobEnd } from "../src/store/free-jobs.ts";
+import { enqueueInstantiation, instantiateType } from "../src/store/instantiations.ts";
 import {
   expiredLeases,
   expireEveryLease,
@@ -12,9 +15,11 @@ import {
   releaseLeases,
   renewLeases,
 } from "../src/store/jobs.ts";
-import { pruneAnswers, pruneAttempts, pruneJobs } from "../src/store/retention.ts";
+import { dropPartitions, makePartitions } from "../src/store/partitions.ts";
+import { pruneAnswers, pruneSources } from "../src/store/retention.ts";
 import type { Database, Sql } from "../src/store/sql.ts";
 import { openTestDatabase } from "./support/database.ts";
+import { jobOf } from "./support/job-rows.ts";
 
 let database: Database;
 let sql: Sql;
@@ -24,18 +29,32 @@ before(async () => {
 });
 after(() => database.close());
 beforeEach(() =>
-  sql.script("delete from job; delete from attempt; delete from product; delete from dependency; delete from dataset"),
+  sql.script(`delete from job; delete from job_record; delete from job_end; delete from attempt; delete from job_source;
+    delete from product; delete from dependency; delete from dataset`),
 );
 
 const at = "2026-01-31T10:20:30.123456+00:00";
 const datasetId = newUuid();
+const queue = "products";
 
-async function insertJob(compute: string, { dueInS = -1, productId = newUuid() } = {}): Promise<string> {
-  const jobId = newUuid();
+interface Wish {
+  readonly dueInS?: number;
+  readonly productId?: string;
+  readonly priority?: number;
+  readonly requires?: string;
+}
+
+async function insertJob(jobType: string, wish: Wish = {}): Promise<string> {
+  const { dueInS = -1, productId = newUuid(), priority = 0, requires = null } = wish;
+  const jobId = newTimeUuid();
   await sql`
-    insert into job (job_id, dataset_id, product_id, compute, state, run_at, attempts_max, created_at)
-    values (${jobId}::uuid, ${datasetId}::uuid, ${productId}::uuid, ${compute}, 'queued',
-      now() + ${dueInS}::float8 * interval '1 second', 3, now())`;
+    insert into job_record (job_id, dataset_id, product_id, queue, job_type, priority, run_at, attempts_max, created_by, created_at)
+    values (${jobId}::uuid, ${datasetId}::uuid, ${productId}::uuid, ${queue}, ${jobType}, ${priority}::int, now(), 3, 'x', now())`;
+  await sql`
+    insert into job (job_id, dataset_id, product_id, queue, job_type, state, priority, run_at, attempts_max, requires)
+    values (${jobId}::uuid, ${datasetId}::uuid, ${productId}::uuid, ${queue}, ${jobType},
+      case when ${dueInS}::float8 > 0 then 'scheduled' else 'queued' end, ${priority}::int,
+      now() + ${dueInS}::float8 * interval '1 second', 3, ${requires}::text::text[])`;
   return jobId;
 }
 
@@ -50,8 +69,10 @@ async function insertProduct(
     values (${datasetId}::uuid, ${productId}::uuid, 'f', ${name}, '1', true, '{"n": 18446744073709551615}', ${state}, ${passback}, 'x', now())`;
 }
 
-const lease = (compute = "f", countMax = 10, leaseMs = 30_000) =>
-  leaseJobs(sql, { workerId: "node-1", leaseMs, wanted: [{ compute, countMax }] });
+const holder = { workerId: "node-1", leaseMs: 30_000, labels: [] as string[], policyVersion: 1 };
+
+const lease = async (jobType = "f", countMax = 10, leaseMs = 30_000, own = queue) =>
+  (await leaseJobs(sql, { ...holder, leaseMs, wanted: [{ queue: own, jobType, countMax }] })).jobs;
 
 async function leaseOne(leaseMs = 30_000): Promise<Lease> {
   const [job] = await lease("f", 1, leaseMs);
@@ -59,34 +80,31 @@ async function leaseOne(leaseMs = 30_000): Promise<Lease> {
   return job;
 }
 
-async function stateOf(jobId: string): Promise<string | undefined> {
-  const [row] = await sql<{ state: string }>`select state from job where job_id = ${jobId}::uuid`;
-  return row?.state;
-}
+const stateOf = async (jobId: string): Promise<string | undefined> => (await jobOf(sql, jobId))?.state;
 
-const report = (outcome: "succeeded" | "failed" | "lost") => ({
+const report = (outcome: AttemptReport["outcome"]): AttemptReport => ({
   attempt: 1,
   workerId: "node-1",
   startedAt: at,
   finishedAt: at,
   outcome,
+  code: outcome === "succeeded" ? null : "E1",
   error: outcome === "succeeded" ? null : "why",
   output: "printed",
 });
 
 describe("leasing", () => {
-  it("takes due jobs only, the longest due first, up to the count of each compute", async () => {
+  it("takes due jobs only, the longest due first, up to the count of each lane", async () => {
     const [late, early] = [await insertJob("f", { dueInS: -5 }), await insertJob("f", { dueInS: -9 })];
     await insertJob("f", { dueInS: -1 });
     await insertJob("f", { dueInS: 60 });
     const other = await insertJob("g", { dueInS: -20 });
     await insertJob("h");
-    const jobs = await leaseJobs(sql, {
-      workerId: "node-1",
-      leaseMs: 30_000,
+    const { jobs } = await leaseJobs(sql, {
+      ...holder,
       wanted: [
-        { compute: "f", countMax: 2 },
-        { compute: "g", countMax: 5 },
+        { queue, jobType: "f", countMax: 2 },
+        { queue, jobType: "g", countMax: 5 },
       ],
     });
     assert.deepEqual(
@@ -102,6 +120,42 @@ describe("leasing", () => {
       ],
     );
     assert.ok(jobs.every((job) => job.waitedS >= 5));
+  });
+
+  it("takes the more urgent first, whatever is due longer", async () => {
+    await insertJob("f", { dueInS: -9 });
+    const urgent = await insertJob("f", { dueInS: -1, priority: 5 });
+    assert.deepEqual(
+      (await lease("f", 1)).map((job) => job.jobId),
+      [urgent],
+    );
+  });
+
+  it("leaves a job to those who have the labels that it requires", async () => {
+    const jobId = await insertJob("f", { requires: "{gpu,linux}" });
+    const wanted = [{ queue, jobType: "f", countMax: 1 }];
+    const countOf = async (labels: string[]) => (await leaseJobs(sql, { ...holder, labels, wanted })).jobs.length;
+    assert.deepEqual([await countOf([]), await countOf(["gpu"]), await countOf(["linux", "arm", "gpu"])], [0, 0, 1]);
+    assert.equal(await stateOf(jobId), "leased");
+  });
+
+  it("gives nothing under policies that have changed, and says what they are now", async () => {
+    await insertJob("f");
+    const wanted = [{ queue, jobType: "f", countMax: 1 }];
+    assert.deepEqual(await leaseJobs(sql, { ...holder, policyVersion: 0, wanted }), { jobs: [], policyVersion: 1 });
+  });
+
+  it("finds the lanes that have due work, and queues what its time has come for", async () => {
+    await insertJob("f");
+    await insertJob("f");
+    await insertJob("g");
+    const ahead = await insertJob("h", { dueInS: 60 });
+    const lanes = async () => (await dueLanes(sql, 10)).map((lane) => `${lane.queue}/${lane.jobType}`);
+    assert.deepEqual(await lanes(), ["products/f", "products/g"]);
+    assert.equal(await promoteDueJobs(sql, 10), 0);
+    await sql`update job set run_at = now() where job_id = ${ahead}::uuid`;
+    assert.equal(await promoteDueJobs(sql, 10), 1);
+    assert.deepEqual(await lanes(), ["products/f", "products/g", "products/h"]);
   });
 
   it("gives no job to two callers", async () => {
@@ -146,11 +200,12 @@ describe("renewing", () => {
     for (let i = 0; i < 4; i++) await insertJob("f");
     const [expired, cancelled, taken, kept] = await lease("f", 4, -1000);
     assert.ok(expired && cancelled && taken && kept);
-    await sql`update job set state = 'cancelled' where job_id = ${cancelled.jobId}::uuid`;
+    await sql`delete from job where job_id = ${cancelled.jobId}::uuid`;
+    await sql`insert into job_end (job_id, state, token, attempt, finished_at) values (${cancelled.jobId}::uuid, 'cancelled', 1, 0, now())`;
     await sql`update job set token = 2 where job_id = ${taken.jobId}::uuid`;
     const gone = { jobId: newUuid(), token: 1 };
     const lost = await renewLeases(sql, [expired, cancelled, taken, kept, gone], 30_000);
-    const whyOf = new Map(lost.map((one) => [one.jobId, one.state]));
+    const whyOf = new Map(lost.map((one) => [one.jobId, one.why]));
     assert.deepEqual(
       whyOf,
       new Map([
@@ -225,57 +280,103 @@ describe("a free-standing job", () => {
       ],
       [true, false, true],
     );
-    const jobs = await lease(instantiateCompute);
+    const jobs = await lease(instantiateType, 10, 30_000, "orrery");
     assert.deepEqual(
       jobs.map((job) => [job.datasetId, job.payload]),
       [
-        [null, `{"templateId":"orbit","datasetId":"${datasetId}","params":{"ship":"A"}}`],
-        [null, `{"templateId":"orbit","datasetId":"${datasetId}","params":{"ship":"A"}}`],
+        [null, `{"templateId":"orbit","version":null,"datasetId":"${datasetId}","params":{"ship":"A"}}`],
+        [null, `{"templateId":"orbit","version":null,"datasetId":"${datasetId}","params":{"ship":"A"}}`],
       ],
     );
+  });
+
+  const leaseIt = async () => {
+    const [job] = await lease(instantiateType, 1, 30_000, "orrery");
+    return job ?? assert.fail("nothing is due");
+  };
+  const end = (job: Lease, change: Partial<FreeJobEnd> = {}): FreeJobEnd => ({
+    jobId: job.jobId,
+    token: job.token,
+    to: "succeeded",
+    runInMs: 0,
+    begins: false,
+    givesBack: false,
+    onlyIfExpired: false,
+    reason: null,
+    result: '"done"',
+    report: report("succeeded"),
+    ...change,
   });
 
   it("is begun and ended by its holder, with a record of each attempt", async () => {
     await enqueueInstantiation(sql, ask);
-    const [first] = await lease(instantiateCompute);
-    assert.ok(first);
-    assert.ok(await beginFreeJob(sql, first));
-    const end = { ...first, runInMs: 0, onlyIfExpired: false };
-    assert.ok(await endFreeJob(sql, { ...end, to: "queued", report: report("failed") }));
-    const [second] = await lease(instantiateCompute);
-    assert.deepEqual([second?.token, second?.attempt], [2, 1]);
-    assert.ok(second && (await beginFreeJob(sql, second)));
-    assert.ok(
-      await endFreeJob(sql, { ...end, token: 2, to: "succeeded", report: { ...report("succeeded"), attempt: 2 } }),
-    );
-    assert.equal(await stateOf(first.jobId), "succeeded");
+    const first = await leaseIt();
+    assert.deepEqual(await beginFreeJobs(sql, [first]), new Set([first.jobId]));
+    const failed = end(first, { to: "queued", result: null, report: report("failed") });
+    assert.deepEqual(await endFreeJobs(sql, [failed]), new Set([first.jobId]));
+    const second = await leaseIt();
+    assert.deepEqual([second.token, second.attempt], [2, 1]);
+    await beginFreeJobs(sql, [second]);
+    await endFreeJobs(sql, [end(second, { report: { ...report("succeeded"), attempt: 2 } })]);
+    const { state, attempt } = (await jobOf(sql, first.jobId)) ?? assert.fail();
+    assert.deepEqual([state, attempt], ["succeeded", 2]);
+    const [row] = await sql<{ result: string }>`select result from job_end where job_id = ${first.jobId}::uuid`;
+    assert.equal(row?.result, '"done"');
     assert.deepEqual(
-      (await attemptsOf(sql, first.jobId)).map((one) => [one.attempt, one.outcome, one.startedAt, one.error]),
+      (await attemptsOf(sql, first.jobId)).map((one) => [one.attempt, one.outcome, one.startedAt, one.code, one.error]),
       [
-        [1, "failed", at, "why"],
-        [2, "succeeded", at, null],
+        [1, "failed", at, "E1", "why"],
+        [2, "succeeded", at, null, null],
       ],
     );
   });
 
-  it("is not changed under a superseded token", async () => {
+  it("may begin and end in one statement, which counts the attempt once", async () => {
     await enqueueInstantiation(sql, ask);
-    const [job] = await lease(instantiateCompute);
-    assert.ok(job);
+    const job = await leaseIt();
+    await endFreeJobs(sql, [end(job, { begins: true, to: "queued", report: report("failed") })]);
+    const again = await leaseIt();
+    assert.equal(again.attempt, 1);
+    await beginFreeJobs(sql, [again]);
+    await endFreeJobs(sql, [end(again, { begins: true })]);
+    assert.equal((await jobOf(sql, job.jobId))?.attempt, 2);
+  });
+
+  it("comes back later without an attempt burned when it is given back", async () => {
+    await enqueueInstantiation(sql, ask);
+    const job = await leaseIt();
+    await beginFreeJobs(sql, [job]);
+    await endFreeJobs(sql, [end(job, { to: "queued", runInMs: 60_000, givesBack: true, report: report("deferred") })]);
+    const [row] = await sql<{ state: string; returned: number; ahead: boolean }>`
+      select state, returned, run_at > now() + interval '50 seconds' as ahead from job where job_id = ${job.jobId}::uuid`;
+    assert.deepEqual(row, { state: "backing-off", returned: 1, ahead: true });
+  });
+
+  it("is not changed under a superseded token, and others of the same statement are", async () => {
+    await enqueueInstantiation(sql, ask);
+    await enqueueInstantiation(sql, { ...ask, sourceKey: "p2" });
+    const [job, other] = [await leaseIt(), await leaseIt()];
     const stale = { ...job, token: 0 };
-    assert.equal(await beginFreeJob(sql, stale), false);
-    const end = { runInMs: 0, onlyIfExpired: false, to: "succeeded" as const, report: report("succeeded") };
-    assert.equal(await endFreeJob(sql, { ...stale, ...end }), false);
-    assert.equal(await endFreeJob(sql, { ...job, ...end, onlyIfExpired: true }), false);
+    assert.equal((await beginFreeJobs(sql, [stale])).size, 0);
+    assert.deepEqual(await endFreeJobs(sql, [end(stale), end(other)]), new Set([other.jobId]));
+    assert.equal((await endFreeJobs(sql, [end(job, { onlyIfExpired: true })])).size, 0);
     assert.deepEqual([await stateOf(job.jobId), (await attemptsOf(sql, job.jobId)).length], ["leased", 0]);
+    assert.equal(await stateOf(other.jobId), "succeeded");
+  });
+
+  it("that was given back is nobody's, though its token is still the last one", async () => {
+    await enqueueInstantiation(sql, ask);
+    const job = await leaseIt();
+    await releaseLeases(sql, [job]);
+    assert.equal((await endFreeJobs(sql, [end(job)])).size, 0);
+    assert.equal(await stateOf(job.jobId), "queued");
   });
 });
 
 describe("evidence", () => {
   it("is kept under the old token, unless that outcome did count", async () => {
-    const productId = newUuid();
-    const jobId = await insertJob("f", { productId });
-    const evidence = { jobId, token: 1, datasetId, productId, as: "superseded" as const, report: report("succeeded") };
+    const jobId = await insertJob("f");
+    const evidence = { jobId, token: 1, as: "superseded" as const, report: report("succeeded") };
     await recordEvidence(sql, evidence);
     await recordEvidence(sql, evidence);
     assert.deepEqual(
@@ -288,28 +389,50 @@ describe("evidence", () => {
       (await attemptsOf(sql, jobId)).map((one) => one.outcome),
       ["succeeded"],
     );
-    assert.deepEqual(
-      (await jobsOfProduct(sql, { datasetId, productId, countMax: 5 })).map((job) => job.jobId),
-      [jobId],
-    );
   });
 });
 
 describe("retention", () => {
-  it("removes what is old in bounded batches, and nothing that still has to be run", async () => {
-    const [open, done, young] = [await insertJob("f"), await insertJob("f"), await insertJob("f")];
-    const evidence = { token: 1, datasetId, productId: null, as: "superseded" as const };
-    for (const jobId of [open, done]) await recordEvidence(sql, { ...evidence, jobId, report: report("failed") });
-    await recordEvidence(sql, {
-      ...evidence,
-      jobId: young,
-      report: { ...report("failed"), finishedAt: "2099-01-01T00:00:00Z" },
-    });
-    await sql`update job set created_at = ${at}::timestamptz, finished_at = ${at}::timestamptz where job_id <> ${young}::uuid`;
-    await sql`update job set state = 'dead' where job_id <> ${open}::uuid`;
-    await sql`insert into idempotency values (${open}::uuid, 's', 'r', 'k', 'd', 'a', ${at}::timestamptz)`;
-    assert.deepEqual([await pruneAttempts(sql, 60, 1), await pruneAttempts(sql, 60, 10)], [1, 1]);
-    assert.deepEqual([await pruneJobs(sql, 60, 10), await pruneAnswers(sql, 60, 10)], [1, 1]);
-    assert.deepEqual(await Promise.all([open, done, young].map(stateOf)), ["queued", undefined, "dead"]);
+  const weekMs = 7 * 86_400_000;
+  const nowMs = Date.parse("2026-03-04T00:00:00Z");
+  const tables = async () =>
+    (
+      await sql<{
+        name: string;
+      }>`select relname as name from pg_class where relname ~ '^(job_|attempt|decision).*_2026' and relkind = 'r' order by 1`
+    ).map(({ name }) => name);
+
+  it("makes the partitions of this week and the next, once, on however many nodes", async () => {
+    await Promise.all([makePartitions(sql, nowMs), makePartitions(sql, nowMs), makePartitions(sql, nowMs)]);
+    const made = await tables();
+    for (const table of ["job_record", "job_end", "attempt", "job_log", "decision"])
+      assert.ok(made.includes(`${table}_20260302`) && made.includes(`${table}_20260309`), table);
+    assert.equal(await makePartitions(sql, nowMs), 0);
+  });
+
+  it("drops old weeks whole, but none in which a job lives", async () => {
+    await makePartitions(sql, nowMs);
+    const [old, next] = [newTimeUuid(nowMs), newTimeUuid(nowMs + weekMs)];
+    for (const jobId of [old, next]) {
+      await sql`insert into job_record (job_id, queue, job_type, priority, run_at, attempts_max, created_by, created_at)
+        values (${jobId}::uuid, 'q', 't', 0, now(), 1, 'x', now())`;
+      await sql`insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max)
+        values (${jobId}::uuid, 'q', 't', 'scheduled', 0, now(), 1)`;
+    }
+    await sql`delete from job where job_id = ${old}::uuid`;
+    const dropped = await dropPartitions(sql, nowMs + 5 * weekMs);
+    assert.deepEqual(
+      dropped.filter((name) => name.startsWith("job_record_2026")),
+      ["job_record_20260302"],
+    );
+    assert.deepEqual([await jobOf(sql, old), (await jobOf(sql, next))?.state], [undefined, "scheduled"]);
+  });
+
+  it("removes old rows of the small tables in bounded batches", async () => {
+    await sql`insert into idempotency values (${newUuid()}::uuid, 's', 'r', 'k', 'd', 'a', ${at}::timestamptz)`;
+    for (const key of ["a", "b", "c"])
+      await sql`insert into job_source values ('s', ${key}, ${newUuid()}::uuid, ${at}::timestamptz)`;
+    assert.equal(await pruneAnswers(sql, 60, 10), 1);
+    assert.deepEqual([await pruneSources(sql, 60, 2), await pruneSources(sql, 60, 2)], [2, 1]);
   });
 });

@@ -16,6 +16,7 @@ import { findProgress } from "../src/store/pass-progress.ts";
 import { cancelPass, createPass } from "../src/store/passes.ts";
 import { type Database, type Sql, SqlError, type SqlValue } from "../src/store/sql.ts";
 import { type GroundSite, openGroundSite, sendTo } from "./support/ground.ts";
+import { jobsOfSource } from "./support/job-rows.ts";
 import { until } from "./support/signal.ts";
 
 const packet = (sequenceCount: number, apid = 100): Uint8Array =>
@@ -322,9 +323,8 @@ async function isOpenAgain(site: GroundSite, { passId }: PassRow): Promise<boole
 }
 
 async function jobsOf({ database }: GroundSite, { passId }: PassRow): Promise<string[]> {
-  const rows = await database.sql<{ payload: string }>`
-    select payload from job where source = 'pass' and source_key = ${passId}`;
-  return rows.map(({ payload }) => payload);
+  const rows = await jobsOfSource(database.sql, "pass", passId);
+  return rows.map(({ payload }) => payload ?? "");
 }
 
 /** A store that can be cut off, or lose the answers to transactions that it has done. */

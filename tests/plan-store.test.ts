@@ -10,9 +10,15 @@ planStoreContract("SQL", async () => {
   return {
     store: createPlanStore(database.sql),
     async leaseJob(jobId) {
-      const wanted = [{ compute: "work", countMax: 100 }];
-      const leased = await leaseJobs(database.sql, { workerId: "worker", leaseMs: 60_000, wanted });
-      return leased.find((job) => job.jobId === jobId)?.token ?? 0;
+      const wanted = [{ queue: "products", jobType: "work", countMax: 100 }];
+      const { jobs } = await leaseJobs(database.sql, {
+        workerId: "worker",
+        leaseMs: 60_000,
+        labels: [],
+        policyVersion: 1,
+        wanted,
+      });
+      return jobs.find((job) => job.jobId === jobId)?.token ?? 0;
     },
     close: () => database.close(),
   };

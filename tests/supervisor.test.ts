@@ -11,6 +11,7 @@ import { type Database, SqlError } from "../src/store/sql.ts";
 import type { Committed, PlanView } from "../src/supervisor/supervisor.ts";
 import { systemTimers } from "../src/supervisor/system-timers.ts";
 import { openTestDatabase } from "./support/database.ts";
+import { jobOf } from "./support/job-rows.ts";
 import { HeldStore, origin, Sketch, supervise } from "./support/supervised.ts";
 
 let database: Database;
@@ -277,16 +278,21 @@ describe("rules 7 and 8: a product names its current job, fenced by its lease", 
   }
 
   async function leaseOf(plan: Sketch, leaseMs: number) {
-    const wanted = [{ compute: "work", countMax: 1000 }];
-    const leased = await leaseJobs(database.sql, { workerId: "worker", leaseMs, wanted });
-    const job = leased.find((one) => one.datasetId === plan.datasetId);
+    const wanted = [{ queue: "products", jobType: "work", countMax: 1000 }];
+    const { jobs } = await leaseJobs(database.sql, {
+      workerId: "worker",
+      leaseMs,
+      labels: [],
+      policyVersion: 1,
+      wanted,
+    });
+    const job = jobs.find((one) => one.datasetId === plan.datasetId);
     assert(job);
     const { jobId, token } = job;
     return { datasetId: plan.datasetId, productId: plan.id("a"), jobId, token };
   }
 
-  const jobState = async (jobId: string) =>
-    (await database.sql<{ state: string }>`select state from job where job_id = ${jobId}::uuid`)[0]?.state;
+  const jobState = async (jobId: string) => (await jobOf(database.sql, jobId))?.state;
 
   const report = {
     attempt: 1,
@@ -294,6 +300,7 @@ describe("rules 7 and 8: a product names its current job, fenced by its lease", 
     startedAt: null,
     finishedAt: "2026-01-31T10:20:30.123456+00:00",
     outcome: "succeeded" as const,
+    code: null,
     error: null,
     output: "",
   };
@@ -329,7 +336,10 @@ describe("rules 7 and 8: a product names its current job, fenced by its lease", 
       const held = new HeldStore(store);
       const { node, plan, lease: zombie } = await dispatched(supervise(held), 0);
       const lost = { ...report, outcome: "lost" as const };
-      await node.submit({ ...zombie, type: "lease.expired", attempt: lost, retryInMs: 0 }, origin);
+      await node.submit(
+        { ...zombie, type: "lease.expired", attempt: lost, retryInMs: 0, reason: "attempts_exhausted" },
+        origin,
+      );
       const holder = await leaseOf(plan, 60_000);
       assert(holder.token > zombie.token);
       const other = new Sketch();
@@ -356,7 +366,10 @@ describe("rules 7 and 8: a product names its current job, fenced by its lease", 
     await node.submit({ ...lease, type: "attempt.started" }, origin);
     await node.submit(plan.update("a", "success"), origin);
     assert.equal(await jobState(lease.jobId), "cancelled");
-    const late = node.submit({ ...lease, type: "attempt.failed", attempt: report, retryInMs: null }, origin);
+    const late = node.submit(
+      { ...lease, type: "attempt.failed", attempt: report, retryInMs: null, reason: "attempts_exhausted" },
+      origin,
+    );
     await assert.rejects(late, LeaseLostError);
     assert.equal(stateOf(await node.read(plan.datasetId), plan.id("a")), "success");
   });

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createComputes } from "../src/compute/compute.ts";
 import { newUuid } from "../src/model/ids.ts";
-import { enqueueInstantiation } from "../src/store/free-jobs.ts";
+import { enqueueInstantiation } from "../src/store/instantiations.ts";
 import { loadTemplates } from "../src/templates/load.ts";
+import { jobsOfSource } from "./support/job-rows.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
@@ -177,7 +178,7 @@ describe("an instantiation", () => {
     // A second source that asks for the same dataset finds the plan there.
     await enqueueInstantiation(sql, { ...ask, sourceKey: newUuid(), params: { ship: "B" } });
     await until("both jobs are done", async () => {
-      const rows = await sql<{ state: string }>`select state from job where source = 'pass'`;
+      const rows = await jobsOfSource(sql, "pass");
       return rows.length === 2 && rows.every((row) => row.state === "succeeded");
     });
     const plan = await node.request("GET", `/api/plan/${datasetId}`);

@@ -48,7 +48,9 @@ export type Outcome =
       /** Trying again is of no use: the compute says so, or its configuration lists the code. */
       readonly isFinal?: boolean;
       readonly output: string;
-    };
+    }
+  /** Given back until later; it counts as no attempt. */
+  | { readonly outcome: "deferred"; readonly runInMs: number; readonly output: string };
 
 /** When a failed attempt is tried again. */
 export interface RetryRule {
@@ -127,23 +129,30 @@ export interface Computes {
   get(name: string): Compute | undefined;
   /** Adds the command of a template's task, under a name of its own. */
   addInline(name: string, compute: Compute): void;
+  /** Adds what runs jobs of ours, named `orrery.…`: no plan can name it. */
+  addOwn(name: string, compute: Compute): void;
 }
 
 /** A registry of `configured` computes. */
 export function createComputes(configured: ReadonlyMap<string, Compute>): Computes {
   const names = [...configured.keys()];
   const all = new Map(configured);
+  const own = new Set<string>();
   const isOf = (name: string, wanted: (kind: Compute["kind"]) => boolean): boolean => {
     const compute = all.get(name);
     return compute !== undefined && wanted(compute.kind);
   };
   return {
     names: () => names,
-    isKnown: (name) => all.has(name),
+    isKnown: (name) => all.has(name) && !own.has(name),
     dispatches: (name) => isOf(name, (kind) => kind !== "external"),
     runsHere: (name) => isOf(name, (kind) => kind !== "external" && kind !== "worker"),
     get: (name) => all.get(name),
     addInline: (name, compute) => void all.set(name, compute),
+    addOwn(name, compute) {
+      own.add(name);
+      all.set(name, compute);
+    },
   };
 }
 

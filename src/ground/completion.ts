@@ -3,7 +3,7 @@ import type { Instant } from "../model/clock.ts";
 import { type DatasetId, derivedUuid } from "../model/ids.ts";
 import type { PassArchive, PassRow, ShipRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
-import { enqueueInstantiation } from "../store/free-jobs.ts";
+import { enqueueInstantiation } from "../store/instantiations.ts";
 import { completePass, endOfPass, noteArchive } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import { writeArchive, writeDefinition } from "../telemetry/archive.ts";

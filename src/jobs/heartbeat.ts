@@ -28,7 +28,7 @@ async function beat({ sql, leaseMs, held, onLost }: HeartbeatParts): Promise<voi
     for (const lost of await renewLeases(sql, leases, leaseMs)) {
       // It may have ended by its own outcome, or been leased anew, while the statement was under way.
       const one = held.get(lost.jobId);
-      if (one?.job.token === lost.token) onLost(one, lost.state === "cancelled" ? "cancelled" : "superseded");
+      if (one?.job.token === lost.token) onLost(one, lost.why);
     }
   }
 }

@@ -1,18 +1,19 @@
 /**
  * Finds leases that ran out on any node. A product's job is never edited here: its dataset is told, and its turn decides,
- * fenced by the token. A free-standing job is moved by fenced SQL. All nodes reap; the second one changes nothing.
+ * fenced by the token. Free-standing jobs are moved by fenced SQL. All nodes reap; the second one changes nothing.
  */
+import type { Computes } from "../compute/compute.ts";
 import type { Clock } from "../model/clock.ts";
 import type { AttemptReport } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { JobId } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
-import { endFreeJob } from "../store/free-jobs.ts";
+import { endFreeJobs, type FreeJobEnd } from "../store/free-jobs.ts";
 import { type ExpiredLease, expiredLeases } from "../store/jobs.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { HeldJob } from "./held-job.ts";
-import { retryAfterExpiry } from "./retry-policy.ts";
+import { type Retry, retryAfterExpiry } from "./retry-policy.ts";
 
 /** Leases reaped at once. */
 const batchMax = 100;
@@ -20,9 +21,9 @@ const batchMax = 100;
 export interface ReaperParts {
   readonly sql: Sql;
   readonly supervisor: Pick<Supervisor, "submit">;
+  readonly computes: Pick<Computes, "get">;
   readonly clock: Clock;
   readonly log: Log;
-  readonly retryBaseMs: number;
   /** This node's own: the heartbeat renews those. */
   readonly held: ReadonlyMap<JobId, HeldJob>;
 }
@@ -33,32 +34,51 @@ export async function reap(parts: ReaperParts): Promise<number> {
   for (;;) {
     const expired = await expiredLeases(parts.sql, batchMax);
     const foreign = expired.filter(({ jobId, token }) => parts.held.get(jobId)?.job.token !== token);
-    const outcomes = await Promise.all(foreign.map((lease) => expire(parts, lease)));
-    const movedNow = outcomes.filter(Boolean).length;
+    const free = foreign.filter(({ datasetId }) => datasetId === null);
+    const ended = await endFreeJobs(
+      parts.sql,
+      free.map((lease) => freeEnd(parts, lease)),
+    );
+    const told = await Promise.all(foreign.map((lease) => expireProduct(parts, lease)));
+    const movedNow = ended.size + told.filter(Boolean).length;
     moved += movedNow;
     // Without progress the same leases would come again: the next round is soon enough.
     if (expired.length < batchMax || movedNow === 0) return moved;
   }
 }
 
-async function expire(parts: ReaperParts, lease: ExpiredLease): Promise<boolean> {
+function freeEnd(parts: ReaperParts, lease: ExpiredLease): FreeJobEnd {
+  const { inMs, reason } = retryOf(parts, lease);
+  return {
+    jobId: lease.jobId,
+    token: lease.token,
+    to: inMs === null ? "dead" : "queued",
+    runInMs: inMs ?? 0,
+    begins: false,
+    givesBack: false,
+    onlyIfExpired: true,
+    reason,
+    result: null,
+    report: reportOf(lease, parts.clock),
+  };
+}
+
+async function expireProduct(parts: ReaperParts, lease: ExpiredLease): Promise<boolean> {
   const { jobId, token, datasetId, productId } = lease;
-  const retryInMs = retryAfterExpiry({ ...lease, begun: lease.startedAt !== null }, Math.random(), parts.retryBaseMs);
-  const attempt = reportOf(lease, parts.clock);
+  if (datasetId === null || productId === null) return false;
+  const { inMs, reason } = retryOf(parts, lease);
   try {
-    if (datasetId === null || productId === null) {
-      const to = retryInMs === null ? "dead" : "queued";
-      return await endFreeJob(parts.sql, {
+    await parts.supervisor.submit(
+      {
+        type: "lease.expired",
+        datasetId,
+        productId,
         jobId,
         token,
-        to,
-        runInMs: retryInMs ?? 0,
-        onlyIfExpired: true,
-        report: attempt,
-      });
-    }
-    await parts.supervisor.submit(
-      { type: "lease.expired", datasetId, productId, jobId, token, attempt, retryInMs },
+        attempt: reportOf(lease, parts.clock),
+        retryInMs: inMs,
+        reason: reason ?? "attempts_exhausted",
+      },
       { service: "orrery", cause: "lease.expired" },
     );
     return true;
@@ -70,6 +90,11 @@ async function expire(parts: ReaperParts, lease: ExpiredLease): Promise<boolean>
   }
 }
 
+function retryOf({ computes }: ReaperParts, lease: ExpiredLease): Retry {
+  const rule = computes.get(lease.jobType)?.retry;
+  return retryAfterExpiry({ ...lease, begun: lease.startedAt !== null }, Math.random(), rule);
+}
+
 function reportOf(lease: ExpiredLease, clock: Clock): AttemptReport {
   const begun = lease.startedAt !== null;
   return {
@@ -78,6 +103,7 @@ function reportOf(lease: ExpiredLease, clock: Clock): AttemptReport {
     startedAt: lease.startedAt,
     finishedAt: clock.now(),
     outcome: "lost",
+    code: null,
     error: begun
       ? "its worker was not heard of in time"
       : "its worker was not heard of in time, the attempt had not begun",

@@ -1,6 +1,10 @@
-/** Removes old attempts, ended jobs and stored answers, in batches of 1,000, an hour apart. */
+/**
+ * Keeps the store's size bounded, once an hour: makes the partitions of the weeks to come, drops those of ended jobs that are
+ * too old, and removes old rows of the small tables in batches of 1,000.
+ */
 import type { Log } from "../observe/log.ts";
-import { type Prune, pruneAnswers, pruneAttempts, pruneJobs } from "../store/retention.ts";
+import { dropPartitions, makePartitions } from "../store/partitions.ts";
+import { type Prune, pruneAnswers, pruneSeconds, pruneSources, pruneWorkers } from "../store/retention.ts";
 import type { Sql } from "../store/sql.ts";
 import { type Repeating, repeat } from "./repeat.ts";
 
@@ -10,16 +14,22 @@ const batchMax = 1000;
 const batchesMax = 100;
 
 const dayS = 86_400;
-/** An answer under an idempotency key lives a day; the record of what was run three months. */
+/** The record of what was run lives three months. */
+const recordS = 90 * dayS;
+/** An answer under an idempotency key lives a day. */
 const ages: readonly { readonly prune: Prune; readonly ageS: number }[] = [
   { prune: pruneAnswers, ageS: dayS },
-  { prune: pruneAttempts, ageS: 90 * dayS },
-  { prune: pruneJobs, ageS: 90 * dayS },
+  { prune: pruneSources, ageS: recordS },
+  { prune: pruneSeconds, ageS: 3_600 },
+  { prune: pruneWorkers, ageS: dayS },
 ];
 
 export function startRetention(sql: Sql, log: Log): Repeating {
   let stopped = false;
   const repeating = repeat("retention", everyMs, log, async () => {
+    await makePartitions(sql, Date.now());
+    const dropped = await dropPartitions(sql, Date.now() - recordS * 1000);
+    if (dropped.length > 0) log.info({ dropped }, "partitions were dropped as they are older than 90 days");
     for (const { prune, ageS } of ages) {
       for (let batch = 0; batch < batchesMax && !stopped; batch++) {
         if ((await prune(sql, ageS, batchMax)) < batchMax) break;
@@ -27,6 +37,7 @@ export function startRetention(sql: Sql, log: Log): Repeating {
     }
   });
   return {
+    ...repeating,
     stop() {
       stopped = true;
       return repeating.stop();

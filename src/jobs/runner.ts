@@ -2,25 +2,26 @@
  * Runs jobs on this node: leases what is due in batches, as many as there is room for, renews, runs, and gives back what is
  * not done when it stops. Woken by this node's commits and other nodes' hints; a poll a second finds everything without them.
  */
-import type { Compute, Computes } from "../compute/compute.ts";
+import type { Computes } from "../compute/compute.ts";
 import type { Clock } from "../model/clock.ts";
 import type { JobId } from "../model/ids.ts";
+import { type DueLane, dueLaneKey } from "../model/job.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { instantiateCompute } from "../store/free-jobs.ts";
-import { expireEveryLease, leaseJobs, releaseLeases } from "../store/jobs.ts";
+import { expireEveryLease, releaseLeases } from "../store/jobs.ts";
 import type { Database } from "../store/sql.ts";
-import type { Committed, Supervisor } from "../supervisor/supervisor.ts";
-import type { Templates } from "../templates/templates.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import { createAttemptWriter } from "./attempts.ts";
+import { Claims } from "./claims.ts";
+import type { DueSignal } from "./due-signal.ts";
+import { startDuties } from "./duties.ts";
 import { runFreeJob } from "./free-job.ts";
-import { startHeartbeat } from "./heartbeat.ts";
 import { type Ending, HeldJob } from "./held-job.ts";
-import { Lane } from "./lane.ts";
+import { createJobLog } from "./job-log.ts";
+import { type Lane, Lanes } from "./lanes.ts";
 import { runProductJob } from "./product-job.ts";
-import { reap } from "./reaper.ts";
-import { type Repeating, repeat } from "./repeat.ts";
-import { startRetention } from "./retention.ts";
-import { firstDelayMs } from "./retry-policy.ts";
+import { createQueueSeconds } from "./queue-seconds.ts";
+import type { Repeating } from "./repeat.ts";
 import type { RunParts } from "./run-parts.ts";
 
 export interface JobRunner {
@@ -31,9 +32,9 @@ export interface JobRunner {
 
 export interface JobRunnerParts {
   readonly database: Database;
-  readonly supervisor: Pick<Supervisor, "submit" | "onCommitted">;
+  readonly supervisor: Pick<Supervisor, "submit">;
+  readonly due: DueSignal;
   readonly computes: Computes;
-  readonly templates: Templates;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -41,23 +42,22 @@ export interface JobRunnerParts {
   readonly nodeId: string;
   /** Where this node's API answers; null without a port. */
   readonly url: string | null;
+  readonly version: string;
+  /** What this node is: jobs may require some. */
+  readonly labels?: readonly string[];
   /** A holder that is not heard of for so long loses its job. */
   readonly leaseMs?: number;
   /** Runs at once, over all computes. */
   readonly concurrency?: number;
   readonly pollMs?: number;
-  readonly retryBaseMs?: number;
   /** All of a stop: the first third is for runs to end by themselves. */
   readonly stopMs?: number;
 }
 
-/** Other nodes are told here that there is work. */
-const hintChannel = "orrery_jobs";
-/** Leases that a node holds at most, those whose outcome waits for its commit included. */
-const heldMax = 2000;
-const instantiateConcurrency = 4;
+/** Leases that a node holds at most, those whose outcome waits to be stored included. */
+const heldMax = 4000;
 
-const defaults = { leaseMs: 30_000, concurrency: 64, pollMs: 1_000, retryBaseMs: firstDelayMs, stopMs: 2_300 };
+const defaults = { labels: [], leaseMs: 30_000, concurrency: 64, pollMs: 1_000, stopMs: 2_300 };
 
 export function createJobRunner(parts: JobRunnerParts): JobRunner {
   return new Runner(parts);
@@ -66,64 +66,72 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 class Runner implements JobRunner {
   readonly #parts: Required<JobRunnerParts>;
   readonly #run: RunParts;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #claims: Claims;
+  readonly #lanes: Lanes;
   readonly #held = new Map<JobId, HeldJob>();
   readonly #givingUp = new AbortController();
-  readonly #duties: Repeating[] = [];
-  readonly #onStop: (() => void | Promise<void>)[] = [];
+  #duties: readonly Repeating[] = [];
+  #unsubscribe = (): void => {};
   readonly #wakeTimers = new Set<NodeJS.Timeout>();
+  /** Jobs under a limit that have ended: others may wait for them. */
+  #freed: HeldJob["job"][] = [];
   #running = 0;
   /** Where the search for the next run begins, so that no lane starves another. */
   #nextLane = 0;
   #claiming: Promise<void> | null = null;
+  #isDraining = false;
   #stopping = false;
   #onIdle: (() => void) | null = null;
 
   constructor(given: JobRunnerParts) {
     const parts = { ...defaults, ...given };
     this.#parts = parts;
+    const { database, clock, log, nodeId, computes } = parts;
+    const { sql } = database;
+    const givingUp = this.#givingUp.signal;
+    this.#claims = new Claims(sql, clock);
+    this.#lanes = new Lanes((jobType) => (computes.runsHere(jobType) ? computes.get(jobType) : undefined));
     this.#run = {
       ...parts,
-      sql: parts.database.sql,
-      givingUp: this.#givingUp.signal,
+      sql,
+      givingUp,
+      claims: this.#claims,
+      attempts: createAttemptWriter(sql, givingUp),
+      jobLog: createJobLog(database, clock, log),
+      seconds: createQueueSeconds(sql, nodeId, log),
       wakeIn: (ms) => this.#wakeIn(ms),
     };
   }
 
   async start(): Promise<void> {
-    const { database, supervisor, computes, log, leaseMs, metrics, pollMs } = this.#parts;
-    const { sql } = database;
-    for (const [name, { concurrency }] of computes.runnable()) this.#lanes.set(name, new Lane(name, concurrency));
-    this.#lanes.set(instantiateCompute, new Lane(instantiateCompute, instantiateConcurrency));
+    const { database, due, metrics } = this.#parts;
     metrics.sampled(metrics.jobs.running, () => this.#running);
-
-    this.#onStop.push(supervisor.onCommitted((turn) => this.#hear(turn)));
-    this.#onStop.push(await database.listen(hintChannel, () => this.#wakeAll()));
+    await this.#claims.reload();
+    this.#unsubscribe = due.subscribe({
+      onDue: (lane) => this.#hear(lane),
+      onCancelled: (jobId) => this.#cancel(jobId),
+    });
     // Nobody else can hold a lease of an embedded store: those that are left are a dead predecessor's.
-    if (database.kind === "embedded") await expireEveryLease(sql);
-    const reaping = { ...this.#run, held: this.#held };
-    const reapNow = async () => {
-      if ((await reap(reaping)) > 0) this.#wakeAll();
-    };
-    this.#duties.push(
-      startHeartbeat({ sql, log, leaseMs, held: this.#held, onLost: (held, why) => this.#end(held, why) }),
-      repeat("reaper", leaseMs / 3, log, reapNow),
-      repeat("poll", pollMs, log, async () => this.#wakeAll()),
-      startRetention(sql, log),
-    );
-    await reapNow();
-    this.#wakeAll();
+    if (database.kind === "embedded") await expireEveryLease(database.sql);
+    this.#duties = await startDuties({
+      ...this.#parts,
+      sql: database.sql,
+      held: this.#held,
+      claims: this.#claims,
+      lanes: this.#lanes,
+      onLost: (held, why) => this.#end(held, why),
+      onWork: () => this.#claim(),
+      onPresence: (isDraining) => this.#drain(isDraining),
+    });
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    const { stopMs, database, log } = this.#parts;
+    const { stopMs, log, due } = this.#parts;
     for (const timer of this.#wakeTimers) clearTimeout(timer);
-    await Promise.allSettled(this.#onStop.map((undo) => undo()));
+    this.#unsubscribe();
     await this.#claiming;
-    const idle = [...this.#lanes.values()].flatMap((lane) => lane.drain());
-    await this.#release(idle).catch((error: unknown) => log.warn({ err: error }, "leases are left to run out"));
-    for (const held of idle) this.#held.delete(held.job.jobId);
+    await this.#release().catch((error: unknown) => log.warn({ err: error }, "leases are left to run out"));
 
     await this.#idleWithin(stopMs / 3);
     for (const held of this.#held.values()) held.end("stopping");
@@ -131,23 +139,23 @@ class Runner implements JobRunner {
     this.#givingUp.abort();
     await this.#idleWithin(stopMs / 6);
     await Promise.all(this.#duties.map((duty) => duty.stop()));
-    if (database.kind === "postgres") database.notify(hintChannel, "");
+    await Promise.all([this.#run.jobLog.stop(), this.#run.seconds.stop()]);
+    due.tellOthers();
   }
 
-  #hear(turn: Committed): void {
-    let hasWork = false;
-    let isForOthers = false;
-    for (const { compute } of turn.jobsQueued) {
-      const lane = this.#lanes.get(compute);
-      if (lane) lane.mayHaveMore = hasWork = true;
-      if (!lane || lane.isFull) isForOthers = true;
-    }
-    for (const jobId of turn.jobsCancelled) {
-      const held = this.#held.get(jobId);
-      if (held) this.#end(held, "cancelled");
-    }
-    if (hasWork) this.#claim();
-    if (isForOthers) this.#parts.database.notify(hintChannel, "");
+  /** True: a slot is free for it here. */
+  #hear(due: DueLane | null): boolean {
+    const lanes = due === null ? this.#lanes.all() : [this.#lanes.wake(due)];
+    for (const lane of lanes) if (lane) lane.mayHaveMore = true;
+    this.#claim();
+    const [only] = lanes;
+    return due !== null && only !== undefined && !only.isFull && !this.#isDraining && !this.#stopping;
+  }
+
+  #cancel(jobId: JobId): boolean {
+    const held = this.#held.get(jobId);
+    if (held) this.#end(held, "cancelled");
+    return held !== undefined;
   }
 
   #end(held: HeldJob, why: Ending): void {
@@ -157,23 +165,27 @@ class Runner implements JobRunner {
     if (isWaiting) this.#held.delete(held.job.jobId);
   }
 
-  #wakeAll(): void {
-    for (const lane of this.#lanes.values()) lane.mayHaveMore = true;
-    this.#claim();
+  #drain(isDraining: boolean): void {
+    if (isDraining === this.#isDraining) return;
+    this.#isDraining = isDraining;
+    this.#parts.log.info({ isDraining }, isDraining ? "draining: no more jobs are taken" : "taking jobs again");
+    if (isDraining)
+      void this.#release().catch(() => undefined); // they run out by themselves
+    else this.#claim();
   }
 
   #wakeIn(ms: number): void {
     if (this.#stopping || ms > this.#parts.pollMs) return; // the poll is soon enough
     const timer = setTimeout(() => {
       this.#wakeTimers.delete(timer);
-      this.#wakeAll();
+      this.#duties.find((duty) => duty.name === "poll")?.now();
     }, ms + 1);
     this.#wakeTimers.add(timer);
   }
 
   /** One claim at a time; what is asked for meanwhile is found by its next round. */
   #claim(): void {
-    if (this.#claiming !== null || this.#stopping || this.#wanted().length === 0) return;
+    if (this.#claiming !== null || this.#stopping || this.#isDraining || this.#wanted().length === 0) return;
     this.#claiming = this.#claimAll()
       .catch((error: unknown) =>
         this.#parts.log.warn({ err: error }, "jobs could not be leased: the next poll tries again"),
@@ -185,44 +197,59 @@ class Runner implements JobRunner {
   }
 
   async #claimAll(): Promise<void> {
-    const { database, nodeId, leaseMs, metrics } = this.#parts;
-    while (!this.#stopping) {
+    const { nodeId: workerId, leaseMs, labels, metrics } = this.#parts;
+    while (!this.#stopping && !this.#isDraining) {
       const wanted = this.#wanted();
       if (wanted.length === 0) return;
-      // Whoever hears of more while the statement is under way sets it again.
-      for (const { lane } of wanted) lane.mayHaveMore = false;
-      const jobs = await leaseJobs(database.sql, { workerId: nodeId, leaseMs, wanted });
+      for (const { lane } of wanted) {
+        lane.isClaiming = true;
+        lane.mayHaveMore = false; // whoever hears of more while the statement is under way sets it again
+      }
+      const lanes = wanted.map(({ lane: { queue, jobType, keyed }, countMax }) => ({
+        queue,
+        jobType,
+        keyed,
+        countMax,
+      }));
+      const { jobs, retryInMs } = await this.#claims.claim({ workerId, leaseMs, labels }, lanes).finally(() => {
+        for (const { lane } of wanted) lane.isClaiming = false;
+      });
       metrics.jobs.leased.inc(jobs.length);
-      const left = new Map(wanted.map(({ compute, countMax }) => [compute, countMax]));
+      if (retryInMs !== null) this.#wakeIn(retryInMs);
+      const asked = new Map(wanted.map(({ lane, countMax }) => [dueLaneKey(lane), { lane, left: countMax }]));
       for (const job of jobs) {
+        const one = asked.get(dueLaneKey({ ...job, keyed: job.concurrencyKey !== null }));
+        if (one === undefined) throw new Error(`Job ${job.jobId} was leased, and nobody asked for its lane`);
         const held = new HeldJob(job);
         this.#held.set(job.jobId, held);
-        this.#lanes.get(job.compute)?.add(held);
-        left.set(job.compute, (left.get(job.compute) ?? 0) - 1);
+        this.#run.seconds.leased(job);
+        one.lane.add(held);
+        one.left -= 1;
       }
-      for (const { lane } of wanted) if (left.get(lane.compute) === 0) lane.mayHaveMore = true;
+      for (const { lane, left } of asked.values()) if (left <= 0) lane.mayHaveMore = true;
       if (!this.#stopping) this.#dispatch();
     }
   }
 
-  #wanted(): { lane: Lane; compute: string; countMax: number }[] {
+  #wanted(): { lane: Lane; countMax: number }[] {
     let free = heldMax - this.#held.size;
+    const lanes = this.#lanes.all();
     let slots = this.#parts.concurrency - this.#running;
-    for (const lane of this.#lanes.values()) slots -= lane.waiting;
-    const wanted: { lane: Lane; compute: string; countMax: number }[] = [];
-    for (const lane of this.#lanes.values()) {
+    for (const lane of lanes) slots -= lane.waiting;
+    const wanted: { lane: Lane; countMax: number }[] = [];
+    for (const lane of lanes) {
       const countMax = lane.mayHaveMore ? Math.min(lane.room(slots), free) : 0;
       if (countMax <= 0) continue;
       slots -= countMax;
       free -= countMax;
-      wanted.push({ lane, compute: lane.compute, countMax });
+      wanted.push({ lane, countMax });
     }
     return wanted;
   }
 
   /** Starts runs, one lane after the other, while there are slots. */
   #dispatch(): void {
-    const lanes = [...this.#lanes.values()];
+    const lanes = this.#lanes.all();
     let idle = 0;
     while (idle < lanes.length && this.#running < this.#parts.concurrency) {
       const lane = lanes[this.#nextLane % lanes.length];
@@ -252,35 +279,49 @@ class Runner implements JobRunner {
       this.#running -= 1;
       const ms = clock.monotonicMs() - startedMs;
       lane.free(ms);
-      metrics.jobs.seconds.labels(job.compute).observe(ms / 1000);
+      metrics.jobs.seconds.labels(job.jobType).observe(ms / 1000);
       if (this.#stopping) return;
       this.#dispatch();
       this.#claim();
     };
-    void this.#runJob(held, computes.get(job.compute), freeSlot)
+    const compute = computes.get(job.jobType) ?? lane.compute;
+    const run = job.datasetId === null ? runFreeJob : runProductJob;
+    void run(this.#run, held, compute, freeSlot)
       // Its lease is no longer renewed and runs out; the reaper says what becomes of it.
       .catch((error: unknown) =>
         log.error({ err: error, jobId: job.jobId }, "the outcome of a job could not be stored"),
       )
       .finally(() => {
         freeSlot();
+        this.#run.jobLog.end(job);
         if (this.#held.get(job.jobId) === held) this.#held.delete(job.jobId);
         if (this.#held.size === 0) this.#onIdle?.();
+        if (this.#claims.isLimited(lane)) this.#makeRoom(job);
       });
   }
 
-  #runJob(held: HeldJob, compute: Compute | undefined, freeSlot: () => void): Promise<void> {
-    if (held.job.compute === instantiateCompute) return runFreeJob(this.#run, held, freeSlot);
-    if (compute === undefined) return Promise.reject(new Error(`Compute "${held.job.compute}" is not configured here`));
-    return runProductJob(this.#run, held, compute, freeSlot);
+  /** A job under a limit has ended: what waits for it, here or elsewhere, may go on. */
+  #makeRoom(job: HeldJob["job"]): void {
+    this.#freed.push(job);
+    if (this.#freed.length > 1) return;
+    queueMicrotask(async () => {
+      const freed = this.#freed;
+      this.#freed = [];
+      await this.#claims.freed(freed).catch(() => undefined); // the poll sees to it
+      this.#hear(null);
+      this.#parts.due.tellOthers();
+    });
   }
 
-  async #release(idle: readonly HeldJob[]): Promise<void> {
-    if (idle.length === 0) return;
-    await releaseLeases(
-      this.#parts.database.sql,
-      idle.map(({ job: { jobId, token } }) => ({ jobId, token })),
-    );
+  /** Gives back all that waits for a slot. */
+  async #release(): Promise<void> {
+    const idle = this.#lanes.all().flatMap((lane) => lane.drain());
+    for (const held of idle) this.#held.delete(held.job.jobId);
+    if (idle.length > 0)
+      await releaseLeases(
+        this.#parts.database.sql,
+        idle.map(({ job }) => job),
+      );
   }
 
   async #idleWithin(ms: number): Promise<void> {

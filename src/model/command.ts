@@ -1,5 +1,6 @@
 /** Commands: everything that may change a plan. Each one becomes a turn of its dataset. */
 import type { DatasetId, JobId, ProductId, Uuid } from "./ids.ts";
+import type { DeathReason } from "./job.ts";
 import type { JsonText } from "./json.ts";
 import type { DependencyDefinition, ProductDefinition, ProductState } from "./plan.ts";
 
@@ -42,10 +43,20 @@ export type JobCommand = {
       readonly link: string | null;
       readonly passback: JsonText | null;
     }
-  /** `retryInMs` null: no attempt is left, the product fails. */
-  | { readonly type: "attempt.failed"; readonly attempt: AttemptReport; readonly retryInMs: number | null }
+  /** `retryInMs` null: it is not tried again, for `reason`, and the product fails. */
+  | {
+      readonly type: "attempt.failed";
+      readonly attempt: AttemptReport;
+      readonly retryInMs: number | null;
+      readonly reason: DeathReason;
+    }
   /** The holder was not heard of in time. Only sent while the token is still current. */
-  | { readonly type: "lease.expired"; readonly attempt: AttemptReport; readonly retryInMs: number | null }
+  | {
+      readonly type: "lease.expired";
+      readonly attempt: AttemptReport;
+      readonly retryInMs: number | null;
+      readonly reason: DeathReason;
+    }
 );
 
 /** One attempt, as it is kept for ever. */
@@ -54,7 +65,10 @@ export interface AttemptReport {
   readonly workerId: string;
   readonly startedAt: string | null;
   readonly finishedAt: string;
-  readonly outcome: "succeeded" | "failed" | "timed_out" | "cancelled" | "lost";
+  /** `deferred`: its compute gave it back until later; like one that a stopping node gave back it counts as none. */
+  readonly outcome: "succeeded" | "failed" | "timed_out" | "cancelled" | "deferred" | "lost";
+  /** An exit code, an HTTP status, an error's code. */
+  readonly code: string | null;
   /** Why it failed, for people; null on success. */
   readonly error: string | null;
   /** The last part of what it printed. */

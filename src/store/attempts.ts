@@ -1,13 +1,11 @@
 /** The record of attempts: append-only; read by people, pruned by age. Evidence of superseded leases is kept beside it. */
 import type { Instant } from "../model/clock.ts";
 import type { AttemptReport } from "../model/command.ts";
-import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
+import type { JobId } from "../model/ids.ts";
 import type { Lease } from "./jobs.ts";
 import type { Sql } from "./sql.ts";
 
 export interface Evidence extends Lease {
-  readonly datasetId: DatasetId | null;
-  readonly productId: ProductId | null;
   /** `cancelled`: it was told to end. `superseded`: it ended by itself, too late, under an old token. */
   readonly as: "cancelled" | "superseded";
   readonly report: AttemptReport;
@@ -17,10 +15,10 @@ export interface Evidence extends Lease {
 export async function recordEvidence(sql: Sql, evidence: Evidence): Promise<void> {
   const { report } = evidence;
   await sql`
-    insert into attempt (job_id, token, attempt, dataset_id, product_id, worker_id, started_at, finished_at, outcome, error, output)
-    select ${evidence.jobId}::uuid, ${evidence.token}::bigint, ${report.attempt}::int, ${evidence.datasetId}::uuid,
-      ${evidence.productId}::uuid, ${report.workerId}, ${report.startedAt}::timestamptz, ${report.finishedAt}::timestamptz,
-      ${evidence.as}, ${report.error}, ${report.output}
+    insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
+    select ${evidence.jobId}::uuid, ${evidence.token}::bigint, ${report.attempt}::int, ${report.workerId},
+      ${report.startedAt}::timestamptz, ${report.finishedAt}::timestamptz, ${evidence.as}, ${report.code}, ${report.error},
+      ${report.output}
     where not exists (
       select 1 from attempt where job_id = ${evidence.jobId}::uuid and token = ${evidence.token}::bigint
         and outcome = ${report.outcome})
@@ -35,6 +33,7 @@ export interface AttemptRow {
   readonly startedAt: Instant | null;
   readonly finishedAt: Instant;
   readonly outcome: AttemptReport["outcome"] | "superseded";
+  readonly code: string | null;
   readonly error: string | null;
   readonly output: string;
 }
@@ -42,32 +41,8 @@ export interface AttemptRow {
 /** All attempts of a job, in order. */
 export function attemptsOf(sql: Sql, jobId: JobId): Promise<AttemptRow[]> {
   return sql<AttemptRow>`
-    select job_id as "jobId", token, attempt, worker_id as "workerId", outcome, error, output,
+    select job_id as "jobId", token, attempt, worker_id as "workerId", outcome, code, error, output,
       to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "startedAt",
       to_char(finished_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "finishedAt"
     from attempt where job_id = ${jobId}::uuid order by token, finished_at`;
-}
-
-export interface JobRow {
-  readonly jobId: JobId;
-  readonly compute: string;
-  readonly state: "queued" | "leased" | "succeeded" | "dead" | "cancelled";
-  readonly token: number;
-  readonly attempt: number;
-  readonly workerId: string | null;
-  readonly runAt: Instant;
-  readonly createdAt: Instant;
-}
-
-/** The jobs of a product, the newest first: one for each time that it was dispatched. */
-export function jobsOfProduct(
-  sql: Sql,
-  ask: { readonly datasetId: DatasetId; readonly productId: ProductId; readonly countMax: number },
-): Promise<JobRow[]> {
-  return sql<JobRow>`
-    select job_id as "jobId", compute, state, token, attempt, worker_id as "workerId",
-      to_char(run_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "runAt",
-      to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "createdAt"
-    from job where dataset_id = ${ask.datasetId}::uuid and product_id = ${ask.productId}::uuid
-    order by created_at desc, job_id limit ${ask.countMax}::int`;
 }

@@ -3,14 +3,19 @@
  * says when it ends. The outcome of a product's job is a turn of its dataset (plan-store.ts), never written here.
  */
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
+import type { Lane } from "../model/job.ts";
 import type { JsonText } from "../model/json.ts";
-import { array, type Sql } from "./sql.ts";
+import { array, type Sql, type SqlValue } from "./sql.ts";
 
 export interface LeaseAsk {
   readonly workerId: string;
   readonly leaseMs: number;
-  /** Each compute with room for more, and for how many. */
-  readonly wanted: readonly { readonly compute: string; readonly countMax: number }[];
+  /** What the holder is: a job may require some. */
+  readonly labels: readonly string[];
+  /** Each lane with room for more, and for how many; without concurrency keys and limits. */
+  readonly wanted: readonly (Lane & { readonly countMax: number })[];
+  /** Of the policies that `wanted` relies on: when they have changed, nothing is leased. */
+  readonly policyVersion: number;
 }
 
 /** Which lease of which job. */
@@ -20,16 +25,20 @@ export interface Lease {
 }
 
 export interface LeasedJob extends Lease {
-  readonly compute: string;
+  readonly queue: string;
+  readonly jobType: string;
   /** Attempts begun before this lease. */
   readonly attempt: number;
   /** Those of them that a stopping node gave back: they do not count against the maximum. */
   readonly returned: number;
   readonly attemptsMax: number;
+  readonly concurrencyKey: string | null;
   /** Null, as is all of the product's, for a free-standing job. */
   readonly datasetId: DatasetId | null;
   readonly productId: ProductId | null;
+  /** Of a free-standing job, as is the timeout. */
   readonly payload: JsonText | null;
+  readonly timeoutMs: number | null;
   /** Seconds since it was due. */
   readonly waitedS: number;
   readonly extra: JsonText | null;
@@ -40,55 +49,113 @@ export interface LeasedJob extends Lease {
   readonly parents: JsonText | null;
 }
 
-/**
- * Leases due jobs, at most `countMax` of each compute, the longest due first, with all that their runs are given:
- * one statement a batch. No two callers get the same one.
- */
-export function leaseJobs(sql: Sql, ask: LeaseAsk): Promise<LeasedJob[]> {
-  return sql<LeasedJob>`
-    with wanted as (
-      select * from unnest(${array(ask.wanted.map((one) => one.compute))}::text::text[],
-        ${array(ask.wanted.map((one) => one.countMax))}::text::int[]) as wanted (compute, count_max)),
+export interface Leased {
+  readonly jobs: LeasedJob[];
+  /** As it is now. */
+  readonly policyVersion: number;
+}
+
+/** All that a run is given, of the rows of a CTE named `leased`. "limit 1" keeps these look-ups by key, whatever the planner believes of the batch's size. */
+const leasedColumns = `
+  leased.job_id as "jobId", leased.token, leased.attempt, leased.returned, leased.queue, leased.job_type as "jobType",
+  leased.dataset_id as "datasetId", leased.product_id as "productId", leased.attempts_max as "attemptsMax",
+  leased.concurrency_key as "concurrencyKey", record.payload, record.timeout_ms as "timeoutMs",
+  extract(epoch from now() - leased.run_at)::float8 as "waitedS",
+  plan.extra, own.name, own.version, own.passthrough, parents.list as parents`;
+const leasedTables = `
+  left join lateral (
+    select payload, timeout_ms from job_record where job_id = leased.job_id and leased.dataset_id is null limit 1) as record on true
+  left join lateral (select extra from dataset where dataset_id = leased.dataset_id limit 1) as plan on true
+  left join lateral (
+    select name, version, passthrough from product
+    where dataset_id = leased.dataset_id and product_id = leased.product_id limit 1) as own on true
+  left join lateral (
+    select json_agg(json_build_object('id', parent.product_id, 'name', parent.name, 'version', parent.version,
+      'passback', parent.passback) order by parent.name, parent.product_id)::text as list
+    from dependency join product as parent
+      on parent.dataset_id = dependency.dataset_id and parent.product_id = dependency.parent_id
+    where dependency.dataset_id = leased.dataset_id and dependency.child_id = leased.product_id
+      and parent.state <> 'disabled') as parents on true
+  order by leased.priority desc, leased.run_at, leased.job_id`;
+
+/** The statement that leases the jobs of a CTE named `due`, whose text and parameters from $4 on are given. */
+function leaseStatement(due: string): string {
+  return `
+    with ${due},
+    leased as (
+      update job set state = 'leased', token = token + 1, worker_id = $1, started_at = null, held_by = null,
+        lease_until = now() + $2::float8 * interval '1 millisecond'
+      from due where job.job_id = due.job_id
+      returning job.*)
+    select head.version as "policyVersion", ${leasedColumns}
+    from policy_version as head left join leased on $3::boolean
+    ${leasedTables}`;
+}
+
+const dueOfLanes = `
+    wanted as (
+      select * from unnest($4::text::text[], $5::text::text[], $6::text::int[]) as wanted (queue, job_type, count_max)),
     due as materialized ( -- a CTE, not "in (…)": that may run twice and pass the limit
       select one.job_id from wanted cross join lateral (
         select job_id from job
-        where state = 'queued' and compute = wanted.compute and run_at <= now()
-        order by run_at, job_id limit wanted.count_max for update skip locked) as one),
-    leased as (
-      update job set state = 'leased', token = token + 1, worker_id = ${ask.workerId}, started_at = null,
-        lease_until = now() + ${ask.leaseMs}::float8 * interval '1 millisecond'
-      from due where job.job_id = due.job_id
-      returning job.*)
-    select leased.job_id as "jobId", token, attempt, compute, leased.dataset_id as "datasetId",
-      leased.product_id as "productId", attempts_max as "attemptsMax", payload,
-      extract(epoch from now() - run_at)::float8 as "waitedS",
-      case when attempt = 0 then 0 else
-        (select count(*) from attempt where attempt.job_id = leased.job_id and outcome = 'cancelled') end as returned,
-      plan.extra, own.name, own.version, own.passthrough, parents.list as parents
-    from leased
-    -- "limit 1" keeps these as look-ups by key, whatever the planner believes of the batch's size.
-    left join lateral (select extra from dataset where dataset_id = leased.dataset_id limit 1) as plan on true
-    left join lateral (
-      select name, version, passthrough from product
-      where dataset_id = leased.dataset_id and product_id = leased.product_id limit 1) as own on true
-    left join lateral (
-      select json_agg(json_build_object('id', parent.product_id, 'name', parent.name, 'version', parent.version,
-        'passback', parent.passback) order by parent.name, parent.product_id)::text as list
-      from dependency join product as parent
-        on parent.dataset_id = dependency.dataset_id and parent.product_id = dependency.parent_id
-      where dependency.dataset_id = leased.dataset_id and dependency.child_id = leased.product_id
-        and parent.state <> 'disabled') as parents on true
-    order by run_at, leased.job_id`;
+        where state = 'queued' and held_by is null and queue = wanted.queue and job_type = wanted.job_type
+          and keyed = false and (requires is null or requires <@ $7::text::text[])
+        order by priority desc, run_at, job_id limit wanted.count_max for update skip locked) as one
+      where (select version from policy_version) = $8::bigint)`;
+
+const leaseLanes = leaseStatement(dueOfLanes);
+
+type Row = LeasedJob & { readonly policyVersion: number };
+
+/**
+ * Leases due jobs, at most `countMax` of each lane, the most urgent and longest due first, with all that their runs are
+ * given: one statement a batch. No two callers get the same one.
+ */
+export async function leaseJobs(sql: Sql, ask: LeaseAsk): Promise<Leased> {
+  return leasedOf(
+    await sql.query<Row>(leaseLanes, [
+      ...headOf(ask),
+      array(ask.wanted.map((one) => one.queue)),
+      array(ask.wanted.map((one) => one.jobType)),
+      array(ask.wanted.map((one) => one.countMax)),
+      array(ask.labels),
+      ask.policyVersion,
+    ]),
+  );
 }
 
-/** A lease that was not renewed, and what holds the job now: a newer lease, or its end. */
+const leaseChosen = leaseStatement(
+  `due as materialized (select job_id from unnest($4::text::uuid[]) as chosen (job_id))`,
+);
+
+/** Leases jobs that the caller's transaction has chosen and locked. */
+export async function leaseThese(
+  sql: Sql,
+  ask: Pick<LeaseAsk, "workerId" | "leaseMs">,
+  jobIds: readonly JobId[],
+): Promise<LeasedJob[]> {
+  const rows = await sql.query<Row>(leaseChosen, [...headOf(ask), array(jobIds)]);
+  return leasedOf(rows).jobs;
+}
+
+const headOf = ({ workerId, leaseMs }: Pick<LeaseAsk, "workerId" | "leaseMs">): SqlValue[] => [workerId, leaseMs, true];
+
+/** There is a row for the version, even when nothing was leased. */
+function leasedOf(rows: Row[]): Leased {
+  const [first] = rows;
+  if (first === undefined) throw new Error("The table policy_version has no row");
+  const policyVersion = first.policyVersion;
+  return { policyVersion, jobs: (first.jobId as JobId | null) === null ? [] : rows };
+}
+
+/** A lease that was not renewed, and what became of the job: `cancelled`, or another holder has it, or it ended. */
 export interface LostLease extends Lease {
-  readonly state: string | null;
+  readonly why: "cancelled" | "superseded";
 }
 
 /**
- * Renews all leases that a node holds in one statement, in the order in which commits lock jobs; returns those that are
- * lost. One that expired is renewed too while nobody else has taken the job.
+ * What is leased is known here by its worker: the index of leases (`state = 'leased'`) can look cheaper than the key.
+ * Renews leases that are still current; returns the others. Rows are locked in order, so that renewals do not deadlock.
  */
 export function renewLeases(sql: Sql, leases: readonly Lease[], leaseMs: number): Promise<LostLease[]> {
   return sql<LostLease>`
@@ -96,17 +163,16 @@ export function renewLeases(sql: Sql, leases: readonly Lease[], leaseMs: number)
       select * from unnest(${array(leases.map((lease) => lease.jobId))}::text::uuid[],
         ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)),
     locked as materialized (
-      select job.job_id, job.token, job.state from held join job on job.job_id = held.job_id
-      order by job.job_id for update of job),
+      select job.job_id from held join job on job.job_id = held.job_id and job.token = held.token
+      where job.worker_id is not null order by job.job_id for update of job),
     renewed as (
       update job set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
-      from locked join held on held.job_id = locked.job_id and held.token = locked.token
-      where job.job_id = locked.job_id and locked.state = 'leased'
+      from locked where job.job_id = locked.job_id
       returning job.job_id)
     select held.job_id as "jobId", held.token,
-      case when locked.token = held.token then locked.state else 'superseded' end as state
-    from held left join locked on locked.job_id = held.job_id
-    where not exists (select 1 from renewed where renewed.job_id = held.job_id)`;
+      case when exists (select 1 from job_end where job_end.job_id = held.job_id and state = 'cancelled' and job_end.token = held.token)
+        then 'cancelled' else 'superseded' end as why
+    from held where not exists (select 1 from renewed where renewed.job_id = held.job_id)`;
 }
 
 /** Gives back jobs whose attempts have not begun, due as they were; leases that are lost are left alone. */
@@ -117,14 +183,15 @@ export async function releaseLeases(sql: Sql, leases: readonly Lease[]): Promise
         ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)),
     locked as materialized (
       select job.job_id from held join job on job.job_id = held.job_id and job.token = held.token
-      where job.state = 'leased' and job.started_at is null
+      where job.worker_id is not null and job.started_at is null
       order by job.job_id for update of job)
     update job set state = 'queued', lease_until = null, worker_id = null
     from locked where job.job_id = locked.job_id`;
 }
 
 export interface ExpiredLease extends Lease {
-  readonly compute: string;
+  readonly queue: string;
+  readonly jobType: string;
   /** Attempts begun, this lease's included if it began. */
   readonly attempt: number;
   readonly returned: number;
@@ -139,13 +206,10 @@ export interface ExpiredLease extends Lease {
 /** Leases that ran out, the oldest first. */
 export function expiredLeases(sql: Sql, countMax: number): Promise<ExpiredLease[]> {
   return sql<ExpiredLease>`
-    select job_id as "jobId", token, compute, attempt, attempts_max as "attemptsMax", dataset_id as "datasetId",
-      product_id as "productId", worker_id as "workerId",
-      to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "startedAt",
-      case when attempt = 0 then 0 else
-        (select count(*) from attempt where attempt.job_id = job.job_id and outcome = 'cancelled') end as returned
-    from job
-    where state = 'leased' and lease_until < now()
+    select job_id as "jobId", token, queue, job_type as "jobType", attempt, returned, attempts_max as "attemptsMax",
+      dataset_id as "datasetId", product_id as "productId", worker_id as "workerId",
+      to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "startedAt"
+    from job where state = 'leased' and lease_until < now()
     order by lease_until limit ${countMax}::int`;
 }
 

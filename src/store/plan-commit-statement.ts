@@ -11,7 +11,7 @@ const statements = {
     sql: `fence as materialized (select * from unnest($*) as f (job_id, dataset_id, token, only_if_expired)),
     current as materialized (
       select job.job_id from job join fence on fence.job_id = job.job_id
-      where job.state = 'leased' and job.token = fence.token
+      where job.worker_id is not null and job.token = fence.token
         and (not fence.only_if_expired or job.lease_until < clock_timestamp())
         and (select count(*) from held) + (select count(*) from created) >= 0
       order by job.job_id for update of job),
@@ -89,33 +89,53 @@ const statements = {
       where dataset_id in (select dataset_id from won))`,
   },
   job: {
-    types: ["uuid", "uuid", "uuid", "text", "text", "integer", "timestamptz"],
-    sql: `add_job as (
-      insert into job (job_id, dataset_id, product_id, compute, state, attempts_max, run_at, created_at, finished_at)
-      select job_id, dataset_id, product_id, compute, state, attempts_max, clock_timestamp(), at,
-        case when state = 'cancelled' then at end
-      from unnest($*) as j (job_id, dataset_id, product_id, compute, state, attempts_max, at)
-      where dataset_id in (select dataset_id from won))`,
+    types: ["uuid", "uuid", "uuid", "text", "text", "text", "integer", "text", "text", "timestamptz"],
+    sql: `new_job as materialized (
+      select job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires::text[], created_by, at
+      from unnest($*) as j (job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires, created_by, at)
+      where dataset_id in (select dataset_id from won)),
+    add_record as (
+      insert into job_record (job_id, queue, job_type, dataset_id, product_id, priority, run_at, attempts_max, requires,
+        created_by, created_at)
+      select job_id, queue, job_type, dataset_id, product_id, 0, at, attempts_max, requires, created_by, at from new_job),
+    add_job as (
+      insert into job (job_id, queue, job_type, dataset_id, product_id, state, priority, run_at, attempts_max, requires)
+      select job_id, queue, job_type, dataset_id, product_id, 'queued', 0, clock_timestamp(), attempts_max, requires
+      from new_job where state = 'queued'),
+    add_unborn as (
+      insert into job_end (job_id, state, reason, token, attempt, finished_at)
+      select job_id, 'cancelled', 'product_changed', 0, 0, at from new_job where state = 'cancelled')`,
   },
   jobMove: {
-    types: ["uuid", "uuid", "text", "bigint", "boolean", "timestamptz"],
-    sql: `move_job as (
-      update job set state = j.state, attempt = attempt + (j.begins and job.started_at is null)::int,
-        started_at = case when j.begins then coalesce(job.started_at, j.at) else job.started_at end,
-        run_at = case when j.state = 'queued' then clock_timestamp() + j.run_in_ms * interval '1 millisecond' else job.run_at end,
-        lease_until = case when j.state = 'leased' then job.lease_until end,
-        worker_id = case when j.state = 'queued' then null else job.worker_id end,
-        finished_at = case when j.state in ('succeeded', 'dead', 'cancelled') then j.at end
-      from unnest($*) as j (job_id, dataset_id, state, run_in_ms, begins, at)
-      where job.job_id = j.job_id and j.dataset_id in (select dataset_id from won))`,
+    types: ["uuid", "uuid", "text", "bigint", "boolean", "boolean", "text", "text", "timestamptz"],
+    sql: `job_move as materialized (
+      select * from unnest($*) as m (job_id, dataset_id, state, run_in_ms, begins, gives_back, reason, error, at)
+      where dataset_id in (select dataset_id from won)),
+    keep_job as (
+      update job set
+        state = case when m.state = 'queued' and m.run_in_ms > 0 then 'backing-off' else m.state end,
+        attempt = job.attempt + (m.begins and job.started_at is null)::int,
+        returned = job.returned + m.gives_back::int,
+        started_at = case when m.begins then coalesce(job.started_at, m.at) else job.started_at end,
+        run_at = case when m.state = 'queued' then clock_timestamp() + m.run_in_ms * interval '1 millisecond' else job.run_at end,
+        lease_until = case when m.state = 'leased' then job.lease_until end,
+        worker_id = case when m.state = 'leased' then job.worker_id end
+      from job_move m where job.job_id = m.job_id and m.state in ('leased', 'queued')),
+    end_job as (
+      delete from job using job_move m where job.job_id = m.job_id and m.state in ('succeeded', 'dead', 'cancelled')
+      returning job.job_id, m.state, m.reason, m.error, job.token,
+        job.attempt + (m.begins and job.started_at is null)::int as attempt,
+        case when m.begins then coalesce(job.started_at, m.at) else job.started_at end as started_at, m.at),
+    add_end as (
+      insert into job_end (job_id, state, reason, error, token, attempt, started_at, finished_at)
+      select job_id, state, reason, error, token, attempt, started_at, at from end_job)`,
   },
   attempt: {
-    types: ["uuid", "bigint", "integer", "uuid", "uuid", "text", "timestamptz", "timestamptz", "text", "text", "text"],
+    types: ["uuid", "bigint", "integer", "uuid", "text", "timestamptz", "timestamptz", "text", "text", "text", "text"],
     sql: `add_attempt as (
-      insert into attempt (job_id, token, attempt, dataset_id, product_id, worker_id, started_at, finished_at, outcome,
-        error, output)
-      select * from unnest($*) as a (job_id, token, attempt, dataset_id, product_id, worker_id, started_at, finished_at,
-        outcome, error, output)
+      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
+      select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output
+      from unnest($*) as a (job_id, token, attempt, dataset_id, worker_id, started_at, finished_at, outcome, code, error, output)
       where dataset_id in (select dataset_id from won)
       on conflict do nothing)`,
   },

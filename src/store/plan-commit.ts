@@ -4,7 +4,7 @@
  */
 import type { DatasetId, JobId } from "../model/ids.ts";
 import { commitStatement, type PartName } from "./plan-commit-statement.ts";
-import type { CommitOutcome, Step } from "./plan-store.ts";
+import type { CommitOutcome, JobMove, Step } from "./plan-store.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
 type Column = readonly SqlValue[];
@@ -113,14 +113,25 @@ function partsOf(steps: readonly Step[]): Part[] {
     "job",
     each(
       (s) => s.jobs,
-      (j, id) => [j.jobId, id, j.productId, j.compute, j.state, j.attemptsMax, j.at],
+      (j, id) => [
+        j.jobId,
+        id,
+        j.productId,
+        j.queue,
+        j.jobType,
+        j.state,
+        j.attemptsMax,
+        j.requires.length === 0 ? null : array(j.requires),
+        j.by,
+        j.at,
+      ],
     ),
   );
   add(
     "jobMove",
     each(
       (s) => s.jobMoves,
-      (m, id) => [m.jobId, id, m.to, m.runInMs, m.begins, m.at],
+      (m, id) => [m.jobId, id, m.to, m.runInMs, m.begins, givesBack(m), m.reason, m.report?.error ?? null, m.at],
     ),
   );
   add(
@@ -132,11 +143,11 @@ function partsOf(steps: readonly Step[]): Part[] {
         m.fence,
         m.report?.attempt ?? null,
         id,
-        m.productId,
         m.report?.workerId ?? null,
         m.report?.startedAt ?? null,
         m.report?.finishedAt ?? null,
         m.report?.outcome ?? null,
+        m.report?.code ?? null,
         m.report?.error ?? null,
         m.report?.output ?? null,
       ],
@@ -151,6 +162,10 @@ function partsOf(steps: readonly Step[]): Part[] {
   );
   return parts;
 }
+
+/** Its attempt counts as none: a stopping node gave it back, or its compute until later. */
+const givesBack = ({ to, report }: JobMove): boolean =>
+  to === "queued" && (report?.outcome === "cancelled" || report?.outcome === "deferred");
 
 /** What a search looks at: the id and the JSON of `extra`, in lower case, on two lines. */
 function searchBody(datasetId: DatasetId, extra: string | null): string {

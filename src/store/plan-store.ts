@@ -2,6 +2,7 @@
 import type { Instant } from "../model/clock.ts";
 import type { AttemptReport } from "../model/command.ts";
 import type { DatasetId, JobId, ProductId, TurnId } from "../model/ids.ts";
+import type { EndReason } from "../model/job.ts";
 import type { DatasetRow, DependencyRow, PlanRows, ProductRow, ProductState } from "../model/plan.ts";
 
 export interface PlanStore {
@@ -59,8 +60,13 @@ export interface Change {
 export interface JobInsert {
   readonly jobId: JobId;
   readonly productId: ProductId;
-  readonly compute: string;
+  readonly queue: string;
+  /** The product's compute. */
+  readonly jobType: string;
+  /** Labels that a worker must have. */
+  readonly requires: readonly string[];
   readonly attemptsMax: number;
+  readonly by: string;
   readonly at: Instant;
   /** A job that its own batch took back is stored as cancelled. */
   readonly state: "queued" | "cancelled";
@@ -80,6 +86,8 @@ export interface JobMove {
   /** True for a lease that ran out: should its holder have renewed it meanwhile, the step is lost. */
   readonly onlyIfExpired: boolean;
   readonly report: AttemptReport | null;
+  /** Why it is dead or cancelled; null otherwise. */
+  readonly reason: EndReason | null;
   readonly productId: ProductId;
 }
 

@@ -4,26 +4,32 @@ import type { Sql } from "./sql.ts";
 /** Each removes at most `countMax` rows older than `ageS` seconds, by the database's clock, and returns how many it did. */
 export type Prune = (sql: Sql, ageS: number, countMax: number) => Promise<number>;
 
-export const pruneAttempts: Prune = async (sql, ageS, countMax) => {
+export const pruneSources: Prune = async (sql, ageS, countMax) => {
   const rows = await sql`
     with old as (
-      select job_id, token, outcome from attempt where finished_at < now() - ${ageS}::float8 * interval '1 second'
+      select source, source_key from job_source where at < now() - ${ageS}::float8 * interval '1 second'
       limit ${countMax}::int for update skip locked)
-    delete from attempt using old
-    where attempt.job_id = old.job_id and attempt.token = old.token and attempt.outcome = old.outcome
-    returning 1`;
+    delete from job_source using old
+    where job_source.source = old.source and job_source.source_key = old.source_key returning 1`;
   return rows.length;
 };
 
-/** Ended jobs only; one that a product still names is never ended. */
-export const pruneJobs: Prune = async (sql, ageS, countMax) => {
+export const pruneSeconds: Prune = async (sql, ageS, countMax) => {
   const rows = await sql`
     with old as (
-      select job_id from job
-      where created_at < now() - ${ageS}::float8 * interval '1 second' and state in ('succeeded', 'dead', 'cancelled')
-        and coalesce(finished_at, created_at) < now() - ${ageS}::float8 * interval '1 second'
+      select queue, at, node_id from queue_second where at < now() - ${ageS}::float8 * interval '1 second'
       limit ${countMax}::int for update skip locked)
-    delete from job using old where job.job_id = old.job_id returning 1`;
+    delete from queue_second using old
+    where queue_second.queue = old.queue and queue_second.at = old.at and queue_second.node_id = old.node_id returning 1`;
+  return rows.length;
+};
+
+export const pruneWorkers: Prune = async (sql, ageS, countMax) => {
+  const rows = await sql`
+    with old as (
+      select worker_id from worker where seen_at < now() - ${ageS}::float8 * interval '1 second'
+      limit ${countMax}::int for update skip locked)
+    delete from worker using old where worker.worker_id = old.worker_id returning 1`;
   return rows.length;
 };
 

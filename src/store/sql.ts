@@ -44,9 +44,15 @@ const escaped = /["\\]/g;
 /**
  * Settings of every session. A plan is made once and kept, perhaps while a table is still empty; then a scan of all looks
  * cheapest, and costs more with every row. Every hot query asks by key. (Measured: after 60 s of the plan loop on a new
- * database 0.25 ms of Postgres a request without this, 0.11 ms with it.)
+ * database 0.25 ms of Postgres a request without this, 0.11 ms with it.) What cannot but scan a table of one row then looks dear
+ enough to be compiled first, which takes 0.8 s: never.
  */
-export const keyedPlans = { enable_seqscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" } as const;
+export const keyedPlans = {
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  jit: "off",
+} as const;
 
 const texts = new WeakMap<TemplateStringsArray, string>();
 

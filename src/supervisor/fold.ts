@@ -91,6 +91,7 @@ function foldJobMove(jobs: Map<JobId, JobInsert>, moves: Map<JobId, JobMove>, mo
     begins: before.begins || move.begins,
     onlyIfExpired: before.onlyIfExpired || move.onlyIfExpired,
     report: move.report ?? before.report,
+    reason: move.reason ?? before.reason,
   });
 }
 

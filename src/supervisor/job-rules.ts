@@ -13,7 +13,7 @@ export function* playJobCommand(context: RuleContext, command: JobCommand): Pace
   const row = plan.row(productId);
   if (row === undefined || row.jobId !== jobId) throw new LeaseLostError(jobId, token);
   const move = (change: Pick<JobMove, "to"> & Partial<JobMove>): void => {
-    const still = { fence: token, runInMs: 0, begins: false, onlyIfExpired: false, report: null };
+    const still = { fence: token, runInMs: 0, begins: false, onlyIfExpired: false, report: null, reason: null };
     turn.jobMoves.push({ jobId, productId, at: stamp.at, ...still, ...change });
   };
 
@@ -35,7 +35,7 @@ export function* playJobCommand(context: RuleContext, command: JobCommand): Pace
         move({ to: "queued", runInMs: command.retryInMs, report: command.attempt, onlyIfExpired });
         return;
       }
-      move({ to: "dead", report: command.attempt, onlyIfExpired });
+      move({ to: "dead", report: command.attempt, onlyIfExpired, reason: command.reason });
       plan.send(productId, { type: "attempts.exhausted", jobId, stamp });
       break;
     }

@@ -2,7 +2,7 @@
  * What each command does to a plan (CONTRACT.md §7): it refuses by throwing before the first event, then sends events to
  * the actors. Every rule is a generator that yields after each event, so that a large turn can be paced.
  */
-import type { Stamp } from "../../actors/product.ts";
+import type { Dispatch, Stamp } from "../../actors/product.ts";
 import type { ClientCommand, Command } from "../model/command.ts";
 import {
   CyclicalPlanError,
@@ -36,7 +36,7 @@ export interface ComputeNames {
   isKnown(compute: string): boolean;
   /** False for `external`: somebody else computes it and reports. */
   dispatches(compute: string): boolean;
-  get(compute: string): { readonly attemptsMax: number } | undefined;
+  get(compute: string): Omit<Dispatch, "jobId"> | undefined;
 }
 
 export type Paced = Generator<void, void>;
@@ -73,9 +73,14 @@ export function* trigger(context: RuleContext, candidates: Iterable<ProductId>):
   for (const id of candidates) {
     if (!plan.isReady(id)) continue;
     const compute = plan.row(id)?.compute ?? "";
-    const attemptsMax = computes.dispatches(compute) ? computes.get(compute)?.attemptsMax : undefined;
-    const job = attemptsMax === undefined ? null : { jobId: context.newJobId(), attemptsMax };
-    plan.send(id, { type: "triggered", job, stamp });
+    const how = computes.dispatches(compute) ? computes.get(compute) : undefined;
+    const job = how && {
+      jobId: context.newJobId(),
+      attemptsMax: how.attemptsMax,
+      queue: how.queue,
+      requires: how.requires,
+    };
+    plan.send(id, { type: "triggered", job: job ?? null, stamp });
     yield;
   }
 }

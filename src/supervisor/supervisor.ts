@@ -6,7 +6,7 @@ import type { Clock, Instant } from "../model/clock.ts";
 import type { Command } from "../model/command.ts";
 import { CommitUnknownError, OrreryError, OverloadedError, StoreUnavailableError } from "../model/errors.ts";
 import type { DatasetId, JobId, ProductId, TurnId } from "../model/ids.ts";
-import { newUuid } from "../model/ids.ts";
+import { newTimeUuid, newUuid } from "../model/ids.ts";
 import type { DatasetRow, DependencyRow, PlanRows, ProductRow } from "../model/plan.ts";
 import type { PlanStore } from "../store/plan-store.ts";
 import { Batcher } from "./batcher.ts";
@@ -32,7 +32,7 @@ export interface Committed {
   readonly dataset: DatasetRow | null;
   readonly products: readonly ProductRow[];
   readonly dependencies: readonly DependencyRow[];
-  readonly jobsQueued: readonly { jobId: JobId; productId: ProductId; compute: string }[];
+  readonly jobsQueued: readonly { jobId: JobId; productId: ProductId; queue: string; jobType: string }[];
   readonly jobsCancelled: readonly JobId[];
 }
 
@@ -139,7 +139,7 @@ class ResidentSupervisor implements Supervisor {
       computes: parts.computes,
       alone: parts.alone,
       newTurnId: parts.ids?.newTurnId ?? newUuid,
-      newJobId: parts.ids?.newJobId ?? newUuid,
+      newJobId: parts.ids?.newJobId ?? newTimeUuid,
       breathe: timers.breathe,
       onTurns: (resident) => committer.add(resident),
       onCommitted: (turn) => this.#tell(turn),

@@ -126,8 +126,9 @@ export class WorkingPlan {
         return;
       }
       case "job.enqueue": {
-        const { productId, compute } = said.row;
-        turn.jobs.set(said.job.jobId, { ...said.job, productId, compute, at: turn.stamp.at, state: "queued" });
+        const { productId, compute: jobType } = said.row;
+        const { at, by } = turn.stamp;
+        turn.jobs.set(said.job.jobId, { ...said.job, productId, jobType, by, at, state: "queued" });
         return;
       }
       case "job.cancel":
@@ -141,6 +142,7 @@ export class WorkingPlan {
           begins: false,
           onlyIfExpired: false,
           report: null,
+          reason: "product_changed",
         });
         return;
       default:

@@ -143,7 +143,7 @@ class World {
         names: () => ["cams", "work"],
         isKnown: (name) => name === "cams" || name === "work",
         dispatches: (name) => name === "work",
-        get: () => ({ attemptsMax: 3 }),
+        get: () => ({ attemptsMax: 3, queue: "products", requires: [] }),
       },
       observe: {
         turn: () => {},
@@ -230,6 +230,7 @@ class World {
             type: "attempt.failed",
             attempt: { ...attempt, outcome: "failed" },
             retryInMs: job.attempt + 1 < 3 ? 50 : null,
+            reason: "attempts_exhausted",
           };
       await this.#send(command, "orrery");
     }
@@ -243,7 +244,8 @@ class World {
     const { datasetId, productId, jobId, token, attempt, attemptsMax } = expired;
     const lost = { ...report, attempt, outcome: "lost" as const };
     const retryInMs = attempt < attemptsMax ? 0 : null;
-    await this.#send({ type: "lease.expired", datasetId, productId, jobId, token, attempt: lost, retryInMs }, "orrery");
+    const command = { type: "lease.expired", datasetId, productId, jobId, token, attempt: lost, retryInMs } as const;
+    await this.#send({ ...command, reason: "attempts_exhausted" }, "orrery");
   }
 
   async #crasher(): Promise<void> {
@@ -312,6 +314,7 @@ const report = {
   startedAt: null,
   finishedAt: "2026-01-01T00:00:00.000000+00:00",
   outcome: "succeeded" as const,
+  code: null,
   error: null,
   output: "",
 };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type Compute, createComputes } from "../../src/compute/compute.ts";
 import { externalCompute } from "../../src/compute/external.ts";
 import { type ComputeFunction, createFunction } from "../../src/compute/function.ts";
+import { createDueSignal } from "../../src/jobs/due-signal.ts";
 import { createJobRunner, type JobRunner, type JobRunnerParts } from "../../src/jobs/runner.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import { newUuid } from "../../src/model/ids.ts";
@@ -13,7 +14,6 @@ import { createPlanStore } from "../../src/store/plans.ts";
 import type { Database } from "../../src/store/sql.ts";
 import { createSupervisor, type Supervisor } from "../../src/supervisor/supervisor.ts";
 import { systemTimers } from "../../src/supervisor/system-timers.ts";
-import { createTemplates, type Templates } from "../../src/templates/templates.ts";
 import { until } from "./signal.ts";
 
 export interface Node {
@@ -28,20 +28,21 @@ export type Functions = Readonly<Record<string, ComputeFunction | Compute>>;
 export interface NodeSettings extends Partial<Pick<JobRunnerParts, "leaseMs" | "concurrency" | "pollMs" | "stopMs">> {
   readonly functions?: Functions;
   readonly attempts?: number;
-  readonly templates?: Templates;
   /** The store is this node's alone; else several of them may share it, an embedded one too. */
   readonly alone?: boolean;
 }
 
+const soon = { kind: "exponential", baseMs: 20, maxMs: 1_000, jitter: true } as const;
+
 /** Retries come within 20 ms, as the tests need not wait for what the retry policy's own tests show. */
 export async function startNode(database: Database, settings: NodeSettings = {}): Promise<Node> {
-  const { functions = {}, attempts = 3, templates = createTemplates([]), alone = false, ...rest } = settings;
+  const { functions = {}, attempts = 3, alone = false, ...rest } = settings;
   const computes = createComputes(
     new Map<string, Compute>([
       ["cams", externalCompute],
       ...Object.entries(functions).map(([name, work]): [string, Compute] => [
         name,
-        typeof work === "function" ? createFunction(work, { attempts }) : work,
+        { ...(typeof work === "function" ? createFunction(work, { attempts }) : work), retry: soon },
       ]),
     ]),
   );
@@ -50,16 +51,18 @@ export async function startNode(database: Database, settings: NodeSettings = {})
   const shared = { clock: systemClock, computes };
   const supervisor = createSupervisor({ ...shared, store, alone, timers: systemTimers, observe });
   const nodeId = newUuid();
+  const own: Database = { ...database, kind: alone ? "embedded" : "postgres" };
+  const due = await createDueSignal(own, supervisor);
   const runner = createJobRunner({
     ...shared,
-    database: { ...database, kind: alone ? "embedded" : "postgres" },
+    database: own,
     supervisor,
-    templates,
+    due,
     log: createLog("silent"),
     metrics: createMetrics(),
     nodeId,
     url: null,
-    retryBaseMs: 20,
+    version: "test",
     pollMs: 200,
     ...rest,
   });
@@ -70,6 +73,7 @@ export async function startNode(database: Database, settings: NodeSettings = {})
     runner,
     async stop() {
       await runner.stop();
+      await due.stop();
       await supervisor.stop();
     },
   };

@@ -184,7 +184,17 @@ function withJob() {
   const step = creation();
   const jobId = newUuid();
   const queued = product({ state: "queued", jobId, compute: "work" });
-  const job = { jobId, productId: queued.productId, compute: "work", attemptsMax: 3, at, state: "queued" as const };
+  const job = {
+    jobId,
+    productId: queued.productId,
+    queue: "products",
+    jobType: "work",
+    requires: [],
+    attemptsMax: 3,
+    by: "me",
+    at,
+    state: "queued" as const,
+  };
   return { jobId, productId: queued.productId, step: { ...step, defined: [queued], dependencies: [], jobs: [job] } };
 }
 
@@ -213,6 +223,7 @@ const move = (jobId: string, productId: string): Step["jobMoves"][number] => ({
   begins: false,
   onlyIfExpired: false,
   report: null,
+  reason: null,
 });
 
 const report = {
@@ -221,6 +232,7 @@ const report = {
   startedAt: null,
   finishedAt: at,
   outcome: "succeeded" as const,
+  code: null,
   error: null,
   output: "",
 };

@@ -17,7 +17,7 @@ export function supervise(store: PlanStore, change: Partial<SupervisorParts> = {
       names: () => ["cams", "work"],
       isKnown: (name) => name === "cams" || name === "work",
       dispatches: (name) => name === "work",
-      get: () => ({ attemptsMax: 3 }),
+      get: () => ({ queue: "products", requires: [], attemptsMax: 3 }),
     },
     observe: {
       turn: () => {},

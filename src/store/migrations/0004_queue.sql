@@ -6,6 +6,12 @@ alter table job rename to job_before;
 alter table attempt rename to attempt_before;
 alter index job_pkey rename to job_before_pkey;
 alter index attempt_pkey rename to attempt_before_pkey;
+drop index job_due;
+drop index job_leased;
+drop index job_of_product;
+drop index job_age;
+drop index job_source;
+drop index attempt_age;
 
 -- What was asked for. Never changed.
 create table job_record (
@@ -52,17 +58,19 @@ create table job (
   returned integer not null default 0,
   attempts_max integer not null,
   lease_until timestamptz,
+  -- Set exactly while it is leased.
   worker_id text,
   started_at timestamptz,
   dataset_id uuid,
   product_id uuid,
   concurrency_key text,
+  keyed boolean not null generated always as (concurrency_key is not null) stored,
   requires text[]
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000,
   autovacuum_vacuum_insert_threshold = -1, autovacuum_analyze_scale_factor = 0.0, autovacuum_analyze_threshold = 20000,
   autovacuum_vacuum_cost_delay = 0);
 -- A lane: the due jobs of one queue and type. Those with a concurrency key are apart, as leasing them takes a look at others.
-create index job_due on job (queue, job_type, (concurrency_key is not null), priority desc, run_at, job_id)
+create index job_due on job (queue, job_type, keyed, priority desc, run_at, job_id)
   where state = 'queued' and held_by is null;
 create index job_ahead on job (run_at) where state in ('scheduled', 'backing-off');
 create index job_leased on job (lease_until) where state = 'leased';

@@ -1,0 +1,168 @@
+/** Leases for this node, or for a remote worker, under the policies as they are: fast where nothing limits a lane, in one fenced transaction where something does. */
+import type { Clock } from "../model/clock.ts";
+import { type DueLane, dueLaneKey, laneKey } from "../model/job.ts";
+import { type Policies, policyOf } from "../model/policy.ts";
+import { type LeaseAsk, type LeasedJob, leaseJobs, leaseThese } from "../store/jobs.ts";
+import {
+  bucketLevels,
+  candidates,
+  type Delay,
+  holdingLimits,
+  holdJobs,
+  letGo,
+  lockLimits,
+  recordDelays,
+  runningCounts,
+  setBuckets,
+  takeToken,
+} from "../store/limited-leases.ts";
+import { readPolicies } from "../store/policies.ts";
+import type { Sql } from "../store/sql.ts";
+import { admit, isLimited, isPaused, jobLimitsOf, ratesOf, roomOf } from "./admission.ts";
+
+export interface WantedLane extends DueLane {
+  readonly countMax: number;
+}
+
+export interface Claimed {
+  readonly jobs: LeasedJob[];
+  /** Milliseconds until a rate allows the next start. */
+  readonly retryInMs: number | null;
+}
+
+/** Looked at in one claim under limits, beyond those wanted: some may have to be held. */
+const lookaheadCount = 50;
+const candidatesMax = 1000;
+/** A lane that stays blocked is noted again after so long. */
+const sameDelayMs = 10_000;
+const delaysKeptMax = 1000;
+const limitsMax = 10_000;
+
+type Holder = Pick<LeaseAsk, "workerId" | "leaseMs" | "labels">;
+
+export class Claims {
+  readonly #sql: Sql;
+  readonly #clock: Clock;
+  #policies: Policies = { version: 0, all: [] };
+  /** When a lane was last noted as blocked, by what it says. */
+  readonly #noted = new Map<string, number>();
+
+  constructor(sql: Sql, clock: Clock) {
+    this.#sql = sql;
+    this.#clock = clock;
+  }
+
+  async reload(): Promise<void> {
+    this.#policies = await readPolicies(this.#sql);
+  }
+
+  isPaused(lane: DueLane): boolean {
+    return isPaused(this.#policies, lane);
+  }
+
+  /** Leasing from it takes a look at what runs elsewhere, and an end there may make room. */
+  isLimited(lane: DueLane): boolean {
+    return isLimited(this.#policies, lane);
+  }
+
+  /** Due jobs of these lanes, leased for `holder`. */
+  async claim(holder: Holder, wanted: readonly WantedLane[]): Promise<Claimed> {
+    for (;;) {
+      const { version } = this.#policies;
+      const open = wanted.filter((lane) => !this.isPaused(lane));
+      const free = open.filter((lane) => !this.isLimited(lane));
+      const limited = open.filter((lane) => this.isLimited(lane));
+      const jobs: LeasedJob[] = [];
+      if (free.length > 0) {
+        const leased = await leaseJobs(this.#sql, { ...holder, wanted: free, policyVersion: version });
+        jobs.push(...leased.jobs);
+        if (leased.policyVersion !== version) {
+          await this.reload();
+          if (jobs.length === 0) continue;
+        }
+      }
+      if (limited.length === 0) return { jobs, retryInMs: null };
+      const under = await this.#claimLimited(holder, limited);
+      return { jobs: [...jobs, ...under.jobs], retryInMs: under.retryInMs };
+    }
+  }
+
+  #claimLimited(holder: Holder, lanes: readonly WantedLane[]): Promise<Claimed> {
+    return this.#sql.begin(async (tx) => {
+      await lockLimits(tx);
+      // Under the lock: a change of a policy that was acknowledged before counts.
+      this.#policies = await readPolicies(tx);
+      const policies = this.#policies;
+      const open = lanes.filter((lane) => !isPaused(policies, lane));
+      const asked = open.map((lane) => ({
+        ...lane,
+        countMax: Math.min(lane.countMax + lookaheadCount, candidatesMax),
+      }));
+      const found = await candidates(tx, asked, holder.labels);
+      if (found.length === 0) return { jobs: [], retryInMs: null };
+      const running = await runningCounts(tx);
+      const levels = await bucketLevels(tx, ratesOf(policies, found));
+      const {
+        lease,
+        hold,
+        levels: left,
+        delays,
+        retryInMs,
+      } = admit({
+        policies,
+        candidates: found,
+        wanted: new Map(open.map((lane) => [dueLaneKey(lane), lane.countMax])),
+        running,
+        levels,
+      });
+      await setBuckets(tx, left);
+      await holdJobs(tx, hold);
+      await recordDelays(tx, this.#newDelays(delays));
+      const jobs = lease.length > 0 ? await leaseThese(tx, holder, lease) : [];
+      return { jobs, retryInMs };
+    });
+  }
+
+  /** Jobs that these ones' ends may have made room for go back to their lanes. True: there are some. */
+  async freed(ended: readonly Pick<LeasedJob, "queue" | "concurrencyKey" | "datasetId">[]): Promise<boolean> {
+    const hasDatasetLimit = this.#policies.all.some(({ scope }) => scope === "dataset");
+    const limits = ended.flatMap((job) => jobLimitsOf(hasDatasetLimit ? job : { ...job, datasetId: null }));
+    return limits.length > 0 && (await this.#letGo([...new Set(limits)]));
+  }
+
+  /** The same for whatever is held: what a crashed node did not see to. */
+  async sweepHeld(): Promise<boolean> {
+    const limits = await holdingLimits(this.#sql, limitsMax);
+    return limits.length > 0 && (await this.#letGo(limits));
+  }
+
+  async #letGo(limits: readonly string[]): Promise<boolean> {
+    const room = roomOf(this.#policies, limits, await runningCounts(this.#sql));
+    return (await letGo(this.#sql, room)) > 0;
+  }
+
+  /** A retry after `ms` under the queue's budget: later, and noted, when that is used up. */
+  async withRetryBudget(job: Pick<LeasedJob, "jobId" | "queue" | "jobType">, ms: number): Promise<number> {
+    const perMin = policyOf(this.#policies, "queue", job.queue)?.retriesPerMin ?? null;
+    if (perMin === null) return ms;
+    const rate = { name: `retry:queue:${job.queue}`, perS: perMin / 60, burst: Math.max(1, perMin) };
+    const waitMs = await takeToken(this.#sql, rate);
+    if (waitMs === 0) return ms;
+    const detail = `queue "${job.queue}" retries ${perMin} a minute at most`;
+    await recordDelays(this.#sql, [{ ...job, code: "RETRY_BUDGET", count: 1, detail }]);
+    return ms + waitMs;
+  }
+
+  /** What is about a whole lane is noted once in a while, and not with every look at it. */
+  #newDelays(delays: readonly Delay[]): Delay[] {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#noted.size > delaysKeptMax) this.#noted.clear();
+    return delays.filter((delay) => {
+      if (delay.jobId !== null) return true;
+      const key = `${delay.code}\u0000${laneKey({ queue: delay.queue, jobType: delay.jobType ?? "" })}`;
+      if (nowMs - (this.#noted.get(key) ?? Number.NEGATIVE_INFINITY) < sameDelayMs) return false;
+      this.#noted.set(key, nowMs);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,83 @@
+/** What a node that runs jobs does again and again: renews its leases, reaps those of others, looks for work, says that it lives, cleans up. */
+import { hostname } from "node:os";
+import type { Computes } from "../compute/compute.ts";
+import type { Clock } from "../model/clock.ts";
+import type { JobId } from "../model/ids.ts";
+import type { Log } from "../observe/log.ts";
+import { dueLanes, promoteDueJobs } from "../store/due-jobs.ts";
+import type { Sql } from "../store/sql.ts";
+import { forgetWorker, notePresence } from "../store/workers.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { Claims } from "./claims.ts";
+import { startHeartbeat } from "./heartbeat.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { Lanes } from "./lanes.ts";
+import { reap } from "./reaper.ts";
+import { type Repeating, repeat } from "./repeat.ts";
+import { startRetention } from "./retention.ts";
+
+const presenceMs = 5_000;
+const promotedMax = 1000;
+const lanesMax = 10_000;
+
+export interface DutyParts {
+  readonly sql: Sql;
+  readonly supervisor: Pick<Supervisor, "submit">;
+  readonly computes: Computes;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nodeId: string;
+  readonly version: string;
+  readonly labels: readonly string[];
+  readonly leaseMs: number;
+  readonly pollMs: number;
+  readonly concurrency: number;
+  readonly held: ReadonlyMap<JobId, HeldJob>;
+  readonly claims: Claims;
+  readonly lanes: Lanes;
+  onLost(held: HeldJob, why: "cancelled" | "superseded"): void;
+  /** Lanes were woken. */
+  onWork(): void;
+  onPresence(isDraining: boolean): void;
+}
+
+/** Resolves when each that matters at a start has been done once. */
+export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
+  const { sql, log, leaseMs, pollMs, claims, lanes, nodeId } = parts;
+
+  /** Finds everything that no hint told of: time passed, a node died, a limit was lifted. */
+  async function poll(): Promise<void> {
+    while ((await promoteDueJobs(sql, promotedMax)) === promotedMax);
+    await claims.reload();
+    await claims.sweepHeld();
+    lanes.forgetIdle();
+    for (const lane of await dueLanes(sql, lanesMax)) lanes.wake(lane);
+    parts.onWork();
+  }
+  async function presence(): Promise<void> {
+    const { concurrency: slots, labels, version } = parts;
+    const self = { workerId: nodeId, kind: "node", name: hostname(), host: hostname(), queues: null } as const;
+    parts.onPresence(await notePresence(sql, { ...self, version, labels, slots, held: parts.held.size }));
+  }
+
+  await reap(parts);
+  await presence();
+  const polling = repeat("poll", pollMs, log, poll);
+  await poll();
+  const present = repeat("presence", presenceMs, log, presence);
+  return [
+    startHeartbeat(parts),
+    repeat("reaper", leaseMs / 3, log, async () => {
+      if ((await reap(parts)) > 0) polling.now();
+    }),
+    polling,
+    {
+      ...present,
+      async stop() {
+        await present.stop();
+        await forgetWorker(sql, nodeId).catch(() => undefined); // it is seen to be gone after a while
+      },
+    },
+    startRetention(sql, log),
+  ];
+}

@@ -1,0 +1,149 @@
+/**
+ * The lanes that this node runs: the due jobs of one queue and one type, leased ahead and waiting for a slot. The lanes of one
+ * type share its slots, however many queues it has jobs in.
+ */
+import type { Compute } from "../compute/compute.ts";
+import { type DueLane, dueLaneKey } from "../model/job.ts";
+import type { HeldJob } from "./held-job.ts";
+
+/** Runs that are longer than this on average are not leased ahead: another node may be free for them. */
+const quickMs = 25;
+/** Jobs of a quick type that are leased ahead, so that a slot never waits for a claim; more of those that take no time. */
+const aheadMax = 256;
+const instantMs = 1;
+const instantAheadMax = 1000;
+/** A bound on what is remembered; the rest is found again by the next look at the store. */
+const lanesMax = 10_000;
+
+/** The slots of one job type. */
+class Slots {
+  readonly concurrency: number;
+  running = 0;
+  waiting = 0;
+  /** Moving average; null until the first run. */
+  meanMs: number | null = null;
+
+  constructor(concurrency: number) {
+    this.concurrency = concurrency;
+  }
+}
+
+export class Lane implements DueLane {
+  readonly queue: string;
+  readonly jobType: string;
+  readonly keyed: boolean;
+  readonly compute: Compute;
+  /** There may be due jobs in the store beyond those that were leased. */
+  mayHaveMore = true;
+  /** A claim is under way for it, and will bring its jobs here. */
+  isClaiming = false;
+  readonly #slots: Slots;
+  readonly #waiting: HeldJob[] = [];
+
+  constructor({ queue, jobType, keyed }: DueLane, compute: Compute, slots: Slots) {
+    this.queue = queue;
+    this.jobType = jobType;
+    this.keyed = keyed;
+    this.compute = compute;
+    this.#slots = slots;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get isFull(): boolean {
+    return this.#slots.running >= this.#slots.concurrency;
+  }
+
+  get isIdle(): boolean {
+    return !this.mayHaveMore && !this.isClaiming && this.#waiting.length === 0;
+  }
+
+  /** How many jobs to lease now, when the node has `slots` to spare; 0 until it is worth a statement. */
+  room(slots: number): number {
+    const { meanMs, concurrency, running, waiting } = this.#slots;
+    const isQuick = meanMs !== null && meanMs <= quickMs;
+    const ahead = !isQuick ? 0 : meanMs <= instantMs ? instantAheadMax : aheadMax;
+    const room = Math.min(concurrency - running - waiting, slots) + ahead;
+    return room >= Math.min(concurrency, ahead / 2) ? Math.max(room, 0) : 0;
+  }
+
+  add(held: HeldJob): void {
+    this.#waiting.push(held);
+    this.#slots.waiting += 1;
+  }
+
+  /** The next job with a free slot for it, which counts as taken from here on. */
+  take(): HeldJob | null {
+    while (!this.isFull) {
+      const held = this.#waiting.shift();
+      if (held === undefined) return null;
+      this.#slots.waiting -= 1;
+      if (held.ending !== null) continue;
+      this.#slots.running += 1;
+      return held;
+    }
+    return null;
+  }
+
+  /** A run is over after `ms`. */
+  free(ms: number): void {
+    const slots = this.#slots;
+    slots.running -= 1;
+    slots.meanMs = slots.meanMs === null ? ms : slots.meanMs * 0.9 + ms * 0.1;
+  }
+
+  /** All that waits, for giving it back. */
+  drain(): HeldJob[] {
+    this.#slots.waiting -= this.#waiting.length;
+    return this.#waiting.splice(0);
+  }
+}
+
+/** All lanes of this node, made when there is first work in them. */
+export class Lanes {
+  readonly #computeOf: (jobType: string) => Compute | undefined;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #slots = new Map<string, Slots>();
+
+  /** `computeOf`: what runs a type here; undefined: this node does not. */
+  constructor(computeOf: (jobType: string) => Compute | undefined) {
+    this.#computeOf = computeOf;
+  }
+
+  all(): Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  /** There is work in it. Undefined: none that this node can run. */
+  wake(due: DueLane): Lane | undefined {
+    const key = dueLaneKey(due);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      const compute = this.#computeOf(due.jobType);
+      if (compute === undefined || this.#lanes.size >= lanesMax) return undefined;
+      let slots = this.#slots.get(due.jobType);
+      if (slots === undefined) {
+        slots = new Slots(compute.concurrency);
+        this.#slots.set(due.jobType, slots);
+      }
+      lane = new Lane(due, compute, slots);
+      this.#lanes.set(key, lane);
+    }
+    lane.mayHaveMore = true;
+    return lane;
+  }
+
+  /** Forgets the lanes in which nothing is, and the slots of types without a run. */
+  forgetIdle(): void {
+    const types = new Set<string>();
+    for (const [key, lane] of this.#lanes) {
+      if (lane.isIdle) this.#lanes.delete(key);
+      else types.add(lane.jobType);
+    }
+    for (const [type, { running, meanMs }] of this.#slots)
+      if (running === 0 && !types.has(type) && (meanMs === null || this.#slots.size > lanesMax))
+        this.#slots.delete(type);
+  }
+}

@@ -1,0 +1,40 @@
+/** Asks for a template's plan: a job of our own queue, once for each thing that asks. */
+import type { Instant } from "../model/clock.ts";
+import { type DatasetId, newTimeUuid } from "../model/ids.ts";
+import { ownQueue } from "../model/job.ts";
+import type { Sql } from "./sql.ts";
+
+/** The type of jobs that publish a template's plan. */
+export const instantiateType = "orrery.instantiate";
+/** With delays up to a minute these last some ten minutes. */
+const attemptsMax = 12;
+
+export interface Instantiation {
+  /** What asks, and its own key: such a pair asks once, e.g. ("pass", its id). */
+  readonly source: string;
+  readonly sourceKey: string;
+  readonly templateId: string;
+  /** Null: the newest when it runs. */
+  readonly version?: number | null;
+  readonly datasetId: DatasetId;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly at: Instant;
+}
+
+/** Asks, in one statement, for a template's plan; does nothing if the same source has asked before. True if it is new. */
+export async function enqueueInstantiation(sql: Sql, ask: Instantiation): Promise<boolean> {
+  const { templateId, version = null, datasetId, params } = ask;
+  const payload = JSON.stringify({ templateId, version, datasetId, params });
+  const rows = await sql`
+    with asked as (
+      insert into job_source (source, source_key, job_id, at)
+      values (${ask.source}, ${ask.sourceKey}, ${newTimeUuid()}::uuid, now())
+      on conflict do nothing returning job_id),
+    recorded as (
+      insert into job_record (job_id, queue, job_type, payload, priority, run_at, attempts_max, created_by, created_at)
+      select job_id, ${ownQueue}, ${instantiateType}, ${payload}, 0, now(), ${attemptsMax}::int, 'orrery', ${ask.at}::timestamptz from asked)
+    insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max)
+    select job_id, ${ownQueue}, ${instantiateType}, 'queued', 0, now(), ${attemptsMax}::int from asked
+    returning job_id`;
+  return rows.length > 0;
+}

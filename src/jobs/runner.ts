@@ -2,18 +2,12 @@
  * Runs jobs on this node: leases what is due in batches, as many as there is room for, renews, runs, and gives back what is
  * not done when it stops. Woken by this node's commits and other nodes' hints; a poll a second finds everything without them.
  */
-import type { Computes } from "../compute/compute.ts";
-import type { Clock } from "../model/clock.ts";
 import type { JobId } from "../model/ids.ts";
-import { type DueLane, dueLaneKey } from "../model/job.ts";
-import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
-import { expireEveryLease, releaseLeases } from "../store/jobs.ts";
-import type { Database } from "../store/sql.ts";
-import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { DueLane } from "../model/job.ts";
+import { expireEveryLease, type LeasedJob, releaseLeases } from "../store/jobs.ts";
 import { createAttemptWriter } from "./attempts.ts";
+import { ClaimLoop } from "./claim-loop.ts";
 import { Claims } from "./claims.ts";
-import type { DueSignal } from "./due-signal.ts";
 import { startDuties } from "./duties.ts";
 import { runFreeJob } from "./free-job.ts";
 import { type Ending, HeldJob } from "./held-job.ts";
@@ -21,53 +15,36 @@ import { createJobLog } from "./job-log.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import { runProductJob } from "./product-job.ts";
 import { createQueueSeconds } from "./queue-seconds.ts";
+import { createRemoteLeases, type RemoteLeases } from "./remote-leases.ts";
 import type { Repeating } from "./repeat.ts";
 import type { RunParts } from "./run-parts.ts";
+import { type JobRunnerParts, runnerDefaults } from "./runner-parts.ts";
 
 export interface JobRunner {
+  /** For workers that pull over HTTP. */
+  readonly remote: RemoteLeases;
   start(): Promise<void>;
   /** Gives back what has not begun, lets the rest end for a moment, then ends it and gives that back too. */
   stop(): Promise<void>;
 }
 
-export interface JobRunnerParts {
-  readonly database: Database;
-  readonly supervisor: Pick<Supervisor, "submit">;
-  readonly due: DueSignal;
-  readonly computes: Computes;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** Unique to this process, so that its leases are nobody else's. */
-  readonly nodeId: string;
-  /** Where this node's API answers; null without a port. */
-  readonly url: string | null;
-  readonly version: string;
-  /** What this node is: jobs may require some. */
-  readonly labels?: readonly string[];
-  /** A holder that is not heard of for so long loses its job. */
-  readonly leaseMs?: number;
-  /** Runs at once, over all computes. */
-  readonly concurrency?: number;
-  readonly pollMs?: number;
-  /** All of a stop: the first third is for runs to end by themselves. */
-  readonly stopMs?: number;
-}
-
 /** Leases that a node holds at most, those whose outcome waits to be stored included. */
 const heldMax = 4000;
-
-const defaults = { labels: [], leaseMs: 30_000, concurrency: 64, pollMs: 1_000, stopMs: 2_300 };
 
 export function createJobRunner(parts: JobRunnerParts): JobRunner {
   return new Runner(parts);
 }
 
+/** A worker that waits for work looks by itself so often. */
+const remoteLookMs = 5_000;
+
 class Runner implements JobRunner {
+  readonly remote: RemoteLeases;
   readonly #parts: Required<JobRunnerParts>;
   readonly #run: RunParts;
   readonly #claims: Claims;
   readonly #lanes: Lanes;
+  readonly #loop: ClaimLoop;
   readonly #held = new Map<JobId, HeldJob>();
   readonly #givingUp = new AbortController();
   #duties: readonly Repeating[] = [];
@@ -78,13 +55,12 @@ class Runner implements JobRunner {
   #running = 0;
   /** Where the search for the next run begins, so that no lane starves another. */
   #nextLane = 0;
-  #claiming: Promise<void> | null = null;
   #isDraining = false;
   #stopping = false;
   #onIdle: (() => void) | null = null;
 
   constructor(given: JobRunnerParts) {
-    const parts = { ...defaults, ...given };
+    const parts = { ...runnerDefaults, ...given };
     this.#parts = parts;
     const { database, clock, log, nodeId, computes } = parts;
     const { sql } = database;
@@ -101,6 +77,29 @@ class Runner implements JobRunner {
       seconds: createQueueSeconds(sql, nodeId, log),
       wakeIn: (ms) => this.#wakeIn(ms),
     };
+    const { due, leaseMs, labels, metrics } = parts;
+    this.#loop = new ClaimLoop({
+      claims: this.#claims,
+      lanes: this.#lanes,
+      holder: { workerId: nodeId, leaseMs, labels },
+      log,
+      isOpen: () => !this.#stopping && !this.#isDraining,
+      room: () => ({ slots: parts.concurrency - this.#running, leases: heldMax - this.#held.size }),
+      onLeased: (job, lane) => this.#hold(job, lane),
+      onBatch: (count, retryInMs) => {
+        metrics.jobs.leased.inc(count);
+        if (retryInMs !== null) this.#wakeIn(retryInMs);
+        if (!this.#stopping) this.#dispatch();
+      },
+    });
+    this.remote = createRemoteLeases({
+      run: this.#run,
+      claims: this.#claims,
+      computes,
+      due,
+      leaseMs,
+      lookMs: remoteLookMs,
+    });
   }
 
   async start(): Promise<void> {
@@ -120,7 +119,7 @@ class Runner implements JobRunner {
       claims: this.#claims,
       lanes: this.#lanes,
       onLost: (held, why) => this.#end(held, why),
-      onWork: () => this.#claim(),
+      onWork: () => this.#loop.start(),
       onPresence: (isDraining) => this.#drain(isDraining),
     });
   }
@@ -130,7 +129,7 @@ class Runner implements JobRunner {
     const { stopMs, log, due } = this.#parts;
     for (const timer of this.#wakeTimers) clearTimeout(timer);
     this.#unsubscribe();
-    await this.#claiming;
+    await this.#loop.settled();
     await this.#release().catch((error: unknown) => log.warn({ err: error }, "leases are left to run out"));
 
     await this.#idleWithin(stopMs / 3);
@@ -147,7 +146,7 @@ class Runner implements JobRunner {
   #hear(due: DueLane | null): boolean {
     const lanes = due === null ? this.#lanes.all() : [this.#lanes.wake(due)];
     for (const lane of lanes) if (lane) lane.mayHaveMore = true;
-    this.#claim();
+    this.#loop.start();
     const [only] = lanes;
     return due !== null && only !== undefined && !only.isFull && !this.#isDraining && !this.#stopping;
   }
@@ -171,7 +170,7 @@ class Runner implements JobRunner {
     this.#parts.log.info({ isDraining }, isDraining ? "draining: no more jobs are taken" : "taking jobs again");
     if (isDraining)
       void this.#release().catch(() => undefined); // they run out by themselves
-    else this.#claim();
+    else this.#loop.start();
   }
 
   #wakeIn(ms: number): void {
@@ -183,68 +182,11 @@ class Runner implements JobRunner {
     this.#wakeTimers.add(timer);
   }
 
-  /** One claim at a time; what is asked for meanwhile is found by its next round. */
-  #claim(): void {
-    if (this.#claiming !== null || this.#stopping || this.#isDraining || this.#wanted().length === 0) return;
-    this.#claiming = this.#claimAll()
-      .catch((error: unknown) =>
-        this.#parts.log.warn({ err: error }, "jobs could not be leased: the next poll tries again"),
-      )
-      .finally(() => {
-        this.#claiming = null;
-        this.#claim(); // somebody may have asked since the last round looked
-      });
-  }
-
-  async #claimAll(): Promise<void> {
-    const { nodeId: workerId, leaseMs, labels, metrics } = this.#parts;
-    while (!this.#stopping && !this.#isDraining) {
-      const wanted = this.#wanted();
-      if (wanted.length === 0) return;
-      for (const { lane } of wanted) {
-        lane.isClaiming = true;
-        lane.mayHaveMore = false; // whoever hears of more while the statement is under way sets it again
-      }
-      const lanes = wanted.map(({ lane: { queue, jobType, keyed }, countMax }) => ({
-        queue,
-        jobType,
-        keyed,
-        countMax,
-      }));
-      const { jobs, retryInMs } = await this.#claims.claim({ workerId, leaseMs, labels }, lanes).finally(() => {
-        for (const { lane } of wanted) lane.isClaiming = false;
-      });
-      metrics.jobs.leased.inc(jobs.length);
-      if (retryInMs !== null) this.#wakeIn(retryInMs);
-      const asked = new Map(wanted.map(({ lane, countMax }) => [dueLaneKey(lane), { lane, left: countMax }]));
-      for (const job of jobs) {
-        const one = asked.get(dueLaneKey({ ...job, keyed: job.concurrencyKey !== null }));
-        if (one === undefined) throw new Error(`Job ${job.jobId} was leased, and nobody asked for its lane`);
-        const held = new HeldJob(job);
-        this.#held.set(job.jobId, held);
-        this.#run.seconds.leased(job);
-        one.lane.add(held);
-        one.left -= 1;
-      }
-      for (const { lane, left } of asked.values()) if (left <= 0) lane.mayHaveMore = true;
-      if (!this.#stopping) this.#dispatch();
-    }
-  }
-
-  #wanted(): { lane: Lane; countMax: number }[] {
-    let free = heldMax - this.#held.size;
-    const lanes = this.#lanes.all();
-    let slots = this.#parts.concurrency - this.#running;
-    for (const lane of lanes) slots -= lane.waiting;
-    const wanted: { lane: Lane; countMax: number }[] = [];
-    for (const lane of lanes) {
-      const countMax = lane.mayHaveMore ? Math.min(lane.room(slots), free) : 0;
-      if (countMax <= 0) continue;
-      slots -= countMax;
-      free -= countMax;
-      wanted.push({ lane, countMax });
-    }
-    return wanted;
+  #hold(job: LeasedJob, lane: Lane): void {
+    const held = new HeldJob(job);
+    this.#held.set(job.jobId, held);
+    this.#run.seconds.leased(job);
+    lane.add(held);
   }
 
   /** Starts runs, one lane after the other, while there are slots. */
@@ -282,7 +224,7 @@ class Runner implements JobRunner {
       metrics.jobs.seconds.labels(job.jobType).observe(ms / 1000);
       if (this.#stopping) return;
       this.#dispatch();
-      this.#claim();
+      this.#loop.start();
     };
     const compute = computes.get(job.jobType) ?? lane.compute;
     const run = job.datasetId === null ? runFreeJob : runProductJob;

@@ -237,11 +237,10 @@ export class CommitUnknownError extends OrreryError {
 export class LeaseLostError extends OrreryError {
   override readonly code = "lease_lost";
   override readonly status = 409;
-  constructor(jobId: string, token: number) {
-    super(`Cannot complete job ${jobId} as lease ${token} has ended: stop, the job is retried elsewhere`, {
-      job_id: jobId,
-      token,
-    });
+  /** `cancelled`: nobody runs it any more. */
+  constructor(jobId: string, token: number, why: "superseded" | "cancelled" = "superseded") {
+    const next = why === "cancelled" ? "the job was cancelled" : "the job is retried elsewhere";
+    super(`Cannot complete job ${jobId} as lease ${token} has ended: stop, ${next}`, { job_id: jobId, token, why });
   }
 }
 

@@ -1,0 +1,97 @@
+/** Leases what is due in batches, as many as there is room for: one claim at a time, and another one while there may be more. */
+import { dueLaneKey } from "../model/job.ts";
+import type { Log } from "../observe/log.ts";
+import type { LeaseAsk, LeasedJob } from "../store/jobs.ts";
+import type { Claims } from "./claims.ts";
+import type { Lane, Lanes } from "./lanes.ts";
+
+export interface ClaimLoopParts {
+  readonly claims: Pick<Claims, "claim">;
+  readonly lanes: Lanes;
+  readonly holder: Pick<LeaseAsk, "workerId" | "leaseMs" | "labels">;
+  readonly log: Pick<Log, "warn">;
+  /** False: this node takes no more. */
+  isOpen(): boolean;
+  /** How many more runs there are slots for, and how many more leases may be held. */
+  room(): { slots: number; leases: number };
+  onLeased(job: LeasedJob, lane: Lane): void;
+  /** `retryInMs`: a rate allows the next start then. */
+  onBatch(count: number, retryInMs: number | null): void;
+}
+
+interface Wanted {
+  readonly lane: Lane;
+  readonly countMax: number;
+}
+
+export class ClaimLoop {
+  readonly #parts: ClaimLoopParts;
+  #underWay: Promise<void> | null = null;
+
+  constructor(parts: ClaimLoopParts) {
+    this.#parts = parts;
+  }
+
+  /** Does nothing while a claim is under way: what is asked for meanwhile is found by its next round. */
+  start(): void {
+    const { isOpen, log } = this.#parts;
+    if (this.#underWay !== null || !isOpen() || this.#wanted().length === 0) return;
+    this.#underWay = this.#run()
+      .catch((error: unknown) => log.warn({ err: error }, "jobs could not be leased: the next poll tries again"))
+      .finally(() => {
+        this.#underWay = null;
+        this.start(); // somebody may have asked since the last round looked
+      });
+  }
+
+  /** Resolves when no claim is under way. */
+  async settled(): Promise<void> {
+    await this.#underWay;
+  }
+
+  async #run(): Promise<void> {
+    const { claims, holder, isOpen, onLeased, onBatch } = this.#parts;
+    while (isOpen()) {
+      const wanted = this.#wanted();
+      if (wanted.length === 0) return;
+      for (const { lane } of wanted) {
+        lane.isClaiming = true;
+        lane.mayHaveMore = false; // whoever hears of more while the statement is under way sets it again
+      }
+      const lanes = wanted.map(({ lane: { queue, jobType, keyed }, countMax }) => ({
+        queue,
+        jobType,
+        keyed,
+        countMax,
+      }));
+      const { jobs, retryInMs } = await claims.claim(holder, lanes).finally(() => {
+        for (const { lane } of wanted) lane.isClaiming = false;
+      });
+      const asked = new Map(wanted.map(({ lane, countMax }) => [dueLaneKey(lane), { lane, left: countMax }]));
+      for (const job of jobs) {
+        const one = asked.get(dueLaneKey({ ...job, keyed: job.concurrencyKey !== null }));
+        if (one === undefined) throw new Error(`Job ${job.jobId} was leased, and nobody asked for its lane`);
+        onLeased(job, one.lane);
+        one.left -= 1;
+      }
+      for (const { lane, left } of asked.values()) if (left <= 0) lane.mayHaveMore = true;
+      onBatch(jobs.length, retryInMs);
+    }
+  }
+
+  #wanted(): Wanted[] {
+    const { lanes, room } = this.#parts;
+    const all = lanes.all();
+    let { slots, leases } = room();
+    for (const lane of all) slots -= lane.waiting;
+    const wanted: Wanted[] = [];
+    for (const lane of all) {
+      const countMax = lane.mayHaveMore ? Math.min(lane.room(slots), leases) : 0;
+      if (countMax <= 0) continue;
+      slots -= countMax;
+      leases -= countMax;
+      wanted.push({ lane, countMax });
+    }
+    return wanted;
+  }
+}

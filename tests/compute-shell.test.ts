@@ -179,7 +179,7 @@ describe("a shell compute", () => {
   it("is not disturbed by a command that never reads a large stdin", async () => {
     const shell = createShell({ cwd: tmpdir(), command: ["true"] }, environment);
     const outcome = await shell.run(
-      taskOf({ passthrough: JSON.stringify("x".repeat(4_000_000)) }),
+      taskOf({ payload: JSON.stringify("x".repeat(4_000_000)) }),
       new AbortController().signal,
     );
     assert.equal(outcome.outcome, "succeeded");

@@ -6,7 +6,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ComputeConfig, ContainerConfig, HttpConfig, RayConfig, ShellConfig } from "./compute-config.ts";
-import { engineNames, findProgram, findRuntime } from "./container.ts";
+import { engineNames, findProgram, findRuntime, missingText } from "./container.ts";
 import { messageOf } from "./function.ts";
 import { connectGuarded, type Resolve } from "./guarded-connect.ts";
 import { loadCompute, ownEnvironment } from "./load.ts";
@@ -119,7 +119,7 @@ async function checkContainer(
   timeoutMs: number,
 ): Promise<ComputeFinding> {
   const program = findRuntime(config.runtime, environment);
-  if (program === null) return failed(`${config.runtime ?? "neither docker nor podman"} is not found on PATH`);
+  if (program === null) return failed(missingText(config.runtime));
   const ended = await runProcess({
     argv: [program, "version"],
     cwd: "/",

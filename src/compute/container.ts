@@ -58,7 +58,7 @@ async function runContainer(command: Command, task: Task, signal: AbortSignal): 
   const { config, environment, timeoutMs, killAfterMs } = command;
   const program = findRuntime(config.runtime, environment);
   if (program === null) {
-    const error = `cannot run ${config.image}: ${config.runtime ?? "neither docker nor podman"} is not found on PATH`;
+    const error = `cannot run ${config.image}: ${missingText(config.runtime)}`;
     return { outcome: "failed", error, code: "runtime_missing", output: "" };
   }
   const env = inheritedFrom(environment, engineNames);
@@ -138,6 +138,9 @@ async function removeContainer(program: string, env: Readonly<Record<string, str
     signal: new AbortController().signal,
   }).catch(() => undefined);
 }
+
+export const missingText = (wanted: ContainerConfig["runtime"]): string =>
+  wanted === undefined ? "docker and podman are not on PATH" : `${wanted} is not on PATH`;
 
 /** The path of docker or podman; null if neither is on PATH, or not the one that is wanted. */
 export function findRuntime(wanted: ContainerConfig["runtime"], environment: Environment): string | null {

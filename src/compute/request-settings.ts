@@ -38,7 +38,7 @@ export function secretsOf(name: string, config: HttpConfig, environment: Environ
     secrets.push(...found);
   }
   if (secrets.length > 0) return secrets;
-  throw new SetupError(`Compute "${name}" has no secret to sign with: give it secret or secret_env`);
+  throw new SetupError(`Cannot load compute "${name}" as it has no secret to sign with: give it secret or secret_env`);
 }
 
 function variableOf(name: string, variable: string, environment: Environment): string {

@@ -19,6 +19,8 @@ import { taskJson, taskVariables } from "./task-json.ts";
 /** What the command that speaks to the engine needs, beside what every command gets. The container gets none of it. */
 export const engineNames = ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST", "XDG_RUNTIME_DIR"];
 const runtimes = ["docker", "podman"] as const;
+/** The variable that lists where programs are. */
+const searchPath = "PATH";
 const processesMax = 1024;
 const removeMs = 5_000;
 
@@ -155,7 +157,7 @@ export function findRuntime(wanted: ContainerConfig["runtime"], environment: Env
 export function findProgram(name: string, environment: Environment, cwd = "/"): string | null {
   const folders = name.includes("/")
     ? [cwd]
-    : (environment.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+    : (environment[searchPath] ?? "").split(delimiter).filter((folder) => folder !== "");
   for (const folder of folders) {
     const path = resolve(folder, name);
     try {

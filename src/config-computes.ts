@@ -9,12 +9,13 @@ const texts = v.record(v.string(), v.string());
 
 /** No line break can stand in a header, and these are ours to say. */
 const ownHeaders = /^(webhook-.*|content-type|content-length|transfer-encoding|connection|host)$/i;
+const headerName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "a header's name is needed"),
+  v.check((name) => !ownHeaders.test(name), "this header is set by us"),
+);
 const headers = v.record(
-  v.pipe(
-    v.string(),
-    v.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "a header's name is needed"),
-    v.check((name) => !ownHeaders.test(name), "this header is set by us"),
-  ),
+  headerName,
   v.pipe(v.string(), v.regex(/^[\t\x20-\x7e\x80-\xff]*$/, "a header's value has no line breaks or control characters")),
 );
 
@@ -80,7 +81,7 @@ const dispatch = {
 
 const request = {
   headers: v.optional(headers),
-  headers_env: v.optional(v.record(v.string(), variable)),
+  headers_env: v.optional(v.record(headerName, variable)),
   ca_file: v.optional(text),
 };
 

@@ -227,7 +227,7 @@ describe("an http compute", () => {
   it("never shows a secret or a header in what it says", async () => {
     const canary = "canary-5d1f";
     for (const status of [200, 302, 404, 500]) {
-      answering(status, "<no json>");
+      answering(status, `<no json> you sent ${canary} and ${secret}`);
       const outcome = await createHttp(
         { url: `${service.url}/${canary}?token=${canary}`, allow_private: true },
         { headers: { authorization: canary }, ca: undefined, secrets: [secret], callbacks: node(0).callbacks },

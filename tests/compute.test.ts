@@ -217,6 +217,10 @@ describe("a compute that sends requests", () => {
     });
     const headers = { headers_env: { authorization: "TOKEN" } };
     await assert.rejects(load(headers, { HOOK_SECRET: secret }), /variable TOKEN is not set/);
+    await assert.rejects(
+      load(headers, { HOOK_SECRET: secret, TOKEN: "a\r\nb: c" }),
+      /TOKEN holds what cannot stand in a header/,
+    );
     await assert.rejects(load({ secret_env: undefined }, {}), /compute "it" as it has no secret to sign with/);
     await assert.rejects(load({ ca_file: "none.pem" }, { HOOK_SECRET: secret }), /ca_file cannot be read/);
   });

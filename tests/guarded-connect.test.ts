@@ -136,10 +136,12 @@ describe("a guarded connection", () => {
   it("is made to an allowed address, with the host's name in the request", async () => {
     service.answer = ({ headers, url }) => ({ status: 200, body: `${headers.host} ${url}` });
     const resolve = async () => ["127.0.0.1"];
+    const before = service.connections();
     for (const allowPrivate of [["127.0.0.0/8"], ["inside.test"], true]) {
       const answer = await requestGuarded(ask("inside.test", { resolve, allowPrivate }));
       assert.deepEqual([answer.status, answer.text], [200, `inside.test:${port} /x?y=1`]);
     }
+    assert.equal(service.connections(), before + 3, "each request has a connection of its own, which was judged");
   });
 
   it("tries the next address when one does not answer, and leaves out the private ones", async () => {

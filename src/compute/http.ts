@@ -16,6 +16,8 @@ import { nowS, signWebhook } from "./webhook.ts";
 /** A passback, and the envelope around it. */
 const answerBytesMax = defaults.passbackBytesMax + 16 * 1024;
 
+const closeMs = 1_000;
+
 export interface HttpParts extends RequestSettings {
   readonly secrets: readonly string[];
   readonly callbacks: Pick<Callbacks, "open">;
@@ -49,10 +51,11 @@ async function runHttp(service: Service, task: Task, signal: AbortSignal, timeou
     if (signal.aborted) return cancelled(signal);
     return { outcome: "timed_out", error: reasonOf(own.signal), code: "timeout", output: "" };
   });
-  let callback: OpenCallback | null = null;
+  const { jobId, attempt, token = null } = task;
+  const opening = service.callbacks.open({ jobId, attempt, token, expiresInMs: timeoutMs });
   try {
-    const { jobId, attempt, token = null } = task;
-    callback = await service.callbacks.open({ jobId, attempt, token, expiresInMs: timeoutMs });
+    const callback = await Promise.race([opening, ended]);
+    if (!("url" in callback)) return callback;
     const later = callback.answer.then(outcomeOfCallback);
     // The callback may come before its service has answered, and counts.
     const now = await Promise.race([later, ended, post(service, task, callback.url, timeoutMs, ending)]);
@@ -63,8 +66,14 @@ async function runHttp(service: Service, task: Task, signal: AbortSignal, timeou
   } finally {
     clearTimeout(timer);
     own.abort(new Error("its attempt is over")); // also the request, when the callback was quicker
-    await callback?.close();
+    await closeSoon(opening);
   }
+}
+
+/** A store that does not answer must not hold up a node that stops: then the row ends by its time. */
+async function closeSoon(opening: Promise<OpenCallback>): Promise<void> {
+  const closing = opening.then((callback) => callback.close()).catch(() => undefined);
+  await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, closeMs))]);
 }
 
 /** Null: its answer comes later. Never rejects. */
@@ -94,12 +103,20 @@ async function post(
       answerBytesMax,
       signal,
     });
-    return outcomeOfAnswer(answer, service.url.host);
+    const outcome = outcomeOfAnswer(answer, service.url.host);
+    return outcome && { ...outcome, output: withoutSecrets(outcome.output, service) };
   } catch (error) {
     const code = error instanceof RequestFailedError ? error.code : "network";
     const isFinal = code === "address_refused";
     return { outcome: code === "timeout" ? "timed_out" : "failed", error: messageOf(error), code, isFinal, output: "" };
   }
+}
+
+/** A service may repeat in its refusal what it was sent. */
+function withoutSecrets(output: string, { headers, secrets }: Service): string {
+  const words = [...Object.values(headers).flatMap((value) => [value, ...value.split(" ")]), ...secrets];
+  // What is shorter is no secret, and would tear holes into any text.
+  return words.filter((word) => word.length >= 8).reduce((text, word) => text.replaceAll(word, "[redacted]"), output);
 }
 
 const cancelled = (signal: AbortSignal): Outcome => ({ outcome: "cancelled", error: reasonOf(signal), output: "" });

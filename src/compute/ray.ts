@@ -15,6 +15,8 @@ import type { RequestSettings } from "./request-settings.ts";
 import { taskJson, taskVariables } from "./task-json.ts";
 
 const pollMs = 2_000;
+/** Each time all of the log comes: for so many characters of it, it is asked for one poll less often. */
+const logStep = 128 * 1024;
 /** One variable of a process holds 128 KiB on Linux, its name included. */
 const taskBytesMax = 128 * 1024 - 64;
 /** A cluster whose head restarts is heard of again within this. */
@@ -41,8 +43,10 @@ class RayRun {
   readonly #task: Task;
   readonly #signal: AbortSignal;
   readonly #timeoutMs: number;
+  readonly #pollMs: number;
   readonly #id: string;
   #log = "";
+  #logDueMs = 0;
   #isLogWhole = true;
 
   constructor(jobs: RayJobs, config: Omit<RayConfig, "kind">, task: Task, signal: AbortSignal, timeoutMs: number) {
@@ -51,6 +55,7 @@ class RayRun {
     this.#task = task;
     this.#signal = signal;
     this.#timeoutMs = timeoutMs;
+    this.#pollMs = config.poll_s === undefined ? pollMs : config.poll_s * 1000;
     this.#id = idOf(task, task.attempt);
   }
 
@@ -100,13 +105,13 @@ class RayRun {
         if (status === null)
           throw new RayRefusedError("tell a job's status", this.#config.address, 404, "it has forgotten the job");
         if (hasEnded(status)) return status;
-        await this.#readLog(signal);
+        if (performance.now() >= this.#logDueMs) await this.#readLog(signal);
         heardMs = performance.now();
       } catch (error) {
         const isQuiet = error instanceof RequestFailedError && error.code !== "aborted";
         if (signal.aborted || !isQuiet || performance.now() - heardMs > silenceMsMax) throw error;
       }
-      await pause(this.#config.poll_s === undefined ? pollMs : this.#config.poll_s * 1000, undefined, { signal });
+      await pause(this.#pollMs, undefined, { signal });
     }
   }
 
@@ -117,6 +122,7 @@ class RayRun {
       const log = await this.#jobs.logs(this.#id, signal);
       const added = log.startsWith(this.#log) ? log.slice(this.#log.length) : log;
       this.#log = log;
+      this.#logDueMs = performance.now() + (this.#pollMs * log.length) / logStep;
       if (added !== "") this.#task.onOutput(new TextEncoder().encode(added));
     } catch (error) {
       if (!(error instanceof RequestFailedError && error.code === "answer_too_large")) throw error;

@@ -20,8 +20,13 @@ export function requestSettings(
   environment: Environment,
 ): RequestSettings {
   const headers: Record<string, string> = { ...config.headers };
-  for (const [header, variable] of Object.entries(config.headers_env ?? {}))
+  for (const [header, variable] of Object.entries(config.headers_env ?? {})) {
     headers[header] = variableOf(name, variable, environment);
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(headers[header]))
+      throw new SetupError(
+        `Cannot load compute "${name}" as ${variable} holds what cannot stand in a header, such as a line break`,
+      );
+  }
   return {
     headers,
     ca: config.ca_file === undefined ? undefined : readAuthority(name, resolve(configDir, config.ca_file)),

@@ -111,7 +111,7 @@ describe("an http compute", () => {
     assert.ok(isSignedWebhook([secret], request.headers, request.body, Math.floor(Date.now() / 1000)));
     assert.ok(request.body.includes('"passthrough":{"limit":18446744073709551615}'));
     const { job, attempt, dataset, product, payload, parents, callback } = JSON.parse(request.body);
-    assert.deepEqual(job, { id: "018f3a52-0000-7000-8000-0000000000aa", queue: "products", type: "plot" });
+    assert.deepEqual(job, { id: "018f3a52-0000-7000-8000-0000000000aa", queue: "products", type: "battery" });
     assert.deepEqual([attempt, dataset.extra.ship, product.name, payload], [2, "AURORA-1", "Battery health", null]);
     assert.deepEqual(
       parents.map((parent: { passback: unknown }) => parent.passback),

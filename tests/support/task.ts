@@ -5,7 +5,7 @@ export function taskOf(changes: Partial<Task> = {}): Task {
   return {
     jobId: "018f3a52-0000-7000-8000-0000000000aa",
     queue: "products",
-    jobType: "plot",
+    jobType: "battery",
     attempt: 1,
     dataset: { id: "018f3a52-0000-7000-8000-000000000001", extra: '{"ship":"AURORA-1"}' },
     product: { id: "018f3a52-0000-7000-8000-000000000010", name: "Battery health", version: "1.0.0" },

@@ -41,7 +41,7 @@ async function run(
   return { outcome, tookMs: performance.now() - startedMs, marker };
 }
 
-const errorOf = ({ outcome }: Ran): string => (outcome.outcome === "succeeded" ? "" : outcome.error);
+const errorOf = ({ outcome }: Ran): string => ("error" in outcome ? outcome.error : "");
 
 /** Processes (no zombies) that carry this in their environment. */
 function alive(marker: string): string[] {

@@ -1,7 +1,7 @@
 /** Web services as the computes of a whole node: from a plan over HTTP to the product's state, and back by a callback. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import type { ComputeConfig } from "../src/compute/compute-config.ts";
+import type { ComputeConfig } from "../src/config-computes.ts";
 import { done, productOf, Scene } from "./support/http.ts";
 import { type Receiver, receiver } from "./support/receiver.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
@@ -13,7 +13,7 @@ let service: Receiver;
 before(async () => {
   service = await receiver();
   const secret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
-  const http: ComputeConfig = {
+  const http: Extract<ComputeConfig, { kind: "http" }> = {
     kind: "http",
     url: service.url,
     secret,

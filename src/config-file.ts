@@ -2,37 +2,21 @@
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
+import {
+  type ComputeConfig,
+  Computes,
+  type JobTypeConfig,
+  JobTypes,
+  jobTypeFlaw,
+  jobTypeKeys,
+  knownComputeKeys,
+  mountKeys,
+  retryKeys,
+} from "./config-computes.ts";
 import { SetupError } from "./model/errors.ts";
 
 const seconds = v.pipe(v.number(), v.minValue(0), v.maxValue(86_400));
-const countable = v.pipe(v.number(), v.integer(), v.minValue(1));
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
-const execution = {
-  timeout_s: v.optional(v.pipe(seconds, v.gtValue(0))),
-  attempts: v.optional(v.pipe(countable, v.maxValue(100))),
-  concurrency: v.optional(v.pipe(countable, v.maxValue(10_000))),
-};
-
-const Compute = v.variant("kind", [
-  v.strictObject({ kind: v.literal("external") }),
-  v.strictObject({
-    kind: v.literal("function"),
-    module: v.pipe(v.string(), v.nonEmpty()),
-    export: v.optional(v.pipe(v.string(), v.nonEmpty())),
-    ...execution,
-  }),
-  v.strictObject({
-    kind: v.literal("shell"),
-    command: v.union([v.pipe(v.string(), v.nonEmpty()), v.pipe(v.array(v.string()), v.minLength(1))]),
-    cwd: v.optional(v.pipe(v.string(), v.nonEmpty())),
-    env: v.optional(v.record(v.string(), v.string())),
-    ...execution,
-  }),
-]);
-
-/** How a compute runs. Paths are relative to the configuration's directory. */
-export type ComputeConfig = v.InferOutput<typeof Compute>;
-
 const Ground = v.strictObject({
   host: v.optional(v.pipe(v.string(), v.nonEmpty()), "127.0.0.1"),
   ports: v.optional(
@@ -48,23 +32,15 @@ const Ground = v.strictObject({
 });
 
 const File = v.strictObject({
-  computes: v.optional(
-    v.record(
-      v.pipe(
-        v.string(),
-        v.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "a compute's name has letters, digits, - and _ only, at most 64"),
-        v.notValue("orrery", 'the name "orrery" is reserved'),
-      ),
-      Compute,
-    ),
-    {},
-  ),
+  computes: v.optional(Computes, {}),
+  job_types: v.optional(JobTypes, {}),
   templates: v.optional(v.pipe(v.string(), v.nonEmpty())),
   ground: v.optional(Ground, {}),
 });
 
 export interface ConfigFile {
   readonly computes: Readonly<Record<string, ComputeConfig>>;
+  readonly jobTypes: Readonly<Record<string, JobTypeConfig>>;
   /** As written: relative to the file. */
   readonly templates: string | null;
   readonly ground: {
@@ -111,7 +87,12 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     );
   }
   const result = v.safeParse(File, value);
-  if (result.success) return shapeOf(result.output);
+  if (result.success) {
+    const flaw = jobTypeFlaw(result.output.job_types, result.output.computes);
+    if (flaw === null) return shapeOf(result.output);
+    const keys = ["job_types", ...flaw.keys];
+    throw new SetupError(`${at(offsetOf(document, keys))}: cannot use ${keys.join(".")}: ${flaw.message}`);
+  }
   const [issue] = result.issues;
   const keys = (issue.path ?? []).map((item) => item.key as string | number); // our schemas have no other keys
   throw new SetupError(`${at(offsetOf(document, keys))}: ${messageOf(issue, keys, value)}`);
@@ -131,9 +112,11 @@ function messageOf(issue: v.BaseIssue<unknown>, keys: readonly (string | number)
 function knownKeys(parents: readonly (string | number)[], value: unknown): string[] {
   if (parents.length === 0) return Object.keys(File.entries);
   if (parents[0] === "ground") return Object.keys(Ground.entries);
-  const kind = parents.reduce<unknown>((at, key) => (at as Record<string | number, unknown>)?.[key], value); // walks parsed YAML
-  const named = (kind as { kind?: unknown } | undefined)?.kind;
-  return Object.keys(Compute.options.find((option) => option.entries.kind.literal === named)?.entries ?? {});
+  if (parents.at(-1) === "retry") return retryKeys;
+  if (parents.includes("mounts")) return mountKeys;
+  if (parents[0] === "job_types") return jobTypeKeys;
+  const entry = parents.reduce<unknown>((at, key) => (at as Record<string | number, unknown>)?.[key], value); // walks parsed YAML
+  return knownComputeKeys((entry as { kind?: unknown } | undefined)?.kind);
 }
 
 /** The key's own place for a map's entry, else its value's; the nearest parent that is there for a missing one. */
@@ -156,6 +139,7 @@ function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
   const { ground } = file;
   return {
     computes: file.computes,
+    jobTypes: file.job_types,
     templates: file.templates ?? null,
     ground: {
       host: ground.host,

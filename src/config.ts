@@ -39,6 +39,7 @@ export interface Config {
   /** Runs the example mission at start. */
   readonly example: boolean;
   readonly computes: ConfigFile["computes"];
+  readonly jobTypes: ConfigFile["jobTypes"];
   /** Absolute. */
   readonly templatesDir: string | null;
   readonly ground: GroundConfig;
@@ -136,6 +137,7 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     logLevel: settings.logLevel,
     example,
     computes: file.computes,
+    jobTypes: file.jobTypes,
     templatesDir: file.templates === null ? null : resolve(configDir, file.templates),
     ground: file.ground,
     configPath,

@@ -1,4 +1,5 @@
 /** The library: `open(loadConfig(…))` runs a node inside another Bun or Deno program, with or without a port. */
+export type { ComputeFunction, FunctionTask } from "./compute/function.ts";
 export type { Config, ConfigSources, Flags } from "./config.ts";
 export { loadConfig } from "./config.ts";
 export { OrreryError, SetupError } from "./model/errors.ts";

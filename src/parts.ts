@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Hono } from "hono";
 import manifest from "../package.json" with { type: "json" };
+import { createCallbacks } from "./compute/callbacks.ts";
 import { loadComputes } from "./compute/load.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
@@ -48,11 +49,15 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const nodeId = randomUUID();
   metrics.watchProcess();
   // What the operator wrote is checked first: a wrong template must not cost a migration.
-  const computes = await loadComputes(config.computes, config.configDir);
+  const callbacks = createCallbacks({ baseUrl: config.baseUrl, log });
+  const { jobTypes, configDir } = config;
+  const computes = await loadComputes(config.computes, configDir, { jobTypes, callbacks });
   const templates = await loadTemplates(config.templatesDir, computes);
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
+  await callbacks.start(database);
+  teardown.add("callbacks", 500, () => callbacks.stop());
   const telemetry = await openTelemetry(config, log).catch((error: Error) => {
     if (config.redisUrl === null) throw error;
     const where = withoutPassword(config.redisUrl);
@@ -86,6 +91,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     database,
     auth,
     computes,
+    callbacks,
     templates,
     ground,
     telemetry,

@@ -6,6 +6,7 @@ import type { ComputeConfig, Outcome } from "../src/compute/compute.ts";
 import { type ComputeFunction, createFunction } from "../src/compute/function.ts";
 import { loadComputes } from "../src/compute/load.ts";
 import { Output } from "../src/compute/output.ts";
+import { createShell } from "../src/compute/shell.ts";
 import { taskOf } from "./support/task.ts";
 
 const here = join(import.meta.dirname, "fixtures");
@@ -115,6 +116,113 @@ describe("a function compute", () => {
     let ran = false;
     const late = await run(() => (ran = true), {}, abort.signal);
     assert.deepEqual([late.outcome, ran], ["cancelled", false]);
+  });
+});
+
+describe("a failure of a function", () => {
+  const why = async (thrown: unknown, config = {}) => {
+    const outcome = await run(() => {
+      throw thrown;
+    }, config);
+    return outcome.outcome === "failed" ? [outcome.code, outcome.isFinal] : outcome.outcome;
+  };
+
+  it("carries the code of what was thrown, and is final when that says so", async () => {
+    assert.deepEqual(await why(Object.assign(new Error("no"), { code: "E_ORBIT" })), ["E_ORBIT", undefined]);
+    assert.deepEqual(await why(Object.assign(new Error("no"), { code: 17, retryable: true })), ["17", undefined]);
+    assert.deepEqual(await why(Object.assign(new Error("no"), { retryable: false })), [undefined, true]);
+    assert.deepEqual(await why({ code: "E_PLAIN", retryable: false }), ["E_PLAIN", true]);
+    for (const thrown of ["text", null, undefined, { code: {} }])
+      assert.deepEqual(await why(thrown), [undefined, undefined]);
+  });
+
+  it("is final when the configuration lists its code, a timeout's too", async () => {
+    const failing = Object.assign(new Error("no"), { code: "ENOENT" });
+    assert.deepEqual(await why(failing, { no_retry: ["ENOENT", 3] }), ["ENOENT", true]);
+    assert.deepEqual(await why(failing, { no_retry: ["EPERM"] }), ["ENOENT", undefined]);
+    const late = await run(() => new Promise(() => {}), { timeout_s: 0.01, no_retry: ["timeout"] });
+    assert.equal(late.outcome === "timed_out" && late.isFinal, true);
+  });
+});
+
+describe("a shell's exit code", () => {
+  it("is the failure's code, and final when it is listed, as a number or a text", async () => {
+    const shell = (no_retry: (string | number)[]) =>
+      createShell({ cwd: here, command: "exit 64", no_retry }, process.env).run(taskOf(), idle);
+    for (const [listed, expected] of [
+      [[64], true],
+      [["64"], true],
+      [[1], undefined],
+      [[], undefined],
+    ] as const) {
+      const outcome = await shell([...listed]);
+      assert.deepEqual(outcome.outcome === "failed" && [outcome.code, outcome.isFinal], ["64", expected]);
+    }
+  });
+});
+
+describe("a job type", () => {
+  const configs: Record<string, ComputeConfig> = {
+    echo: { kind: "shell", command: "sleep 5", attempts: 2, queue: "slow", requires: ["gpu"], no_retry: [3] },
+    remote: { kind: "worker", concurrency: 9 },
+  };
+
+  it("is its compute, with what it says itself in the place of what that says", async () => {
+    const jobTypes = {
+      quick: {
+        compute: "echo",
+        timeout_s: 0.1,
+        attempts: 9,
+        queue: "default",
+        retry: { kind: "fixed", base_s: 2, max_s: 2 },
+      },
+      away: { compute: "remote", requires: ["berlin"] },
+    } as const;
+    const computes = await loadComputes(configs, here, { jobTypes });
+    const quick = computes.get("quick");
+    assert.ok(quick);
+    assert.deepEqual([quick.kind, quick.attemptsMax, quick.queue, quick.requires], ["shell", 9, "default", ["gpu"]]);
+    assert.deepEqual(quick.retry, { kind: "fixed", baseMs: 2000, maxMs: 2000, jitter: true });
+    assert.ok(quick.noRetry?.has("3"));
+    assert.deepEqual([computes.get("echo")?.attemptsMax, computes.get("echo")?.queue], [2, "slow"]);
+    assert.equal((await quick.run(taskOf(), idle)).outcome, "timed_out");
+    const away = computes.get("away");
+    assert.deepEqual([away?.kind, away?.concurrency, away?.requires], ["worker", 9, ["berlin"]]);
+    assert.deepEqual(["quick", "away", "echo"].map(computes.runsHere), [true, false, true]);
+    assert.deepEqual(["quick", "away"].map(computes.dispatches), [true, true]);
+  });
+
+  it("is refused when its compute is not there or nobody dispatches it", async () => {
+    for (const compute of ["none", "cams"])
+      await assert.rejects(
+        loadComputes(configs, here, { jobTypes: { a: { compute } } }),
+        /job type "a" as its compute/,
+      );
+  });
+});
+
+describe("a compute that sends requests", () => {
+  const secret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+  const config: ComputeConfig = { kind: "http", url: "https://service.test/", secret_env: "HOOK_SECRET" };
+  const load = (changes: object, environment: Record<string, string>) =>
+    loadComputes({ it: { ...config, ...changes } }, here, { environment });
+
+  it("takes secrets and headers from the environment, and says which variable is missing or cannot be used", async () => {
+    await load({}, { HOOK_SECRET: `${secret} ${secret}` });
+    await load({ headers_env: { authorization: "TOKEN" } }, { HOOK_SECRET: secret, TOKEN: "Bearer x" });
+    await assert.rejects(load({}, {}), /compute "it" as the environment variable HOOK_SECRET is not set/);
+    await assert.rejects(load({}, { HOOK_SECRET: "hunter2" }), (error: Error) => {
+      assert.match(error.message, /compute "it" in HOOK_SECRET: a secret begins with whsec_/);
+      return !error.message.includes("hunter2");
+    });
+    const headers = { headers_env: { authorization: "TOKEN" } };
+    await assert.rejects(load(headers, { HOOK_SECRET: secret }), /variable TOKEN is not set/);
+    await assert.rejects(
+      load(headers, { HOOK_SECRET: secret, TOKEN: "a\r\nb: c" }),
+      /TOKEN holds what cannot stand in a header/,
+    );
+    await assert.rejects(load({ secret_env: undefined }, {}), /compute "it" as it has no secret to sign with/);
+    await assert.rejects(load({ ca_file: "none.pem" }, { HOOK_SECRET: secret }), /ca_file cannot be read/);
   });
 });
 

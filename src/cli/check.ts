@@ -15,7 +15,7 @@ interface Finding {
 
 export function checkCommand(): Command {
   return withConfigOptions(new Command("check"))
-    .description("check the configuration, and whether the stores that it names can be reached")
+    .description("check the configuration, and whether the computes and stores that it names can be reached")
     .option("-H, --host <address>", "as `serve` would listen (HOST, 127.0.0.1)")
     .option("--json", "print the findings as JSON")
     .addHelpText(
@@ -39,10 +39,11 @@ async function check(flags: Flags & { json?: boolean }): Promise<void> {
     await finding("database", () => checkDatabase(config)),
     ...(await checkTelemetry(config)),
   ];
+  const width = Math.max(...findings.map(({ subject }) => subject.length));
   if (flags.json) console.log(JSON.stringify(findings));
   else
     for (const { subject, result, detail } of findings)
-      console.log(`${result.padEnd(7)}  ${subject.padEnd(9)}  ${detail}`);
+      console.log(`${result.padEnd(7)}  ${subject.padEnd(width)}  ${detail}`);
   if (findings.some(({ result }) => result === "failed")) process.exitCode = 1;
 }
 
@@ -56,21 +57,27 @@ async function finding(subject: string, look: () => Promise<string>): Promise<Fi
   }
 }
 
-async function checkComputes(config: Config): Promise<Finding[]> {
+async function checkComputes({ computes: configs, jobTypes, configDir, templatesDir }: Config): Promise<Finding[]> {
   const { loadComputes } = await import("../compute/load.ts");
   const { loadTemplates } = await import("../templates/load.ts");
+  const { checkCompute } = await import("../compute/check.ts");
+  const each = await Promise.all(
+    Object.entries(configs).map(async ([name, config]) => ({
+      subject: `compute ${name}`,
+      ...(await checkCompute(name, config, configDir)),
+    })),
+  );
   try {
-    const computes = await loadComputes(config.computes, config.configDir);
+    const computes = await loadComputes(configs, configDir, { jobTypes });
     const found: Finding = { subject: "computes", result: "ok", detail: computes.names().join(", ") };
     const templates = await finding("templates", async () => {
-      const names = (await loadTemplates(config.templatesDir, computes)).list().map(({ id }) => id);
-      return config.templatesDir === null
-        ? "no folder configured"
-        : `${names.join(", ") || "none"} in ${config.templatesDir}`;
+      const names = (await loadTemplates(templatesDir, computes)).list().map(({ id }) => id);
+      return templatesDir === null ? "no folder configured" : `${names.join(", ") || "none"} in ${templatesDir}`;
     });
-    return [found, templates];
+    return [found, ...each, templates];
   } catch (error) {
-    return [{ subject: "computes", result: "failed", detail: error instanceof Error ? error.message : String(error) }];
+    const detail = error instanceof Error ? error.message : String(error);
+    return [{ subject: "computes", result: "failed", detail }, ...each];
   }
 }
 

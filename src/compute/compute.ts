@@ -4,6 +4,7 @@
  */
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
+import type { DispatchConfig } from "./compute-config.ts";
 
 /** What a compute is given. JSON is the clients' text, as it was sent. A free-standing job has neither dataset nor product. */
 export interface Task {
@@ -12,6 +13,8 @@ export interface Task {
   readonly jobType: string;
   /** Counts from 1. */
   readonly attempt: number;
+  /** Of the lease that it runs under; what is bound to one attempt carries it. */
+  readonly token: number;
   readonly dataset: { readonly id: DatasetId; readonly extra: JsonText | null } | null;
   readonly product: { readonly id: ProductId; readonly name: string; readonly version: string } | null;
   /** A product's passthrough, a free-standing job's payload. */
@@ -47,6 +50,8 @@ export type Outcome =
       readonly code?: string | null;
       /** Trying again is of no use: the compute says so, or its configuration lists the code. */
       readonly isFinal?: boolean;
+      /** Whom it asked wants to be left alone for so long. */
+      readonly retryAfterMs?: number;
       readonly output: string;
     }
   /** Given back until later; it counts as no attempt. */
@@ -73,6 +78,10 @@ export interface Compute {
   readonly queue: string;
   /** Labels that a worker needs to run it. */
   readonly requires: readonly string[];
+  /** What one attempt may take. */
+  readonly timeoutMs?: number;
+  /** Codes of failures that no further attempt can mend. `run` heeds them itself; of a worker's, whoever takes its report does. */
+  readonly noRetry?: ReadonlySet<string>;
   /**
    * Never rejects. Ends soon after `signal` aborts, as `cancelled`. An external compute and one that remote workers pull are
    * never run.
@@ -80,38 +89,15 @@ export interface Compute {
   run(task: Task, signal: AbortSignal): Promise<Outcome>;
 }
 
-interface DispatchConfig {
-  readonly timeout_s?: number | undefined;
-  readonly attempts?: number | undefined;
-  readonly concurrency?: number | undefined;
-  readonly queue?: string | undefined;
-  readonly requires?: readonly string[] | undefined;
-}
-
-export interface FunctionConfig extends DispatchConfig {
-  readonly kind: "function";
-  /** A TypeScript module, relative to orrery.yaml. */
-  readonly module: string;
-  /** Its export; `default` if absent. */
-  readonly export?: string | undefined;
-}
-
-export interface ShellConfig extends DispatchConfig {
-  readonly kind: "shell";
-  /** A list is run as it is; a text by `/bin/sh -c`. */
-  readonly command: readonly string[] | string;
-  readonly cwd?: string | undefined;
-  readonly env?: Readonly<Record<string, string>> | undefined;
-}
-
-/** One entry under `computes` in orrery.yaml. */
-export type ComputeConfig = { readonly kind: "external" } | FunctionConfig | ShellConfig;
+export type { ComputeConfig, FunctionConfig, ShellConfig } from "./compute-config.ts";
 
 export const defaults = {
   timeoutMs: 3_600_000,
   attemptsMax: 3,
   functionConcurrency: 32,
   shellConcurrency: 4,
+  /** Waiting for others takes no processor of ours. */
+  remoteConcurrency: 32,
   retry: { kind: "exponential", baseMs: 1_000, maxMs: 60_000, jitter: true },
   queue: "products",
   /** Of a passback, as UTF-8: it is stored with the product and handed to every child. */
@@ -157,15 +143,29 @@ export function createComputes(configured: ReadonlyMap<string, Compute>): Comput
 }
 
 /** What a compute's configuration says of dispatching it, with the defaults of its kind. */
-export function dispatchOf(
-  config: DispatchConfig,
-  concurrency: number,
-): Pick<Compute, "attemptsMax" | "concurrency" | "retry" | "queue" | "requires"> {
+export function dispatchOf(config: DispatchConfig, concurrency: number): Dispatch {
+  const { retry } = config;
   return {
     attemptsMax: config.attempts ?? defaults.attemptsMax,
     concurrency: config.concurrency ?? concurrency,
-    retry: defaults.retry,
+    retry: {
+      kind: retry?.kind ?? defaults.retry.kind,
+      baseMs: retry?.base_s === undefined ? defaults.retry.baseMs : retry.base_s * 1000,
+      maxMs: retry?.max_s === undefined ? defaults.retry.maxMs : retry.max_s * 1000,
+      jitter: retry?.jitter ?? defaults.retry.jitter,
+    },
     queue: config.queue ?? defaults.queue,
     requires: config.requires ?? [],
+    timeoutMs: config.timeout_s === undefined ? defaults.timeoutMs : config.timeout_s * 1000,
+    noRetry: new Set(config.no_retry?.map(String)),
   };
+}
+
+type Dispatch = Required<Omit<Compute, "kind" | "run">>;
+
+/** A failure whose code is listed is final. Kinds hand their outcomes through here. */
+export function judged(outcome: Outcome, noRetry: ReadonlySet<string>): Outcome {
+  if (outcome.outcome !== "failed" && outcome.outcome !== "timed_out") return outcome;
+  const { code } = outcome;
+  return typeof code === "string" && noRetry.has(code) ? { ...outcome, isFinal: true } : outcome;
 }

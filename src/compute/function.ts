@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SetupError } from "../model/errors.ts";
 import { parseJson } from "../model/json.ts";
-import { type Compute, defaults, dispatchOf, type FunctionConfig, type Outcome, type Task } from "./compute.ts";
+import { type Compute, defaults, dispatchOf, type FunctionConfig, judged, type Outcome, type Task } from "./compute.ts";
 import { Output, storableText } from "./output.ts";
 import { checkPassback } from "./passback.ts";
 
@@ -35,7 +35,10 @@ export interface FunctionTask {
   link(url: string): void;
 }
 
-/** Its result is the passback: any JSON value, or nothing. A thrown error fails the attempt. */
+/**
+ * Its result is the passback: any JSON value, or nothing. A thrown error fails the attempt; its `code` becomes the attempt's, and
+ * with `retryable: false` there is no further attempt.
+ */
 export type ComputeFunction = (task: FunctionTask) => unknown;
 
 /** A node may hold thousands of quick runs whose outcome waits for its commit: each keeps 64 KiB of what it logs. */
@@ -62,11 +65,14 @@ export async function loadFunction(name: string, config: FunctionConfig, configD
 }
 
 export function createFunction(work: ComputeFunction, config: Omit<FunctionConfig, "kind" | "module"> = {}): Compute {
-  const timeoutMs = config.timeout_s === undefined ? defaults.timeoutMs : config.timeout_s * 1000;
+  const dispatch = dispatchOf(config, defaults.functionConcurrency);
   return {
     kind: "function",
-    ...dispatchOf(config, defaults.functionConcurrency),
-    run: (task, signal) => runFunction(work, task, signal, Math.min(task.timeoutMs ?? timeoutMs, timeoutMs)),
+    ...dispatch,
+    async run(task, signal) {
+      const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
+      return judged(await runFunction(work, task, signal, timeoutMs), dispatch.noRetry);
+    },
   };
 }
 
@@ -84,7 +90,7 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
   // The function is told, and no longer waited for: what it returns later is dropped.
   const giveUp = (outcome: "timed_out" | "cancelled", error: string) => {
     own.abort(new Error(error));
-    end({ outcome, error, output: output.text() });
+    end({ outcome, error, ...(outcome === "timed_out" && { code: "timeout" }), output: output.text() });
   };
   const onAbort = () => giveUp("cancelled", reasonOf(signal));
   const timer = setTimeout(() => giveUp("timed_out", `timed out after ${timeoutMs / 1000} s`), timerMs(timeoutMs));
@@ -114,7 +120,7 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
     },
   });
   const fail = (error: unknown) =>
-    end({ outcome: "failed", error: storableText(messageOf(error)), output: output.text() });
+    end({ outcome: "failed", error: storableText(messageOf(error)), ...whyOf(error), output: output.text() });
   const succeed = (result: unknown) => {
     try {
       const passback = checkPassback(result === undefined || result === null ? null : JSON.stringify(result));
@@ -129,6 +135,14 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
     fail(error);
   }
   return promise;
+}
+
+/** What an error says of itself beside its message. */
+function whyOf(error: unknown): { code?: string; isFinal?: boolean } {
+  if (typeof error !== "object" || error === null) return {};
+  const { code, retryable } = error as { code?: unknown; retryable?: unknown }; // whatever was thrown may have them
+  const isCode = (typeof code === "string" && code !== "") || typeof code === "number";
+  return { ...(isCode && { code: storableText(String(code)) }), ...(retryable === false && { isFinal: true }) };
 }
 
 const encoder = new TextEncoder();

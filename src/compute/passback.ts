@@ -1,5 +1,7 @@
 /** Reads what an attempt hands back: one JSON value, of bounded size. */
-import { lstat, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { basename } from "node:path";
 import { type JsonText, parseJson } from "../model/json.ts";
 import { defaults } from "./compute.ts";
 
@@ -31,17 +33,37 @@ export async function passbackOfFile(path: string): Promise<JsonText | null> {
   return text.trim();
 }
 
-/** A regular file of at most `bytesMax` bytes; null if there is none. A pipe in its place is refused, as opening it would wait. */
+/**
+ * A regular file of at most `bytesMax` bytes; null if there is none. What the command put in its place is refused unread: a pipe,
+ * whose opening would wait, a link, which could show a file of ours, a device without an end. What is opened is what is looked at, and
+ * no more than the limit is ever read, as a process that got away may still be writing.
+ */
 export async function textOfFile(path: string, bytesMax: number): Promise<string | null> {
-  const info = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "ENOENT") return null;
+    if (code === "ELOOP" || code === "ENXIO") throw notRegular(path);
     throw error;
-  });
-  if (info === null) return null;
-  if (!info.isFile()) throw new Error("the passback file is not a regular file");
-  if (info.size > bytesMax) throw tooLarge(info.size);
-  return await readFile(path, "utf8");
+  }
+  try {
+    if (!(await file.stat()).isFile()) throw notRegular(path);
+    const bytes = Buffer.alloc(bytesMax + 1);
+    let sizeBytes = 0;
+    while (sizeBytes <= bytesMax) {
+      const { bytesRead } = await file.read(bytes, sizeBytes, bytes.length - sizeBytes, sizeBytes);
+      if (bytesRead === 0) return bytes.toString("utf8", 0, sizeBytes);
+      sizeBytes += bytesRead;
+    }
+    throw tooLarge((await file.stat()).size);
+  } finally {
+    await file.close();
+  }
 }
+
+const notRegular = (path: string): Error => new Error(`the ${basename(path)} file is not a regular file`);
 
 /** The last of the lines in `bytes` that is a whole JSON object, as it was printed; null if none is. */
 export function passbackOfLines(bytes: Uint8Array): JsonText | null {

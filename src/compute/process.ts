@@ -116,3 +116,12 @@ function killGroup(child: ChildProcessWithoutNullStreams, signal: "SIGTERM" | "S
     // ESRCH: none is left.
   }
 }
+
+export function exitText({ exitCode, exitSignal }: Ended): string {
+  return exitCode === null ? `ended by ${exitSignal ?? "an unknown signal"}` : `exit code ${exitCode}`;
+}
+
+/** `3`, or `SIGSEGV`. */
+export function exitCodeOf({ exitCode, exitSignal }: Ended): string | null {
+  return exitCode === null ? exitSignal : String(exitCode);
+}

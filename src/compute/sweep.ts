@@ -1,8 +1,8 @@
 /** Finds and kills what left its process group by `setsid`: on Linux, by a variable that it inherited. Elsewhere it does nothing. */
 import { readdir, readFile } from "node:fs/promises";
 
-/** A process may start another one while we look. */
-const passesMax = 3;
+/** A process may start another one while we look. All are stopped before they are killed, so that those which multiply come to an end. */
+const passesMax = 20;
 
 /** `mark` is unique to one run, e.g. `ORRERY_RUN=…`. A process that emptied its environment is not found. */
 export async function killMarked(mark: string): Promise<void> {
@@ -10,13 +10,16 @@ export async function killMarked(mark: string): Promise<void> {
   for (let pass = 0; pass < passesMax; pass++) {
     const pids = await markedPids(mark);
     if (pids.length === 0) return;
-    for (const pid of pids) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // ESRCH: it ended meanwhile.
-      }
-    }
+    for (const pid of pids) send(pid, "SIGSTOP");
+    for (const pid of pids) send(pid, "SIGKILL");
+  }
+}
+
+function send(pid: number, signal: "SIGSTOP" | "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // ESRCH: it ended meanwhile.
   }
 }
 

@@ -10,6 +10,7 @@ import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
 import { authenticateRoutes } from "./authenticate.ts";
+import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
 import { dataProductRoutes } from "./data-product.ts";
 import { eventRoutes } from "./events.ts";
@@ -39,6 +40,7 @@ export function createApp(parts: AppParts): Hono {
     shipRoutes,
     passRoutes,
     streamRoutes,
+    callbackRoutes,
   ]) {
     api.route("/", routes(parts));
   }

@@ -1,4 +1,5 @@
 /** What the routes are made of: the runtime builds it, `createApp` hands it to every file of routes. */
+import type { Callbacks } from "../compute/callbacks.ts";
 import type { Computes } from "../compute/compute.ts";
 import type { Config } from "../config.ts";
 import type { Ground } from "../ground/ground.ts";
@@ -17,6 +18,7 @@ export interface AppParts {
   readonly database: Database;
   readonly auth: Auth;
   readonly computes: Computes;
+  readonly callbacks: Callbacks;
   readonly templates: Templates;
   readonly ground: Ground;
   readonly telemetry: Telemetry;

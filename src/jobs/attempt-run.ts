@@ -15,6 +15,7 @@ export function taskOf({ url, jobLog }: Pick<RunParts, "url" | "jobLog">, job: L
     queue: job.queue,
     jobType: job.jobType,
     attempt: job.attempt + 1,
+    token,
     dataset: datasetId === null ? null : { id: datasetId, extra: job.extra },
     product: productId === null ? null : { id: productId, name: job.name ?? "", version: job.version ?? "" },
     payload: productId === null ? job.payload : job.passthrough,
@@ -68,6 +69,10 @@ export async function keepEvidence(parts: RunParts, { job, ending }: HeldJob, re
   await recordEvidence(parts.sql, { jobId: job.jobId, token: job.token, as, report });
 }
 
+/** Whoever was asked may have said when to ask again. */
+export const laterOf = (inMs: number, outcome: Outcome): number =>
+  "retryAfterMs" in outcome ? Math.max(inMs, outcome.retryAfterMs ?? 0) : inMs;
+
 /** What becomes of the job after this attempt; null: it succeeded. */
 export async function nextOf(
   { claims, wakeIn }: Pick<RunParts, "claims" | "wakeIn">,
@@ -78,7 +83,7 @@ export async function nextOf(
   if (outcome.outcome === "succeeded") return null;
   const retry = retryAfter({ ...job, attempt: job.attempt + 1 }, outcome, Math.random(), compute.retry);
   if (retry.inMs === null || retry.givesBack) return retry;
-  const inMs = await claims.withRetryBudget(job, retry.inMs);
+  const inMs = await claims.withRetryBudget(job, laterOf(retry.inMs, outcome));
   wakeIn(inMs);
   return { ...retry, inMs };
 }

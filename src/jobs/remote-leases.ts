@@ -2,7 +2,7 @@
  * Jobs for workers that pull them over HTTP: they are leased like any other, begun when they are handed out, renewed by the
  * worker's heartbeats, and ended by its report under the lease's token. A report under an old one is kept as evidence.
  */
-import type { Compute, Computes, Outcome } from "../compute/compute.ts";
+import { type Compute, type Computes, judged, type Outcome } from "../compute/compute.ts";
 import type { AttemptReport, JobCommand } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { DueLane } from "../model/job.ts";
@@ -206,10 +206,12 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
       if ((await leasedJob(sql, lease)) === null) await lose(lease, null);
       run.jobLog.push(lease, new TextEncoder().encode(text));
     },
-    async end(lease, outcome) {
+    async end(lease, reported) {
       const job = await leasedJob(sql, lease);
-      if (job === null) return await lose(lease, outcome);
-      if (!(await store(job, outcome, computes.get(job.jobType)))) return await lose(lease, outcome);
+      if (job === null) return await lose(lease, reported);
+      const compute = computes.get(job.jobType);
+      const outcome = judged(reported, compute?.noRetry ?? new Set());
+      if (!(await store(job, outcome, compute))) return await lose(lease, outcome);
       run.jobLog.end(lease);
       const lane = { queue: job.queue, jobType: job.jobType, keyed: job.concurrencyKey !== null };
       if (claims.isLimited(lane)) {

@@ -136,6 +136,15 @@ export class NotFoundError extends OrreryError {
   }
 }
 
+/** A callback's address is a secret, and not repeated. */
+export class CallbackUnknownError extends OrreryError {
+  override readonly code = "callback_unknown";
+  override readonly status = 404;
+  constructor() {
+    super("Nobody waits for an answer at this address: it was used before, its time is over, or its job is tried anew");
+  }
+}
+
 /** The path is known, the method is not. `allowed` becomes the `Allow` header. */
 export class MethodNotAllowedError extends OrreryError {
   override readonly code = "method_not_allowed";

@@ -8,6 +8,7 @@ import plans from "./migrations/0001_plans.sql" with { type: "text" };
 import jobs from "./migrations/0002_jobs.sql" with { type: "text" };
 import ground from "./migrations/0003_ground.sql" with { type: "text" };
 import queue from "./migrations/0004_queue.sql" with { type: "text" };
+import callbacks from "./migrations/0005_callbacks.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   { version: 2, name: "jobs", text: jobs },
   { version: 3, name: "ground", text: ground },
   { version: 4, name: "queue", text: queue },
+  { version: 5, name: "callbacks", text: callbacks },
 ];
 
 /** The database was migrated by a newer Orrery. */

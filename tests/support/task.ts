@@ -7,6 +7,7 @@ export function taskOf(changes: Partial<Task> = {}): Task {
     queue: "products",
     jobType: "battery",
     attempt: 1,
+    token: 1,
     dataset: { id: "018f3a52-0000-7000-8000-000000000001", extra: '{"ship":"AURORA-1"}' },
     product: { id: "018f3a52-0000-7000-8000-000000000010", name: "Battery health", version: "1.0.0" },
     payload: '{"limit":18446744073709551615}',
@@ -20,3 +21,7 @@ export function taskOf(changes: Partial<Task> = {}): Task {
     ...changes,
   };
 }
+
+/** A free-standing job's. */
+export const freeTaskOf = (payload: string, changes: Partial<Task> = {}): Task =>
+  taskOf({ dataset: null, product: null, parents: [], queue: "default", payload, ...changes });

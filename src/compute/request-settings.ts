@@ -1,0 +1,64 @@
+/** What the computes that send requests read at start: secrets and headers from the environment, authorities from a file. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { SetupError } from "../model/errors.ts";
+import type { HttpConfig, RayConfig } from "./compute-config.ts";
+import { messageOf } from "./function.ts";
+import type { Environment } from "./shell.ts";
+import { secretFlaw } from "./webhook.ts";
+
+export interface RequestSettings {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly ca: string | undefined;
+}
+
+/** Throws `SetupError` naming the compute, and the variable or file that is missing. */
+export function requestSettings(
+  name: string,
+  config: Pick<HttpConfig | RayConfig, "headers" | "headers_env" | "ca_file">,
+  configDir: string,
+  environment: Environment,
+): RequestSettings {
+  const headers: Record<string, string> = { ...config.headers };
+  for (const [header, variable] of Object.entries(config.headers_env ?? {})) {
+    headers[header] = variableOf(name, variable, environment);
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(headers[header]))
+      throw new SetupError(
+        `Cannot load compute "${name}" as ${variable} holds what cannot stand in a header, such as a line break`,
+      );
+  }
+  return {
+    headers,
+    ca: config.ca_file === undefined ? undefined : readAuthority(name, resolve(configDir, config.ca_file)),
+  };
+}
+
+/** At least one. A variable may hold several, with spaces between them. */
+export function secretsOf(name: string, config: HttpConfig, environment: Environment): readonly string[] {
+  const secrets = list(config.secret);
+  for (const variable of list(config.secret_env)) {
+    const found = variableOf(name, variable, environment).split(/\s+/);
+    const flaw = found.map(secretFlaw).find((flaw) => flaw !== null);
+    if (flaw) throw new SetupError(`Cannot use the secret of compute "${name}" in ${variable}: ${flaw}`);
+    secrets.push(...found);
+  }
+  if (secrets.length > 0) return secrets;
+  throw new SetupError(`Cannot load compute "${name}" as it has no secret to sign with: give it secret or secret_env`);
+}
+
+function variableOf(name: string, variable: string, environment: Environment): string {
+  const value = environment[variable]?.trim();
+  if (value) return value;
+  throw new SetupError(`Cannot load compute "${name}" as the environment variable ${variable} is not set`);
+}
+
+function readAuthority(name: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new SetupError(`Cannot load compute "${name}" as its ca_file cannot be read: ${messageOf(error)}`);
+  }
+}
+
+const list = (value: string | readonly string[] | undefined): string[] =>
+  value === undefined ? [] : typeof value === "string" ? [value] : [...value];

@@ -271,7 +271,7 @@ describe("a callback", () => {
     const deaf: Database = { ...database, notify: () => {}, listen: async () => async () => {} };
     const callbacks = createCallbacks({ baseUrl: "http://orrery.test", log: silent, pollMs: 20 });
     await callbacks.start(deaf);
-    const open = await callbacks.open({ jobId: taskOf().jobId, attempt: 1, token: null, expiresInMs: 10_000 });
+    const open = await callbacks.open({ jobId: taskOf().jobId, attempt: 1, token: 1, expiresInMs: 10_000 });
     assert.equal((await send(open.url, { result: "found" }, node(1))).status, 200);
     assert.equal(JSON.parse(await open.answer).result, "found");
     await open.close();

@@ -91,7 +91,7 @@ describe("without SECRET_KEY and REMOTE_APIS", () => {
     const kept = JSON.parse(readFileSync(path, "utf8"));
     const [service] = config.services;
     assert.equal(service?.service, kept.service);
-    assert.equal(service?.roles.length, 4);
+    assert.equal(service?.roles.length, 6);
     assert.ok(compareSync(kept.key, service?.hash ?? ""));
     assert.match(config.notes.join(), /SECRET_KEY and REMOTE_APIS not set.*development\.json/);
     assert.deepEqual(load({ env: bare }).secretKey, config.secretKey);

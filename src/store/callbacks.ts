@@ -7,7 +7,7 @@ export interface NewCallback {
   readonly secretHash: string;
   readonly jobId: JobId;
   readonly attempt: number;
-  readonly token: number | null;
+  readonly token: number;
   readonly expiresInMs: number;
 }
 

@@ -382,7 +382,7 @@ describe("a callback", () => {
     assert.equal(rows.length, 1);
     assert.ok(!JSON.stringify(rows).includes(open.url.slice(-43)));
     await open.close();
-    const left = { secretHash: "h", jobId: taskOf().jobId, attempt: 1, token: null, expiresInMs: -10_000 };
+    const left = { secretHash: "h", jobId: taskOf().jobId, attempt: 1, token: 1, expiresInMs: -10_000 };
     await openCallback(database.sql, left);
     assert.equal(await pruneCallbacks(database.sql, 3600, 10), 0);
     assert.equal(await pruneCallbacks(database.sql, 5, 10), 1);

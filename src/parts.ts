@@ -10,6 +10,8 @@ import { createApp } from "./http/app.ts";
 import { createAuth } from "./http/auth.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createDueSignal } from "./jobs/due-signal.ts";
+import { createIntake } from "./jobs/intake.ts";
+import { jobTypesOf } from "./jobs/known-types.ts";
 import { createJobRunner } from "./jobs/runner.ts";
 import type { Clock } from "./model/clock.ts";
 import { SetupError } from "./model/errors.ts";
@@ -82,6 +84,9 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const { version } = manifest;
   const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, nodeId, url, version });
   teardown.add("jobs", 2500, () => jobs.stop());
+  const onEnqueued = due.announce;
+  const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });
+  teardown.add("intake", 1000, () => intake.stop());
   const auth = createAuth(config);
   teardown.add("auth", 100, () => auth.stop());
 
@@ -94,6 +99,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     callbacks,
     templates,
     ground,
+    due,
+    intake,
     telemetry,
     clock,
     log,

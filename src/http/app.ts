@@ -13,19 +13,26 @@ import { authenticateRoutes } from "./authenticate.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
 import { dataProductRoutes } from "./data-product.ts";
+import { deadLetterRoutes } from "./dead-letter.ts";
+import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
+import { jobRoutes } from "./job.ts";
 import { methodsByPath } from "./methods.ts";
 import type { AppParts } from "./parts.ts";
 import { passRoutes } from "./pass.ts";
 import { planRoutes } from "./plan.ts";
+import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
+import { queueRoutes } from "./queue.ts";
 import { requestLog } from "./request-log.ts";
 import { shipRoutes } from "./ship.ts";
 import { specRoutes } from "./spec.ts";
+import { statusRoutes } from "./status.ts";
 import { streamRoutes } from "./stream.ts";
 import { swaggerRoutes } from "./swagger.ts";
 import { templateRoutes } from "./template.ts";
+import { workerRoutes } from "./worker.ts";
 
 export type { AppParts } from "./parts.ts";
 
@@ -41,6 +48,13 @@ export function createApp(parts: AppParts): Hono {
     passRoutes,
     streamRoutes,
     callbackRoutes,
+    jobRoutes,
+    deadLetterRoutes,
+    queueRoutes,
+    policyRoutes,
+    decisionRoutes,
+    workerRoutes,
+    statusRoutes,
   ]) {
     api.route("/", routes(parts));
   }

@@ -6,6 +6,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { InvalidRequestError } from "../model/errors.ts";
 import type { Uuid } from "../model/ids.ts";
+import { InvalidFieldError } from "../model/job-errors.ts";
 import type { Role, Service } from "../model/service.ts";
 import { type Auth, requireRole } from "./auth.ts";
 import { jsonBodyText, parseBody } from "./body.ts";
@@ -25,8 +26,12 @@ export interface Operation<Body> {
   readonly bodyBytesMax?: number;
   /** Turns the parsed body into what the handler takes; by default checks it against `body`. */
   readonly read?: (parsed: unknown) => Body;
+  /** What a body is whose JSON has a bad field: 400 by the plan API's contract and if absent; 422 with `field` on the jobs' side. */
+  readonly badField?: 422;
   /** The schema of the 200 answer. */
   readonly answer: z.ZodType;
+  /** `application/json` if absent. */
+  readonly answerType?: string;
 }
 
 export interface Ask<Body> {
@@ -56,13 +61,19 @@ export function openOperation<Body = undefined>(
 export function guardedOperation<Body = undefined>(
   app: OpenAPIHono,
   auth: Auth,
-  operation: Operation<Body> & { readonly role: Role },
+  operation: Operation<Body> & {
+    readonly role: Role;
+    /** Hears why a body was not read (it is too large, say), and tells what the caller is told instead. */
+    readonly onUnread?: (error: unknown, caller: Service) => Promise<unknown>;
+  },
   handle: (ask: Asked<Body>) => Response | Promise<Response>,
 ): void {
   const read = reader(operation);
   declare(app, operation, operation.role, async (c) => {
     const caller = auth.callerOf(c.req.raw.headers.get("authorization"));
-    const ask = await read(c);
+    const ask = await read(c).catch(async (error: unknown) => {
+      throw operation.onUnread ? await operation.onUnread(error, caller) : error;
+    });
     requireRole(caller, operation.role);
     return handle({ ...ask, caller });
   });
@@ -79,8 +90,19 @@ function reader<Body>(operation: Operation<Body>): (c: Context) => Promise<Ask<B
     const param = (name: string): string => values.get(name) ?? "";
     if (!schema) return { c, param, body: parse(undefined), bodyText: "" };
     const bodyText = await jsonBodyText(c.req.raw, bodyBytesMax);
-    return { c, param, body: parse(parseBody(bodyText)), bodyText };
+    return { c, param, body: readFields(parse, parseBody(bodyText), operation.badField), bodyText };
   };
+}
+
+/** The one place where a bad field becomes 422: what is no JSON at all was refused before, with 400. */
+export function readFields<Body>(parse: (parsed: unknown) => Body, parsed: unknown, badField: 422 | undefined): Body {
+  try {
+    return parse(parsed);
+  } catch (error) {
+    if (badField === undefined || !(error instanceof InvalidRequestError)) throw error;
+    const { field } = error.members;
+    throw new InvalidFieldError(error.message, typeof field === "string" ? field : "body");
+  }
 }
 
 function parameter(name: string, given: string | undefined): Uuid | string {
@@ -97,7 +119,7 @@ function declare<Body>(
   role: Role | null,
   handle: (c: Context) => Promise<Response>,
 ): void {
-  const { method, path, summary, tag, query, body, answer } = operation;
+  const { method, path, summary, tag, query, body, answer, answerType = "application/json" } = operation;
   const names = parameterNames(path);
   const request = {
     ...(names.length > 0 && {
@@ -114,7 +136,7 @@ function declare<Body>(
     ...(role && { description: `Needs the role ${role}.`, security: [{ token: [] }] }),
     request,
     responses: {
-      200: { description: "Done", content: { "application/json": { schema: answer } } },
+      200: { description: "Done", content: { [answerType]: { schema: answer } } },
       default: { description: "Refused or failed", content: { "application/problem+json": { schema: problem } } },
     },
   });

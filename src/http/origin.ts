@@ -27,7 +27,8 @@ export async function originOf(
   };
 }
 
-function checkedKey(key: string): string {
+/** An Idempotency-Key that is one. */
+export function checkedKey(key: string): string {
   if (key.length <= keyLengthMax && keyShape.test(key)) return key;
   throw new InvalidRequestError(
     `Idempotency-Key: 1 to ${keyLengthMax} printable ASCII characters are needed`,
@@ -35,7 +36,7 @@ function checkedKey(key: string): string {
   );
 }
 
-const digestOf = (bodyText: string): string => createHash("sha256").update(bodyText).digest("base64url");
+export const digestOf = (bodyText: string): string => createHash("sha256").update(bodyText).digest("base64url");
 
 /** `*` asks only that there is a plan. Of several revisions, the one that is current now counts; the supervisor checks it again. */
 async function insistOn(

@@ -3,6 +3,8 @@ import type { Callbacks } from "../compute/callbacks.ts";
 import type { Computes } from "../compute/compute.ts";
 import type { Config } from "../config.ts";
 import type { Ground } from "../ground/ground.ts";
+import type { DueSignal } from "../jobs/due-signal.ts";
+import type { Intake } from "../jobs/intake.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -21,6 +23,8 @@ export interface AppParts {
   readonly callbacks: Callbacks;
   readonly templates: Templates;
   readonly ground: Ground;
+  readonly due: DueSignal;
+  readonly intake: Intake;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly log: Log;

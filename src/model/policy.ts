@@ -32,7 +32,19 @@ export interface Policies {
 }
 
 /** The policy of a subject: its own, else the one of `*`, else null. */
-export function policyOf({ all }: Policies, scope: PolicyScope, subject: string): Policy | null {
-  const own = all.find((policy) => policy.scope === scope && policy.subject === subject);
-  return own ?? all.find((policy) => policy.scope === scope && policy.subject === "*") ?? null;
+export function policyOf(policies: Policies, scope: PolicyScope, subject: string): Policy | null {
+  const byName = namesOf(policies);
+  return byName.get(`${scope} ${subject}`) ?? byName.get(`${scope} *`) ?? null;
+}
+
+/** Made once for each set that was read: there may be thousands, and every job that comes in asks. */
+const indexes = new WeakMap<Policies, ReadonlyMap<string, Policy>>();
+
+function namesOf(policies: Policies): ReadonlyMap<string, Policy> {
+  let index = indexes.get(policies);
+  if (index === undefined) {
+    index = new Map(policies.all.map((policy) => [`${policy.scope} ${policy.subject}`, policy]));
+    indexes.set(policies, index);
+  }
+  return index;
 }

@@ -16,10 +16,11 @@ export const services: readonly Service[] = [
     hash: "$2b$04$W7deRUVN2x0P4Mbg8RLi4uXUuq10oyQl/cVPwLVWHYuc9JYF.LfQ2",
     roles: ["disable", "pause", "publish", "update"],
   },
+  { service: "operator", hash: "$2b$04$ZnBqndzvokaW8JK83/DN3eDN/2hMwHuExgveKbCvcYLg/sUH1KoRO", roles: ["operate"] },
   { service: "reader", hash: "$2b$04$Nk2qfBbZoZjWeQU1Kb/AHeRYizY5dnbbz2A.wrUzhbGT4UdvCpEfm", roles: [] },
 ];
 
-export type ServiceName = "publisher" | "updater" | "pauser" | "disabler" | "admin" | "reader";
+export type ServiceName = "publisher" | "updater" | "pauser" | "disabler" | "admin" | "operator" | "reader";
 
 export const secretKey = "a secret key that only tests know";
 
@@ -95,7 +96,7 @@ export function testConfig(dataDir: string, databaseUrl: string | null): Config 
       REMOTE_APIS: JSON.stringify(services),
       DATABASE_URL: databaseUrl ?? undefined,
       REDIS_URL: process.env.TEST_REDIS_URL,
-      LOG_LEVEL: "silent",
+      LOG_LEVEL: process.env.TEST_LOG ?? "silent",
     },
     flags: { port: 0, data: dataDir, example: false },
     cwd: dataDir,

@@ -1,0 +1,36 @@
+/** How many live jobs each queue has, by what they wait for: one look at the live jobs, through the index of each kind. */
+import type { Sql } from "./sql.ts";
+
+export interface QueueDepth {
+  readonly queue: string;
+  /** Due and not held. */
+  readonly ready: number;
+  /** Due, held by a limit. */
+  readonly held: number;
+  /** Not due yet: asked for later, or backing off. */
+  readonly scheduled: number;
+  /** Leased. */
+  readonly running: number;
+}
+
+/** A million jobs take about half a second: ask as seldom as `QueueDepths` of src/jobs does. */
+const deadlineMs = 5000;
+
+export function countQueues(sql: Sql): Promise<QueueDepth[]> {
+  return sql.query<QueueDepth>(
+    `select queue, sum(ready)::bigint as ready, sum(held)::bigint as held, sum(scheduled)::bigint as scheduled,
+       sum(running)::bigint as running
+     from (
+       select queue, count(*) as ready, 0 as held, 0 as scheduled, 0 as running from job
+       where state = 'queued' and held_by is null group by queue
+       union all
+       select queue, 0, count(*), 0, 0 from job where held_by is not null group by queue
+       union all
+       select queue, 0, 0, count(*), 0 from job where state in ('scheduled', 'backing-off') group by queue
+       union all
+       select queue, 0, 0, 0, count(*) from job where state = 'leased' group by queue) as counted
+     group by queue order by queue`,
+    [],
+    deadlineMs,
+  );
+}

@@ -101,6 +101,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     ground,
     due,
     intake,
+    remote: jobs.remote,
     telemetry,
     clock,
     log,

@@ -18,6 +18,7 @@ import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
+import { leaseRoutes } from "./lease.ts";
 import { methodsByPath } from "./methods.ts";
 import type { AppParts } from "./parts.ts";
 import { passRoutes } from "./pass.ts";
@@ -54,6 +55,7 @@ export function createApp(parts: AppParts): Hono {
     policyRoutes,
     decisionRoutes,
     workerRoutes,
+    leaseRoutes,
     statusRoutes,
   ]) {
     api.route("/", routes(parts));

@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import type { Ground } from "../ground/ground.ts";
 import type { DueSignal } from "../jobs/due-signal.ts";
 import type { Intake } from "../jobs/intake.ts";
+import type { RemoteLeases } from "../jobs/remote-leases.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -25,6 +26,7 @@ export interface AppParts {
   readonly ground: Ground;
   readonly due: DueSignal;
   readonly intake: Intake;
+  readonly remote: RemoteLeases;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly log: Log;

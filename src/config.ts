@@ -42,6 +42,7 @@ export interface Config {
   readonly jobTypes: ConfigFile["jobTypes"];
   /** Absolute. */
   readonly templatesDir: string | null;
+  readonly jobs: ConfigFile["jobs"];
   readonly ground: GroundConfig;
   readonly configPath: string | null;
   /** What relative paths of the configuration are relative to. */
@@ -139,6 +140,7 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     computes: file.computes,
     jobTypes: file.jobTypes,
     templatesDir: file.templates === null ? null : resolve(configDir, file.templates),
+    jobs: file.jobs,
     ground: file.ground,
     configPath,
     configDir,

@@ -82,7 +82,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;
-  const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, nodeId, url, version });
+  const own = { nodeId, url, version, ...config.jobs };
+  const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, ...own });
   teardown.add("jobs", 2500, () => jobs.stop());
   const onEnqueued = due.announce;
   const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });

@@ -32,6 +32,7 @@ export interface DutyParts {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly concurrency: number;
+  readonly retentionDays: number;
   readonly held: ReadonlyMap<JobId, HeldJob>;
   readonly claims: Claims;
   readonly lanes: Lanes;
@@ -78,6 +79,6 @@ export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
         await forgetWorker(sql, nodeId).catch(() => undefined); // it is seen to be gone after a while
       },
     },
-    startRetention(sql, log),
+    startRetention(sql, log, parts.retentionDays),
   ];
 }

@@ -61,6 +61,11 @@ describe("a job's life", () => {
     );
     assert.match(entries[2].output_tail, /hello/);
     assert.match((await get(`/job/${id}/attempt/${entries[2].token}/output`)).text, /^hello/);
+    // It ended before a line of it was stored: its output stands for its log.
+    assert.match((await get(`/job/${id}/log`)).text, /^hello/);
+    const reader = await EventReader.open(`${node.url}/api/job/${id}/log?follow=true`);
+    assert.match((await reader.next()).data.text, /^hello/);
+    assert.equal((await reader.next()).name, "end");
     await until("it is counted", async () => (await get("/job/metrics?queue=default")).json.success_rate === 1);
   });
 

@@ -6,8 +6,11 @@ import { createCallbacks } from "./compute/callbacks.ts";
 import { loadComputes } from "./compute/load.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
+import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
+import { createAuditTrail } from "./http/audit-trail.ts";
 import { createAuth } from "./http/auth.ts";
+import { createGuard } from "./http/guard.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createDueSignal } from "./jobs/due-signal.ts";
 import { createIntake } from "./jobs/intake.ts";
@@ -87,14 +90,20 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const onEnqueued = due.announce;
   const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
-  const auth = createAuth(config);
-  teardown.add("auth", 100, () => auth.stop());
+  const keys = createApiKeys({ database, services: config.services, log });
+  const audit = createAuditTrail({ sql: database.sql, log, metrics, now: () => clock.now() });
+  const auth = createGuard({ auth: createAuth(config), keys, audit });
+  teardown.add("auth", 1000, async () => {
+    auth.stop();
+    await Promise.all([audit.stop(), keys.stop()]);
+  });
 
   const parts = {
     config,
     supervisor,
     database,
     auth,
+    keys,
     computes,
     callbacks,
     templates,

@@ -9,6 +9,7 @@ import { assetRoutes } from "../ui/assets.ts";
 import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
+import { auditRoutes } from "./audit.ts";
 import { authenticateRoutes } from "./authenticate.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
@@ -18,6 +19,7 @@ import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
+import { keyRoutes } from "./key.ts";
 import { methodsByPath } from "./methods.ts";
 import type { AppParts } from "./parts.ts";
 import { passRoutes } from "./pass.ts";
@@ -55,6 +57,8 @@ export function createApp(parts: AppParts): Hono {
     decisionRoutes,
     workerRoutes,
     statusRoutes,
+    keyRoutes,
+    auditRoutes,
   ]) {
     api.route("/", routes(parts));
   }

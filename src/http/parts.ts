@@ -12,13 +12,15 @@ import type { Database } from "../store/sql.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Templates } from "../templates/templates.ts";
-import type { Auth } from "./auth.ts";
+import type { ApiKeys } from "./api-keys.ts";
+import type { Guard } from "./guard.ts";
 
 export interface AppParts {
   readonly config: Config;
   readonly supervisor: Supervisor;
   readonly database: Database;
-  readonly auth: Auth;
+  readonly auth: Guard;
+  readonly keys: ApiKeys;
   readonly computes: Computes;
   readonly callbacks: Callbacks;
   readonly templates: Templates;

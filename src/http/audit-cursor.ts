@@ -16,10 +16,12 @@ export function cursorText({ own, event }: AuditCursor): string {
 
 export function readCursor(text: string | null): AuditCursor {
   if (text === null || text === "") return { own: null, event: null };
-  const [auditId = "", at = "", datasetId = "", revision = ""] = Buffer.from(text, "base64url").toString().split(" ");
+  const parts = Buffer.from(text, "base64url").toString().split(" ");
+  const [auditId = "", at = "", datasetId = "", revision = ""] = parts;
   const own = auditId === "" ? null : parseUuid(auditId);
   const event = at === "" ? null : placeOf(at, datasetId, revision);
-  if ((auditId !== "" && own === null) || (at !== "" && event === null)) {
+  const isWhole = parts.length === 4 && (own !== null || auditId === "") && (event !== null || at === "");
+  if (!isWhole) {
     throw new InvalidRequestError("cursor: send the next_cursor of the page before, as it is", "cursor");
   }
   return { own: own === null ? null : { auditId: own }, event };

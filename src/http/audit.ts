@@ -35,13 +35,10 @@ const Row = z
 const Page = z
   .object({
     rows: z.array(Row),
-    next_cursor: z
-      .string()
-      .nullable()
-      .openapi({
-        description:
-          "Null: there is no more. A page under a filter may hold few rows, or none, and still have a next one",
-      }),
+    next_cursor: z.string().nullable().openapi({
+      description:
+        "Null: there is no more. A page under a filter may hold few rows, or none, and still have a next one",
+    }),
   })
   .openapi("AuditPage");
 

@@ -39,7 +39,7 @@ export interface EventAuditRow extends EventPlace {
 /** Rows that one statement may look at. */
 const seenMax = 20_000;
 /** Statements of one page. */
-const stepsMax = 30;
+const stepsMax = 60;
 const firstSpanMs = 5_000;
 /** After an empty span the next one is so much longer: ten of them reach from now to 1970. */
 const growth = 8;
@@ -70,16 +70,11 @@ export async function walkOwn(
   limit: number,
 ): Promise<Walked<AuditRow, OwnPlace>> {
   const { service, action, since, datasetId } = filter;
-  const rows = await sql.query<AuditRow & { seen: number; lastId: Uuid; lastAt: Instant; auditId: Uuid | null }>(
-    ownStatements[datasetId === null ? "all" : "dataset"],
-    [
-      before?.auditId ?? greatestUuid,
-      firstTimeUuid(since === null ? 0 : epochMsOf(since)),
-      service,
-      action,
-      limit,
-      datasetId,
-    ],
+  const atLeast = firstTimeUuid(since === null ? 0 : epochMsOf(since));
+  const values = [before?.auditId ?? greatestUuid, atLeast, service, action, limit, datasetId];
+  const statement = ownStatements[datasetId === null ? "all" : "dataset"];
+  const rows = await inOrder(sql, (tx) =>
+    tx.query<AuditRow & { seen: number; lastId: Uuid; lastAt: Instant; auditId: Uuid | null }>(statement, values),
   );
   const [first] = rows;
   const found = rows.flatMap(({ seen: _seen, lastId: _lastId, lastAt: _lastAt, ...row }) =>
@@ -87,6 +82,14 @@ export async function walkOwn(
   );
   const isCut = first !== undefined && first.seen >= seenMax && found.length < limit;
   return { rows: found, to: isCut ? { at: first.lastAt, place: { auditId: first.lastId } } : null };
+}
+
+/** Makes a walk along a key one, even where a plan was made while the table was small and a sort of it all looked cheap. */
+function inOrder<Row>(sql: Sql, read: (tx: Sql) => Promise<Row[]>): Promise<Row[]> {
+  return sql.begin(async (tx) => {
+    await tx`select set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)`;
+    return await read(tx);
+  });
 }
 
 /** Of one dataset by its key, of all by time. */
@@ -111,7 +114,9 @@ async function walkDataset(
 ): Promise<Walked<EventAuditRow, EventPlace>> {
   const { service, action, datasetId } = filter;
   const since = filter.since ?? beginning;
-  const rows = await sql<EventAuditRow & { seen: number; lastRevision: number; lastAt: Instant; turnId: Uuid | null }>`
+  const rows = await inOrder(
+    sql,
+    (tx) => tx<EventAuditRow & { seen: number; lastRevision: number; lastAt: Instant; turnId: Uuid | null }>`
     with seen as materialized (
       select dataset_id, revision, part, turn_id, at, service, cause from event
       where dataset_id = ${datasetId}::uuid and revision < ${before?.revision ?? Number.MAX_SAFE_INTEGER}::bigint
@@ -125,7 +130,8 @@ async function walkDataset(
       to_char(last.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "lastAt",
       m.dataset_id as "datasetId", m.revision, m.turn_id as "turnId", m.service, m.cause,
       to_char(m.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "at"
-    from last left join matched m on true order by m.revision desc`;
+    from last left join matched m on true order by m.revision desc`,
+  );
   const [first] = rows;
   const found = rows.flatMap(({ seen: _seen, lastRevision: _last, lastAt: _at, ...row }) =>
     row.turnId === null ? [] : [row],
@@ -149,6 +155,8 @@ async function walkSpans(
   const since = filter.since ?? beginning;
   const rows: EventAuditRow[] = [];
   let spanMs = firstSpanMs;
+  /** A span of this length was too long. */
+  let tooLongMs = Number.POSITIVE_INFINITY;
   let until: Instant | "infinity" = before?.at ?? "infinity";
   for (let step = 0; step < stepsMax; step++) {
     const fromMs = epochMsOf(until === "infinity" ? now : until) - spanMs;
@@ -158,13 +166,14 @@ async function walkSpans(
     const asked = { from, includesFrom: from === since, until, before, limit: limit - rows.length, countMax };
     const found = await readSpan(sql, filter, asked);
     if (found === null) {
+      tooLongMs = spanMs;
       spanMs = Math.max(1, spanMs / growth);
       continue;
     }
     rows.push(...found.rows);
     if (rows.length >= limit || from === since) return { rows, to: null };
     until = from;
-    if (found.seen < seenMax / growth / 2) spanMs *= growth;
+    if (found.seen < seenMax / growth / 2 && spanMs * growth < tooLongMs) spanMs *= growth;
   }
   // Everything at `until` or before is still to be read.
   const at = until === "infinity" ? now : until;

@@ -17,6 +17,7 @@ import { dataProductRoutes } from "./data-product.ts";
 import { deadLetterRoutes } from "./dead-letter.ts";
 import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
+import { explainRoutes } from "./explain.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
 import { keyRoutes } from "./key.ts";
@@ -45,6 +46,7 @@ export function createApp(parts: AppParts): Hono {
     authenticateRoutes,
     planRoutes,
     dataProductRoutes,
+    explainRoutes,
     templateRoutes,
     shipRoutes,
     passRoutes,

@@ -5,6 +5,7 @@
 import { epochMsOf, type Instant, instantOf } from "../model/clock.ts";
 import { type DatasetId, firstTimeUuid, type Uuid } from "../model/ids.ts";
 import type { AuditRow } from "./audit.ts";
+import { inOrder } from "./in-order.ts";
 import type { Sql } from "./sql.ts";
 
 export interface AuditFilter {
@@ -82,14 +83,6 @@ export async function walkOwn(
   );
   const isCut = first !== undefined && first.seen >= seenMax && found.length < limit;
   return { rows: found, to: isCut ? { at: first.lastAt, place: { auditId: first.lastId } } : null };
-}
-
-/** Makes a walk along a key one, even where a plan was made while the table was small and a sort of it all looked cheap. */
-function inOrder<Row>(sql: Sql, read: (tx: Sql) => Promise<Row[]>): Promise<Row[]> {
-  return sql.begin(async (tx) => {
-    await tx`select set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)`;
-    return await read(tx);
-  });
 }
 
 /** Of one dataset by its key, of all by time. */

@@ -9,6 +9,7 @@ import { assetRoutes } from "../ui/assets.ts";
 import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
+import { alarmRoutes } from "./alarm.ts";
 import { auditRoutes } from "./audit.ts";
 import { authenticateRoutes } from "./authenticate.ts";
 import { callbackRoutes } from "./callback.ts";
@@ -61,6 +62,7 @@ export function createApp(parts: AppParts): Hono {
     statusRoutes,
     keyRoutes,
     auditRoutes,
+    alarmRoutes,
   ]) {
     api.route("/", routes(parts));
   }

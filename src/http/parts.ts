@@ -9,6 +9,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Database } from "../store/sql.ts";
+import type { Alarms } from "../supervisor/alarms.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Templates } from "../templates/templates.ts";
@@ -24,6 +25,7 @@ export interface AppParts {
   readonly computes: Computes;
   readonly callbacks: Callbacks;
   readonly templates: Templates;
+  readonly alarms: Alarms;
   readonly ground: Ground;
   readonly due: DueSignal;
   readonly intake: Intake;

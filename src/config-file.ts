@@ -34,7 +34,10 @@ const Ground = v.strictObject({
 const Webhook = v.strictObject({
   url: v.pipe(
     v.string(),
-    v.check((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), "an http or https address is needed"),
+    v.check(
+      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+      "an http or https address is needed",
+    ),
   ),
   secret_env: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable is needed")),
   allow_private: v.optional(v.union([v.boolean(), v.array(v.string())]), false),

@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import manifest from "../package.json" with { type: "json" };
 import { createCallbacks } from "./compute/callbacks.ts";
 import { loadComputes } from "./compute/load.ts";
+import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
 import { createApiKeys } from "./http/api-keys.ts";
@@ -25,6 +26,7 @@ import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
+import { createAlarms } from "./supervisor/alarms.ts";
 import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
@@ -90,6 +92,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const onEnqueued = due.announce;
   const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
+  const alarms = createAlarms({ database, log, webhook: config.alarms.webhook, send: sendWebhook });
+  teardown.add("alarms", 1000, () => alarms.stop());
   const keys = createApiKeys({ database, services: config.services, log });
   const audit = createAuditTrail({ sql: database.sql, log, metrics, now: () => clock.now() });
   const auth = createGuard({ auth: createAuth(config), keys, audit });
@@ -104,6 +108,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     database,
     auth,
     keys,
+    alarms,
     computes,
     callbacks,
     templates,
@@ -118,5 +123,6 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   };
   const app = createApp({ ...parts, isReady: given.isReady });
   await Promise.all([ground.start(), jobs.start()]);
+  alarms.start();
   return { ...parts, app, nodeId };
 }

@@ -268,7 +268,7 @@ describe("reading the audit", () => {
         "explain select * from audit where audit_id < $1 and audit_id >= $2 order by audit_id desc limit 20000";
       return JSON.stringify(await tx.query(text, [greatest, least]));
     });
-    assert.match(byId, /Index Scan Backward using audit_default_pkey/);
+    assert.match(byId, /Index Scan Backward using audit_\w*pkey/);
     assert.doesNotMatch(byId, /Seq Scan/);
   });
 

@@ -16,7 +16,14 @@ type EventParts = Pick<AppParts, "supervisor" | "database" | "ground" | "alarms"
 export function eventRoutes(parts: EventParts): Hono {
   const { supervisor, database, clock, metrics, closing } = parts;
   const monotonicMs = (): number => clock.monotonicMs();
-  const live = createLive({ supervisor, database, passes: parts.ground, alarms: parts.alarms, runId: randomUUID(), monotonicMs });
+  const live = createLive({
+    supervisor,
+    database,
+    passes: parts.ground,
+    alarms: parts.alarms,
+    runId: randomUUID(),
+    monotonicMs,
+  });
   const streams = new Set<EventStream>();
   metrics.sampled(metrics.streams.open, () => streams.size);
   const heartbeat = setInterval(() => {

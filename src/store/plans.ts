@@ -68,7 +68,9 @@ function planOf(row: LoadedRow): PlanRows {
     // Our own statement wrote these texts, with the fields of the rows as keys.
     products: JSON.parse(row.products ?? "[]") as ProductRow[],
     dependencies: JSON.parse(row.dependencies ?? "[]") as DependencyRow[],
-    expectations: JSON.parse(row.expectations ?? "[]") as (Expectation & { productId: ProductId })[],
+    ...(row.expectations !== null && {
+      expectations: JSON.parse(row.expectations) as (Expectation & { productId: ProductId })[],
+    }),
   };
 }
 

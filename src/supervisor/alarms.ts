@@ -81,7 +81,10 @@ export function createAlarms(parts: AlarmsParts): Alarms {
       await send({ url, secret, type: kind, data, id: alarmId, at, allowPrivate, signal: stopping.signal });
     } catch (error) {
       const isLast = tries >= triesMax;
-      log.warn({ err: error, alarm: alarmId, tries }, isLast ? "an alarm's webhook is given up" : "an alarm's webhook failed");
+      log.warn(
+        { err: error, alarm: alarmId, tries },
+        isLast ? "an alarm's webhook is given up" : "an alarm's webhook failed",
+      );
       return;
     }
     await noteSent(sql, alarmId);

@@ -27,7 +27,7 @@ export function* playJobCommand(context: RuleContext, command: JobCommand): Pace
       const { link, passback } = command;
       const why = brokenCheck(context, productId, passback);
       if (why !== null) {
-        move({ to: "dead", report: { ...command.attempt, outcome: "failed", error: why } });
+        move({ to: "dead", report: { ...command.attempt, outcome: "failed", error: why }, reason: "not_retryable" });
         plan.send(productId, { type: "attempts.exhausted", jobId, stamp });
         giveReason(context, productId, why);
         break;

@@ -1,6 +1,9 @@
 /** Deadlines: an alarm for each product that is late, once over all nodes, told live, listed, and sent until it is taken. */
 import assert from "node:assert/strict";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { isSignedWebhook } from "../src/compute/webhook.ts";
 import { parseConfigFile } from "../src/config-file.ts";
 import { createLog } from "../src/observe/log.ts";
 import { settleDeadlines, takeAlarmsToSend } from "../src/store/alarms.ts";
@@ -147,6 +150,45 @@ describe("a webhook", () => {
       await alarms.stop();
     }
     assert.equal(sent.length, 2);
+  });
+
+  it("of the configuration gets it signed, once it is up", async () => {
+    const secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"];
+    const heard: { headers: IncomingHttpHeaders; body: string }[] = [];
+    const server = createServer((request, response) => {
+      let body = "";
+      request.setEncoding("utf8");
+      request.on("data", (part: string) => {
+        body += part;
+      });
+      request.on("end", () => {
+        heard.push({ headers: request.headers, body });
+        response.writeHead(204).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo; // it listens on a port
+    const url = `http://127.0.0.1:${port}/alarm`;
+    const node = await openTestRuntime({ config: { alarms: { webhook: { url, secrets, allowPrivate: true } } } });
+    try {
+      const scene = new Scene(node);
+      const body = scene.body("a");
+      const late = body.data_products.map((product) => ({ ...product, deadline_s: 0 }));
+      done(await scene.publish({ ...body, data_products: late }));
+      await until("it was sent", () => heard.length === 1, 10_000);
+      const [{ headers, body: text } = { headers: {}, body: "" }] = heard;
+      assert.ok(isSignedWebhook(secrets, headers, text, Math.floor(Date.now() / 1000)));
+      const sent = JSON.parse(text);
+      assert.deepEqual([sent.type, sent.data.product_id, sent.data.detail.name], ["product.late", scene.id("a"), "a"]);
+      assert.equal(headers["webhook-id"], sent.data.id);
+      await until("it is noted", async () => {
+        const { rows } = done(await node.request("GET", "/api/alarm")).json;
+        return rows[0].sent_at !== null;
+      });
+    } finally {
+      await node.stop();
+      server.close();
+    }
   });
 
   it("that never takes it is tried 12 times, further and further apart", async () => {

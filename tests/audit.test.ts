@@ -80,6 +80,22 @@ describe("a write", () => {
     assert.deepEqual([row?.service, row?.target], ["root", "/ship/AUDIT-1"]);
   });
 
+  it("of jobs is in it, a list as one, and a dry run is not", async () => {
+    const job = { queue: "audited", job_type: "cams", payload: 1 };
+    const before = (await audit({ service: "root" })).length;
+    done(await api.request("POST", "/api/dlq/redrive", { token, body: { filter: {}, dry_run: true } }));
+    assert.equal((await audit({ service: "root" })).length, before);
+    done(await api.request("POST", "/api/dlq/redrive", { token, body: { filter: {} } }));
+    done(await api.request("PUT", "/api/queue/audited", { token, body: { paused: true } }));
+    const one = await api.request("POST", "/api/job", { token, body: job });
+    const actions = (await audit({ service: "root", limit: "3" })).map(({ action, target }) => [action, target]);
+    if (one.status === 200) assert.deepEqual(actions.shift(), ["job.enqueue", `/job/${one.json.id}`]);
+    assert.deepEqual(actions.slice(0, 2), [
+      ["queue.set", "/queue/audited"],
+      ["dlq.redrive", "/dlq/redrive"],
+    ]);
+  });
+
   it("that is answered is there, for each of many at once, in few inserts", async () => {
     const names = Array.from({ length: 60 }, (_, i) => `CROWD-${i}`);
     await Promise.all(

@@ -15,13 +15,13 @@ export interface Audited {
 }
 
 export interface Auditor {
-  /** Runs the write; `wrote` names its target where the path does not. */
+  /** Runs the write; `wrote` names its target where the path does not; null: nothing was written. */
   write(c: Context, caller: Caller, handle: Handle): Response | Promise<Response>;
   /** Takes any error; notes those that turned a known service away. */
   refused(c: Context, error: unknown): void;
 }
 
-type Handle = (wrote: (target: string) => void) => Response | Promise<Response>;
+type Handle = (wrote: (target: string | null) => void) => Response | Promise<Response>;
 
 interface Audit {
   readonly method: string;
@@ -45,11 +45,13 @@ export function auditorOf(trail: AuditTrail, operation: Audited & Audit): Audito
 
   async function writeAudited(c: Context, caller: Caller, handle: Handle): Promise<Response> {
     let target: string | null = null;
+    let hasWritten = true;
     trail.requireRoom();
     const answer = await handle((named) => {
       target = named;
+      hasWritten = named !== null;
     });
-    if (answer.ok) await trail.wrote(entryOf(c, caller.service, answer.status, target));
+    if (answer.ok && hasWritten) await trail.wrote(entryOf(c, caller.service, answer.status, target));
     return answer;
   }
 

@@ -1,6 +1,6 @@
 /** Checks parsed JSON against zod schemas, ends at the first fault, and says where and what it is. */
 import { z } from "@hono/zod-openapi";
-import { InvalidFieldError, InvalidRequestError } from "../model/errors.ts";
+import { InvalidRequestError } from "../model/errors.ts";
 import { parseUuid, type Uuid } from "../model/ids.ts";
 
 /** Throws `InvalidRequestError` naming the field (`data_products.3.name`) and the reason. `at` is the field that `value` stands in. */
@@ -10,15 +10,6 @@ export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown
   const issue = result.error.issues[0];
   const field = [at, ...(issue?.path ?? [])].filter((part) => part !== "").join(".");
   throw fault(field, issue?.message.replace(/^Invalid input: /, "") ?? "it is not as described");
-}
-
-/** As `checked`, for the routes beyond the contract: a bad field of what is JSON is 422. */
-export function checkedFields<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = (issue?.path ?? []).join(".");
-  throw new InvalidFieldError(field === "" ? "body" : field, issue?.message.replace(/^Invalid input: /, "") ?? "wrong");
 }
 
 /** Item by item, so that a list of a million wrong ones costs one error and not a million. */

@@ -1,12 +1,12 @@
 /** API keys: make one, list them, revoke one. The key itself is in one answer only, that of its making. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import { ConflictError, InvalidFieldError, NotFoundError } from "../model/errors.ts";
+import { ConflictError, NotFoundError } from "../model/errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
+import { InvalidFieldError } from "../model/job-errors.ts";
 import { roles } from "../model/service.ts";
 import { ownService } from "../services.ts";
 import { type ApiKeyRow, insertKey, listKeys, revokeKey } from "../store/api-keys.ts";
 import { json } from "./answer.ts";
-import { checkedFields } from "./check.ts";
 import { dateTime } from "./date.ts";
 import { digestOf, keyTextOf, newSecret } from "./key-text.ts";
 import { guardedOperation } from "./operation.ts";
@@ -75,14 +75,15 @@ export function keyRoutes({ database, auth, keys, clock, config }: AppParts): Op
       summary: "Make an API key",
       tag,
       body: KeyParam,
-      read: (parsed) => checkedFields(KeyParam, parsed),
+      badField: 422,
       answer: NewKey,
     },
     async ({ body, caller, wrote }) => {
       const { name } = body;
       const at = clock.now();
       const expiresAt = body.expires_at ?? null;
-      if (expiresAt !== null && expiresAt <= at) throw new InvalidFieldError("expires_at", "a time to come is needed");
+      if (expiresAt !== null && expiresAt <= at)
+        throw new InvalidFieldError("expires_at: a time to come is needed", "expires_at");
       if (name === ownService || config.services.some(({ service }) => service === name)) {
         throw new ConflictError(
           `Cannot make a key named "${name}" as a configured service has this name: choose another`,

@@ -47,8 +47,8 @@ export interface Ask<Body> {
 
 export interface Asked<Body> extends Ask<Body> {
   readonly caller: Caller;
-  /** Names what was written, for the audit, where the path does not: `/key/018f…`. */
-  wrote(target: string): void;
+  /** Names what was written, for the audit, where the path does not: `/key/018f…`. Null: nothing was, as in a dry run. */
+  wrote(target: string | null): void;
 }
 
 /** An operation that needs no token, and ignores one. */

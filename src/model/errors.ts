@@ -29,15 +29,6 @@ export class InvalidRequestError extends OrreryError {
   }
 }
 
-/** A body that is JSON, with a field that is missing, mistyped or out of bounds: in the routes beyond the contract. */
-export class InvalidFieldError extends OrreryError {
-  override readonly code = "invalid_field";
-  override readonly status = 422;
-  constructor(field: string, reason: string) {
-    super(`${field}: ${reason}`, { field });
-  }
-}
-
 export class DuplicateProductError extends OrreryError {
   override readonly code = "duplicate_product";
   override readonly status = 400;

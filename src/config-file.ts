@@ -37,6 +37,18 @@ const Jobs = v.strictObject({
   labels: v.optional(v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(32)), []),
   retention_days: v.optional(v.pipe(v.number(), v.integer(), v.minValue(7), v.maxValue(3_650)), 90),
 });
+const Webhook = v.strictObject({
+  url: v.pipe(
+    v.string(),
+    v.check(
+      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+      "an http or https address is needed",
+    ),
+  ),
+  secret_env: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable is needed")),
+  allow_private: v.optional(v.union([v.boolean(), v.array(v.string())]), false),
+});
+const Alarms = v.strictObject({ webhook: v.optional(Webhook) });
 
 const File = v.strictObject({
   computes: v.optional(Computes, {}),
@@ -44,9 +56,20 @@ const File = v.strictObject({
   templates: v.optional(v.pipe(v.string(), v.nonEmpty())),
   jobs: v.optional(Jobs, {}),
   ground: v.optional(Ground, {}),
+  alarms: v.optional(Alarms, {}),
 });
 
+export interface AlarmsConfig {
+  readonly webhook: {
+    readonly url: string;
+    /** The environment variable that holds its secret, `whsec_…`. */
+    readonly secretEnv: string;
+    readonly allowPrivate: boolean | readonly string[];
+  } | null;
+}
+
 export interface ConfigFile {
+  readonly alarms: AlarmsConfig;
   readonly computes: Readonly<Record<string, ComputeConfig>>;
   readonly jobTypes: Readonly<Record<string, JobTypeConfig>>;
   /** As written: relative to the file. */
@@ -130,6 +153,7 @@ function messageOf(issue: v.BaseIssue<unknown>, keys: readonly (string | number)
 
 function knownKeys(parents: readonly (string | number)[], value: unknown): string[] {
   if (parents.length === 0) return Object.keys(File.entries);
+  if (parents[0] === "alarms") return Object.keys(parents.length === 1 ? Alarms.entries : Webhook.entries);
   if (parents[0] === "ground") return Object.keys(Ground.entries);
   if (parents[0] === "jobs") return Object.keys(Jobs.entries);
   if (parents.at(-1) === "retry") return retryKeys;
@@ -157,7 +181,13 @@ function offsetOf(document: Document, keys: readonly (string | number)[]): numbe
 
 function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
   const { ground, jobs } = file;
+  const { webhook } = file.alarms;
   return {
+    alarms: {
+      webhook: webhook
+        ? { url: webhook.url, secretEnv: webhook.secret_env, allowPrivate: webhook.allow_private }
+        : null,
+    },
     computes: file.computes,
     jobTypes: file.job_types,
     templates: file.templates ?? null,

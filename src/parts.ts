@@ -4,10 +4,14 @@ import type { Hono } from "hono";
 import manifest from "../package.json" with { type: "json" };
 import { createCallbacks } from "./compute/callbacks.ts";
 import { loadComputes } from "./compute/load.ts";
+import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
+import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
+import { createAuditTrail } from "./http/audit-trail.ts";
 import { createAuth } from "./http/auth.ts";
+import { createGuard } from "./http/guard.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createDueSignal } from "./jobs/due-signal.ts";
 import { createIntake } from "./jobs/intake.ts";
@@ -22,6 +26,7 @@ import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
+import { createAlarms } from "./supervisor/alarms.ts";
 import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
@@ -88,14 +93,23 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const onEnqueued = due.announce;
   const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
-  const auth = createAuth(config);
-  teardown.add("auth", 100, () => auth.stop());
+  const alarms = createAlarms({ database, log, webhook: config.alarms.webhook, send: sendWebhook });
+  teardown.add("alarms", 1000, () => alarms.stop());
+  const keys = createApiKeys({ database, services: config.services, log });
+  const audit = createAuditTrail({ sql: database.sql, log, metrics, now: () => clock.now() });
+  const auth = createGuard({ auth: createAuth(config), keys, audit });
+  teardown.add("auth", 1000, async () => {
+    auth.stop();
+    await Promise.all([audit.stop(), keys.stop()]);
+  });
 
   const parts = {
     config,
     supervisor,
     database,
     auth,
+    keys,
+    alarms,
     computes,
     callbacks,
     templates,
@@ -111,5 +125,6 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   };
   const app = createApp({ ...parts, isReady: given.isReady });
   await Promise.all([ground.start(), jobs.start()]);
+  alarms.start();
   return { ...parts, app, nodeId };
 }

@@ -9,6 +9,8 @@ import { assetRoutes } from "../ui/assets.ts";
 import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
+import { alarmRoutes } from "./alarm.ts";
+import { auditRoutes } from "./audit.ts";
 import { authenticateRoutes } from "./authenticate.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
@@ -16,8 +18,10 @@ import { dataProductRoutes } from "./data-product.ts";
 import { deadLetterRoutes } from "./dead-letter.ts";
 import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
+import { explainRoutes } from "./explain.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
+import { keyRoutes } from "./key.ts";
 import { leaseRoutes } from "./lease.ts";
 import { methodsByPath } from "./methods.ts";
 import type { AppParts } from "./parts.ts";
@@ -44,6 +48,7 @@ export function createApp(parts: AppParts): Hono {
     authenticateRoutes,
     planRoutes,
     dataProductRoutes,
+    explainRoutes,
     templateRoutes,
     shipRoutes,
     passRoutes,
@@ -57,6 +62,9 @@ export function createApp(parts: AppParts): Hono {
     workerRoutes,
     leaseRoutes,
     statusRoutes,
+    keyRoutes,
+    auditRoutes,
+    alarmRoutes,
   ]) {
     api.route("/", routes(parts));
   }

@@ -65,6 +65,7 @@ export function dataProductRoutes({ supervisor, auth, computes }: AppParts): Ope
       method: "put",
       path: "/data_product/{dataset_id}/update",
       role: "update",
+      audit: { action: "products.update", keptAs: "event" },
       summary: "Report the states of products",
       tag,
       body: StateParam.array(),
@@ -86,7 +87,17 @@ export function dataProductRoutes({ supervisor, auth, computes }: AppParts): Ope
     guardedOperation<ProductId[]>(
       routes,
       auth,
-      { method, path, role, summary, tag, body: ProductIds, read: (parsed) => checkedList(uuid, parsed), answer: Plan },
+      {
+        method,
+        path,
+        role,
+        audit: { action: type, keptAs: "event" },
+        summary,
+        tag,
+        body: ProductIds,
+        read: (parsed) => checkedList(uuid, parsed),
+        answer: Plan,
+      },
       (ask) =>
         submit(
           ask,

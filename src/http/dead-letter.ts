@@ -67,6 +67,7 @@ export function deadLetterRoutes({ database, supervisor, intake, auth }: AppPart
       method: "post",
       path: "/dlq/redrive",
       role: "operate",
+      audit: "dlq.redrive",
       summary: "Put new jobs in the place of dead ones, by ids or by a filter; with dry_run only say which",
       tag,
       body: RedriveParam,
@@ -74,7 +75,7 @@ export function deadLetterRoutes({ database, supervisor, intake, auth }: AppPart
       badField: 422,
       answer: Redriven,
     },
-    async ({ body, caller }) => {
+    async ({ body, caller, wrote }) => {
       const { ids, filter } = body;
       const which = {
         ids: ids ?? null,
@@ -82,6 +83,7 @@ export function deadLetterRoutes({ database, supervisor, intake, auth }: AppPart
         limit: body.limit ?? redrivenMax,
       };
       const isDry = body.dry_run ?? false;
+      if (isDry) wrote(null);
       return json({ dry_run: isDry, ...(await redriver.redrive(which, caller.service, isDry)) });
     },
   );

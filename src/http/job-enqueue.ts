@@ -6,7 +6,7 @@ import { defaultQueue } from "../model/job.ts";
 import { InvalidFieldError, PayloadTooLargeError } from "../model/job-errors.ts";
 import type { JobView } from "../model/job-view.ts";
 import { jsonTextOf } from "../model/json.ts";
-import type { Service } from "../model/service.ts";
+import type { Caller } from "../model/service.ts";
 import { findJob } from "../store/job-views.ts";
 import type { Sql } from "../store/sql.ts";
 import { json, jsonText } from "./answer.ts";
@@ -38,6 +38,7 @@ export function addEnqueueRoutes(routes: OpenAPIHono, parts: AppParts): void {
       method: "post",
       path: "/job",
       role: "publish",
+      audit: "job.enqueue",
       summary: "Enqueue a job, or a list of up to 10,000: all of them or none",
       tag,
       body: JobsParam,
@@ -54,6 +55,8 @@ export function addEnqueueRoutes(routes: OpenAPIHono, parts: AppParts): void {
         idempotency: keyOf(ask, "POST /job", ask.body.key),
         fieldOf: (i) => (isBatch ? `jobs.${i}.` : ""),
       });
+      const [first = ""] = enqueued.jobIds;
+      ask.wrote(isBatch ? `/job, ${enqueued.jobIds.length} of them, the first ${first}` : `/job/${first}`);
       if (isBatch) return json({ count: enqueued.jobIds.length, ids: enqueued.jobIds });
       return jsonText(jobJson(await enqueuedJob(sql, enqueued, ask.caller.service)));
     },
@@ -66,6 +69,7 @@ export function addEnqueueRoutes(routes: OpenAPIHono, parts: AppParts): void {
       method: "post",
       path: "/job/{job_id}/replay",
       role: "operate",
+      audit: "job.replay",
       summary: "Enqueue a job like this one",
       tag,
       body: ReplayParam,
@@ -195,7 +199,7 @@ function orderOf(job: z.output<typeof JobItem>, at: string): JobOrder {
 }
 
 /** A body that is larger than any may be is a payload that is too large: which queue it was for was not read. */
-async function onUnread({ refusals }: Intake, error: unknown, caller: Service): Promise<unknown> {
+async function onUnread({ refusals }: Intake, error: unknown, caller: Caller): Promise<unknown> {
   if (!(error instanceof BodyTooLargeError) || !caller.roles.includes("publish")) return error;
   const refused = new PayloadTooLargeError("body", bodyBytesMax, "*");
   const { code, message: detail } = refused;

@@ -10,19 +10,23 @@ import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Database } from "../store/sql.ts";
+import type { Alarms } from "../supervisor/alarms.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Templates } from "../templates/templates.ts";
-import type { Auth } from "./auth.ts";
+import type { ApiKeys } from "./api-keys.ts";
+import type { Guard } from "./guard.ts";
 
 export interface AppParts {
   readonly config: Config;
   readonly supervisor: Supervisor;
   readonly database: Database;
-  readonly auth: Auth;
+  readonly auth: Guard;
+  readonly keys: ApiKeys;
   readonly computes: Computes;
   readonly callbacks: Callbacks;
   readonly templates: Templates;
+  readonly alarms: Alarms;
   readonly ground: Ground;
   readonly due: DueSignal;
   readonly intake: Intake;

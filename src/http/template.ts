@@ -68,6 +68,7 @@ export function templateRoutes({ supervisor, auth, templates, computes }: AppPar
       method: "post",
       path: "/template/{id}/trigger",
       role: "publish",
+      audit: { action: "template.trigger", keptAs: "event" },
       summary: "Publish a template's plan",
       tag,
       body: Trigger,

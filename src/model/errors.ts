@@ -90,21 +90,31 @@ export class UnauthorizedError extends OrreryError {
 
 export class UnknownServiceError extends UnauthorizedError {
   override readonly code = "unknown_service";
+  readonly service: string;
   constructor(service: string) {
     super(`Cannot accept service "${service}" as it is not configured: add it to REMOTE_APIS`, { service });
+    this.service = service;
   }
 }
 
 export class TokenRefusedError extends OrreryError {
   override readonly code = "token_refused";
   override readonly status = 403;
+  /** Whose it is, when that is certain (an expired token, a revoked key): for the audit, not for the caller. */
+  readonly service: string | null;
+  constructor(detail: string, service: string | null = null) {
+    super(detail);
+    this.service = service;
+  }
 }
 
 export class RoleMissingError extends OrreryError {
   override readonly code = "role_missing";
   override readonly status = 403;
+  readonly service: string;
   constructor(service: string, role: string) {
-    super(`Service "${service}" lacks the role ${role}: ask for it in REMOTE_APIS`, { service, role });
+    super(`Service "${service}" lacks the role ${role}: ask an administrator for it`, { service, role });
+    this.service = service;
   }
 }
 
@@ -215,6 +225,19 @@ export class OverloadedError extends OrreryError {
   override readonly code = "overloaded";
   override readonly status = 503;
   override readonly retryAfterS = 1;
+}
+
+/** The write was done, but the audit does not say so: rare, and the caller must know that something happened. */
+export class AuditUnavailableError extends OrreryError {
+  override readonly code = "audit_unavailable";
+  override readonly status = 503;
+  constructor(cause: unknown) {
+    super(
+      "The change was made, but it could not be written to the audit: read it again before you repeat it",
+      {},
+      { cause },
+    );
+  }
 }
 
 /** The database did not answer in time, or not at all. */

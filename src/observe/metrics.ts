@@ -63,6 +63,13 @@ export function createMetrics() {
       leasesLost: count("job_leases_lost_total", "Leases that ended before the result came"),
       running: level("jobs_running", "Attempts now running on this node"),
     },
+    audit: {
+      rows: count("audit_rows_total", "Rows written to the audit"),
+      dropped: count(
+        "audit_refusals_dropped_total",
+        "Refused writes left out of the audit, as one service had too many",
+      ),
+    },
     streams: {
       open: level("event_streams", "Browsers that listen for live events"),
       dropped: count("event_streams_dropped_total", "Events dropped as their listener was too slow"),

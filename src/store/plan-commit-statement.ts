@@ -4,6 +4,8 @@
  * datasets whose revision was the expected one and whose jobs' leases are current; every part writes only for them.
  */
 
+import { expectationPart } from "./expectations.ts";
+
 /** By part; `$*` stands for its columns, each an array of the type named. */
 const statements = {
   fence: {
@@ -81,6 +83,7 @@ const statements = {
       on conflict (dataset_id, parent_id, child_id) do update set extra = excluded.extra,
         modified_by = excluded.modified_by, modified_at = excluded.modified_at)`,
   },
+  expectation: expectationPart,
   event: {
     types: ["uuid", "bigint", "smallint", "uuid", "timestamptz", "text", "text", "text"],
     sql: `add_event as (

@@ -10,6 +10,7 @@ import {
 import { type Edge, findCycle } from "../model/graph.ts";
 import type { ProductId } from "../model/ids.ts";
 import { dependencyKey } from "../model/plan.ts";
+import { definitionOf, expectationOf } from "./expectations.ts";
 import { type Paced, type RuleContext, trigger } from "./rules.ts";
 
 type Publish = Extract<ClientCommand, { type: "plan.publish" }>;
@@ -20,8 +21,9 @@ export function* publish(context: RuleContext, command: Publish): Paced {
   check(context, command);
   plan.sendDataset({ type: "published", extra: command.extra, stamp });
   yield;
-  for (const definition of command.products) {
-    plan.define(definition, stamp);
+  for (const product of command.products) {
+    plan.define(definitionOf(product), stamp);
+    plan.expect(product.productId, expectationOf(product, stamp.at));
     yield;
   }
   for (const edge of command.dependencies) {

@@ -15,6 +15,7 @@ import {
 import { findCycle } from "../model/graph.ts";
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
 import type { ReportedState } from "../model/plan.ts";
+import { brokenCheck, giveReason } from "./expectations.ts";
 import { playJobCommand } from "./job-rules.ts";
 import { publish } from "./publish.ts";
 import type { Turn } from "./turn.ts";
@@ -52,6 +53,8 @@ export function* play(context: RuleContext, command: Command): Paced {
       return yield* update(context, command);
     case "products.clear":
       return yield* clear(context, command);
+    case "products.retry":
+      return yield* retry(context, command);
     case "products.disable":
       return yield* disable(context, command);
     case "products.enable":
@@ -120,7 +123,10 @@ function* update(context: RuleContext, { datasetId, reports }: Only<"products.up
   for (const { productId } of reports) requireEnabled(context, productId);
   for (const { productId, state, runId, link, passback } of reports) {
     if (!isReportable(state)) continue;
-    context.plan.send(productId, { type: "reported", state, runId, link, passback, stamp: context.stamp });
+    const why = state === "success" ? brokenCheck(context, productId, passback) : null;
+    const reached = why === null ? state : "failed";
+    context.plan.send(productId, { type: "reported", state: reached, runId, link, passback, stamp: context.stamp });
+    if (why !== null) giveReason(context, productId, why);
     yield;
   }
   yield* resetAndTrigger(
@@ -137,6 +143,14 @@ function* clear(context: RuleContext, { datasetId, productIds }: Only<"products.
     yield;
   }
   yield* resetAndTrigger(context, productIds);
+}
+
+/** What has failed goes back to waiting, and all that depends on it; as nothing has, nothing changes. */
+function* retry(context: RuleContext, { datasetId }: Only<"products.retry">): Paced {
+  requireDataset(context, datasetId);
+  const failed = context.plan.rows().filter((row) => row.state === "failed");
+  if (failed.length === 0) return;
+  yield* clear(context, { type: "products.clear", datasetId, productIds: failed.map((row) => row.productId) });
 }
 
 function* disable(context: RuleContext, { datasetId, productIds }: Only<"products.disable">): Paced {

@@ -10,6 +10,7 @@ import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
 import { authenticateRoutes } from "./authenticate.ts";
+import { backfillRoutes } from "./backfill.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
 import { dataProductRoutes } from "./data-product.ts";
@@ -26,6 +27,7 @@ import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
 import { requestLog } from "./request-log.ts";
+import { runRoutes } from "./run.ts";
 import { shipRoutes } from "./ship.ts";
 import { specRoutes } from "./spec.ts";
 import { statusRoutes } from "./status.ts";
@@ -44,6 +46,8 @@ export function createApp(parts: AppParts): Hono {
     planRoutes,
     dataProductRoutes,
     templateRoutes,
+    runRoutes,
+    backfillRoutes,
     shipRoutes,
     passRoutes,
     streamRoutes,

@@ -11,7 +11,8 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Database } from "../store/sql.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Templates } from "../templates/templates.ts";
+import type { Scheduler } from "../templates/scheduler.ts";
+import type { StoredTemplates } from "../templates/stored.ts";
 import type { Auth } from "./auth.ts";
 
 export interface AppParts {
@@ -21,7 +22,8 @@ export interface AppParts {
   readonly auth: Auth;
   readonly computes: Computes;
   readonly callbacks: Callbacks;
-  readonly templates: Templates;
+  readonly templates: StoredTemplates;
+  readonly scheduler: Pick<Scheduler, "wake">;
   readonly ground: Ground;
   readonly due: DueSignal;
   readonly intake: Intake;

@@ -63,6 +63,11 @@ export function createMetrics() {
       leasesLost: count("job_leases_lost_total", "Leases that ended before the result came"),
       running: level("jobs_running", "Attempts now running on this node"),
     },
+    templates: {
+      ticks: count("cron_ticks_total", "Ticks of schedules, by what became of them", ["outcome"]),
+      triggered: count("runs_triggered_total", "Runs of templates that were asked for, by source", ["source"]),
+      finished: count("runs_finished_total", "Runs of templates that ended, by state", ["state"]),
+    },
     streams: {
       open: level("event_streams", "Browsers that listen for live events"),
       dropped: count("event_streams_dropped_total", "Events dropped as their listener was too slow"),

@@ -109,7 +109,7 @@ const File = v.strictObject({
           v.picklist(paramTypes, `one of ${paramTypes.join(", ")}, or a mapping, is needed`),
           v.strictObject({
             type: v.optional(v.picklist(paramTypes, `one of ${paramTypes.join(", ")} is needed`)),
-            values: v.optional(v.pipe(v.array(scalarText), v.minLength(1), v.maxLength(1000)), []),
+            values: v.optional(v.pipe(v.array(scalarText), v.minLength(1), v.maxLength(1000))),
             description: v.optional(text),
             default: v.optional(v.unknown()),
             required: v.optional(v.boolean(), false),
@@ -145,7 +145,7 @@ export function readOwn(yaml: YamlSource): Draft {
 }
 
 function paramOf(name: string, given: File["params"][string]): DraftParam {
-  const param = typeof given === "string" ? { type: given, values: [], required: false } : given;
+  const param = typeof given === "string" ? { type: given, values: undefined, required: false } : given;
   return {
     name,
     at: ["params", name],

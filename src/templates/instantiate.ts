@@ -72,7 +72,14 @@ export async function instantiateRun(parts: InstantiateParts, ask: InstantiateAs
     if (run === null && template.version > 0 && (await supervisor.read(datasetId)) === null) {
       const order = { runId: datasetId, templateId: template.id, version: template.version, params };
       const source = ask.source === "pass" ? "pass" : "api";
-      await insertRun(sql, { ...order, source, sourceKey: datasetId, triggeredBy: service, forAt: null, at: clock.now() });
+      await insertRun(sql, {
+        ...order,
+        source,
+        sourceKey: datasetId,
+        triggeredBy: service,
+        forAt: null,
+        at: clock.now(),
+      });
     }
     await supervisor.submit(plan, { service, cause: "template.instantiate" });
   } catch (error) {

@@ -18,11 +18,14 @@ export interface ContainerOrder {
 
 const programs = ["podman", "docker"] as const;
 const removeMs = 10_000;
+/** Where programs are looked for. */
+const searched = "PATH";
+const removerNames = [searched, "HOME"];
 
 /** The first of them on the PATH; null: there is none. */
 export async function containerProgram(environment: Environment): Promise<string | null> {
   for (const program of programs) {
-    for (const folder of (environment.PATH ?? "").split(delimiter)) {
+    for (const folder of (environment[searched] ?? "").split(delimiter)) {
       if (folder === "") continue;
       const path = join(folder, program);
       const runs = await access(path, constants.X_OK).then(
@@ -75,7 +78,7 @@ export async function runContainer(
 
 function remove(program: string, name: string, environment: Environment): Promise<void> {
   return new Promise((resolve) => {
-    const env = { PATH: environment.PATH ?? "", HOME: environment.HOME ?? "" };
+    const env = Object.fromEntries(removerNames.map((variable) => [variable, environment[variable] ?? ""]));
     try {
       execFile(program, ["rm", "--force", name], { timeout: removeMs, env }, () => resolve());
     } catch {

@@ -81,7 +81,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   computes.addInline(waitCompute, createWait());
   computes.addInline(conditionCompute, createCondition(supervisor));
   const templates = createStoredTemplates({
-    ...{ database, computes, files, clock, log, service: ownService, environment: process.env, sendRequest: null },
+    ...{ database, computes, files, clock, log, service: ownService, environment: process.env },
     cwd: config.templatesDir ?? config.configDir,
   });
   await templates.start();

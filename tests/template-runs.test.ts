@@ -1,6 +1,8 @@
 /** Templates over HTTP: stored in versions, checked, paused, deleted; runs listed and cancelled; what commands are given. */
 import assert from "node:assert/strict";
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -189,7 +191,15 @@ tasks:
     await assert.rejects(readFile(path), /ENOENT/);
   });
 
-  it("settings of its own for a configured compute, or for none that is external", async () => {
+  it("its queue, priority and labels, and a compute's settings, but not an external one's", async () => {
+    await runtime.store(one("placed", "command: ls, queue: slow, priority: 7, requires: [nowhere], retries: 4"));
+    const runId = await runtime.trigger("placed");
+    const { sql } = runtime.node.runtime.database;
+    const rows = await sql<object>`select queue, priority, requires::text as requires, attempts_max as attempts, state
+      from job where dataset_id = ${runId}::uuid`;
+    assert.deepEqual(rows, [{ queue: "slow", priority: 7, requires: "{nowhere}", attempts: 5, state: "queued" }]);
+    await runtime.call("PUT", `/run/${runId}/cancel`);
+
     const fault = await runtime.store(one("external", "compute: cams, retries: 2"));
     assert.match(fault.json.detail, /retries is for what Orrery runs: compute "cams" is external/);
   });
@@ -388,26 +398,33 @@ describe("GET /api/run", () => {
 });
 
 describe("a container", () => {
-  it("is run by the command line that is there, with values by name, and removed when it is cancelled", async () => {
+  /** Writes down its arguments and its file of variables, as the engine's command would read it. */
+  const standIn = (log: string) => `#!/bin/sh
+printf '%s\\n' "$*" >> ${log}
+[ "$1" = run ] || exit 0
+while [ $# -gt 0 ]; do [ "$1" = --env-file ] && file=$2; shift; done
+cat "$file" >> ${log}
+grep -q ORRERY_PARAM_X=stay "$file" && exec sleep 600
+printf '{"x":"%s"}\\n' "$(sed -n 's/^ORRERY_PARAM_X=//p' "$file")"
+`;
+
+  it("is run by the command line that is there, with values by a file, and removed when it is cancelled", async () => {
     const bin = await mkdtemp(join(tmpdir(), "orrery-bin-"));
     const log = join(bin, "log");
-    await writeFile(
-      join(bin, "docker"),
-      `#!/bin/sh\necho "$@" >> ${log}\nif [ "$1" = run ]; then if [ "$ORRERY_PARAM_X" = stay ]; then exec sleep 600; fi; printf '{"x":"%s"}\\n' "$ORRERY_PARAM_X"; fi\n`,
-    );
+    await writeFile(join(bin, "docker"), standIn(log));
     await chmod(join(bin, "docker"), 0o755);
     const before = process.env.PATH;
     process.env.PATH = `${bin}:${before}`;
     try {
-      await runtime.store(
-        `id: box\nparams: { x: string }\ntasks: [{ id: a, container: { image: alpine, args: [echo, "{{ params.x }}"] }, env: { OWN: "1" } }]`,
-      );
+      const task =
+        'container: { image: alpine, args: [echo, "{{ params.x }}"], memory_mb: 64 }, env: { OWN: "<{{ params.x }}>" }';
+      await runtime.store(one("box", task, "params: { x: string }"));
       const runId = await runtime.trigger("box", { x: "a b" });
       await runtime.ended(runId);
       assert.deepEqual(await passbackOf(runId), { x: "a b" });
-      const line = await readFile(log, "utf8");
-      assert.match(line, /^run .*alpine echo a b$/m);
-      assert.ok(!line.includes("OWN=1"));
+      const lines = await readFile(log, "utf8");
+      assert.match(lines, /^run .*--network[ =]none.*--memory[ =]64m.* -- alpine echo a b$/m);
+      assert.match(lines, /^OWN=<a b>$/m);
 
       const long = await runtime.trigger("box", { x: "stay" });
       await until("it runs", async () => (await readFile(log, "utf8")).includes("echo stay"), 20_000);
@@ -416,6 +433,54 @@ describe("a container", () => {
     } finally {
       process.env.PATH = before;
       await rm(bin, { recursive: true });
+    }
+  });
+});
+
+describe("a request", () => {
+  it("carries parameters in its address, headers and body, and is refused of private addresses unless allowed", async () => {
+    const asked: { method: string; path: string; header: string; body: string }[] = [];
+    const server = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      asked.push({
+        method: request.method ?? "",
+        path: request.url ?? "",
+        header: String(request.headers["x-day"]),
+        body,
+      });
+      response.setHeader("Content-Type", "application/json").end('{"taken":18446744073709551615}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const text = (allow: boolean) => `id: request
+params: { x: string, n: integer }
+tasks:
+  - id: a
+    retries: 0
+    http:
+      url: "http://127.0.0.1:${port}/in/{{ params.x }}?n={{ params.n }}"
+      method: PUT
+      headers: { X-Day: "{{ params.x }}" }
+      body: { n: "{{ params.n }}", text: "x={{ params.x }}" }
+      allow_private: ${allow}
+`;
+    try {
+      await runtime.store(text(false));
+      await runtime.ended(await runtime.trigger("request", { x: "1", n: 2 }), ["failed"]);
+      assert.deepEqual(asked, []);
+      await runtime.store(text(true));
+      const runId = await runtime.trigger("request", { x: "../a\r\nB: c", n: "18446744073709551615" });
+      await runtime.ended(runId);
+      assert.deepEqual(
+        asked.map(({ method, path, header }) => [method, path, header]),
+        [["PUT", "/in/..%2Fa%0D%0AB%3A%20c?n=18446744073709551615", "../a B: c"]],
+      );
+      assert.equal(asked.map(({ body }) => body).join(), '{"n":18446744073709551615,"text":"x=../a\\r\\nB: c"}');
+      const { text: product } = await runtime.call("GET", `/plan/${runId}`);
+      assert.ok(product.includes('"passback":{"taken":18446744073709551615}'));
+    } finally {
+      server.close();
     }
   });
 });

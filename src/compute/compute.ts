@@ -174,7 +174,7 @@ export function dispatchOf(config: DispatchConfig, concurrency: number): Dispatc
   };
 }
 
-type Dispatch = Required<Omit<Compute, "kind" | "run">>;
+type Dispatch = Required<Omit<Compute, "kind" | "run" | "priority">>;
 
 /** A failure whose code is listed is final. Kinds hand their outcomes through here. */
 export function judged(outcome: Outcome, noRetry: ReadonlySet<string>): Outcome {

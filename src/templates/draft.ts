@@ -1,6 +1,6 @@
 /** What every dialect is read into: a template's parts as written, each with the keys of its place, so that faults are shown there. */
 import type { RetryRule } from "../compute/compute.ts";
-import type { HttpWork } from "./templates.ts";
+import type { ContainerWork, HttpWork } from "./templates.ts";
 import type { Keys } from "./yaml-source.ts";
 
 export interface Draft {
@@ -45,7 +45,7 @@ export type DraftWork =
   | { readonly kind: "compute"; readonly name: string }
   | { readonly kind: "command"; readonly command: string | readonly string[] }
   | { readonly kind: "script"; readonly text: string; readonly interpreter: readonly string[] }
-  | { readonly kind: "container"; readonly image: string; readonly args: readonly string[] }
+  | ContainerWork
   | HttpWork
   | {
       readonly kind: "wait";

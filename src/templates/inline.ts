@@ -1,27 +1,25 @@
 /** The computes that a template brings along: one for each task that is run by its own text, or with settings of its own. */
 import { type Compute, type Computes, defaults, dispatchOf, type Outcome, type Task } from "../compute/compute.ts";
+import { createContainer } from "../compute/container.ts";
 import { createShell, type Environment } from "../compute/shell.ts";
 import { parseJson } from "../model/json.ts";
-import { runContainer } from "./container-task.ts";
+import { runRequest } from "./http-task.ts";
 import { paramEnvironment } from "./params.ts";
-import { plainText, type Scopes } from "./placeholders.ts";
+import { filled, plainText, type Scopes } from "./placeholders.ts";
 import { runScript } from "./script-task.ts";
-import { type HttpWork, type TaskWork, type Template, unversionedComputeName } from "./templates.ts";
-
-/** Sends a task's request, with every placeholder filled. */
-export type SendRequest = (
-  request: HttpWork & { readonly timeoutMs: number },
-  task: Task,
-  signal: AbortSignal,
-) => Promise<Outcome>;
+import {
+  type ContainerWork,
+  type HttpWork,
+  type TaskWork,
+  type Template,
+  unversionedComputeName,
+} from "./templates.ts";
 
 export interface InlineParts {
   readonly computes: Computes;
   /** Where commands run. */
   readonly cwd: string;
   readonly environment: Environment;
-  /** Null: this node sends none, and such a task fails. */
-  readonly sendRequest: SendRequest | null;
 }
 
 /** Adds the computes of a version; of the latest one also under the names of plans from before there were versions. */
@@ -47,6 +45,8 @@ export function inlineCompute(parts: InlineParts, work: TaskWork): Compute {
     kind,
     ...dispatchOf(config, base?.concurrency ?? defaults.shellConcurrency),
     retry: work.retry ?? base?.retry ?? defaults.retry,
+    timeoutMs: work.timeoutS === null ? (base?.timeoutMs ?? defaults.timeoutMs) : work.timeoutS * 1000,
+    noRetry: base?.noRetry ?? new Set<string>(),
     priority: work.priority,
     run: (task, signal) => {
       const scopes = scopesOf(task);
@@ -58,21 +58,37 @@ export function inlineCompute(parts: InlineParts, work: TaskWork): Compute {
         case "script":
           return runScript({ ...what, ...placeOf(parts, work, scopes) }, parts.environment, task, signal);
         case "container": {
-          const args = what.args.map((text) => plainText(text, scopes));
-          return runContainer(
-            { ...placeOf(parts, work, scopes), image: what.image, args },
-            parts.environment,
-            task,
-            signal,
-          );
+          const command = what.args.map((text) => plainText(text, scopes));
+          return inContainer(parts, work, what, command, scopes).run(task, signal);
         }
         case "http":
-          return runRequest(parts, work, what, scopes, task, signal);
+          return runHttp(work, what, scopes, task, signal);
         default:
           throw what satisfies never;
       }
     },
   };
+}
+
+function inContainer(
+  parts: InlineParts,
+  work: TaskWork,
+  what: ContainerWork,
+  command: readonly string[],
+  scopes: Scopes,
+): Compute {
+  const { cwd, env, timeoutS } = placeOf(parts, work, scopes);
+  const { image, network, cpus, memoryMb } = what;
+  const limits = {
+    network,
+    cpus: cpus ?? undefined,
+    memory_mb: memoryMb ?? undefined,
+    timeout_s: timeoutS ?? undefined,
+  };
+  return createContainer(
+    { image, env, configDir: cwd, ...limits, ...(command.length > 0 && { command }) },
+    parts.environment,
+  );
 }
 
 function kindOf(what: TaskWork["what"], base: Compute | undefined): Compute["kind"] {
@@ -136,29 +152,28 @@ function placeOf({ cwd }: InlineParts, { env, timeoutS }: TaskWork, scopes: Scop
   return { cwd, timeoutS, env: { ...own, ...paramEnvironment(params) } };
 }
 
-async function runRequest(
-  { sendRequest }: InlineParts,
-  work: TaskWork,
-  what: HttpWork,
-  scopes: Scopes,
-  task: Task,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  if (sendRequest === null)
-    return { outcome: "failed", error: "this node sends no requests of templates", isFinal: true, output: "" };
-  const headers = Object.fromEntries(
-    Object.entries(what.headers).map(([name, text]) => [name, oneLine(plainText(text, scopes))]),
-  );
+function runHttp(work: TaskWork, what: HttpWork, scopes: Scopes, task: Task, signal: AbortSignal): Promise<Outcome> {
+  const headers = Object.entries(what.headers).map(([name, text]) => [name, oneLine(plainText(text, scopes))]);
   const request = {
-    kind: "http" as const,
-    method: what.method,
+    ...what,
     // In an address a value is one segment or one value, never an address of its own.
     url: plainText(what.url, scopes, encodeURIComponent),
-    headers,
-    body: what.body === null ? null : plainText(what.body, scopes),
-    timeoutMs: (work.timeoutS ?? defaults.timeoutMs / 1000) * 1000,
+    headers: Object.fromEntries(headers),
+    body: what.body === null ? null : filledBody(what.body, scopes),
+    timeoutMs: work.timeoutS === null ? defaults.timeoutMs : work.timeoutS * 1000,
   };
-  return await sendRequest(request, task, signal);
+  return runRequest(request, task, signal);
+}
+
+/** Of a body that is JSON each value is filled as its type is; in any other text as text. */
+function filledBody(body: string, scopes: Scopes): string {
+  let value: unknown;
+  try {
+    value = parseJson(body);
+  } catch {
+    return plainText(body, scopes);
+  }
+  return JSON.stringify(filled(value, scopes));
 }
 
 /** A value may not begin a header of its own. */

@@ -108,6 +108,7 @@ describe("flowforge.io/v1", () => {
       kind: "container",
       image: "alpine",
       args: ["sh", "-c", "echo hi"],
+      ...{ network: "bridge", cpus: null, memoryMb: null },
     });
     assert.equal(template.tasks[0]?.work?.attempts, 3);
     assert.deepEqual(template.tasks[3]?.work?.what, { kind: "script", text: "print(1)", interpreter: ["python3"] });

@@ -7,6 +7,7 @@ import { secondsOf } from "./duration.ts";
 import { type Retry, retryOf } from "./flowforge-retry.ts";
 import { Place } from "./place.ts";
 import { idShape } from "./template-id.ts";
+import { httpMethods } from "./templates.ts";
 import type { YamlSource } from "./yaml-source.ts";
 
 /** As FlowForge has it, of a task that names none. */
@@ -199,20 +200,26 @@ function workOf(task: Place): { work: DraftWork; at: Place } {
             .list()
             .map((item) => item.scalarText())
         : [];
-      return { work: { kind: "container", image: image.text(), args: [...args, ...more] }, at: image };
+      // The engine's own network, as FlowForge has it.
+      const limits = { network: "bridge", cpus: null, memoryMb: null };
+      return { work: { kind: "container", image: image.text(), args: [...args, ...more], ...limits }, at: image };
     }
     case "http": {
       const url = task.at("url");
       const headers = task.at("headers");
       const body = task.at("body");
+      const asked = task.at("method").textOr("GET").toUpperCase();
+      const method = httpMethods.find((one) => one === asked);
+      if (method === undefined) throw task.at("method").error(`unknown method "${asked}": ${httpMethods.join(", ")}`);
       const http = {
         kind: "http" as const,
         url: url.text(),
-        method: task.at("method").textOr("GET").toUpperCase(),
+        method,
         headers: headers.isThere
           ? Object.fromEntries(headers.entries().map(([key, value]) => [key, value.scalarText()]))
           : {},
         body: !body.isThere ? null : typeof body.value === "string" ? body.value : JSON.stringify(body.value),
+        allowPrivate: false,
       };
       return { work: http, at: url };
     }

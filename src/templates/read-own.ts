@@ -4,7 +4,7 @@ import { defaults, type RetryRule } from "../compute/compute.ts";
 import type { Draft, DraftParam, DraftSchedule, DraftTask, DraftWork } from "./draft.ts";
 import { durationRule, secondsOf } from "./duration.ts";
 import { idRule, idShape } from "./template-id.ts";
-import { missedPolicies, overlapPolicies, paramTypes } from "./templates.ts";
+import { httpMethods, missedPolicies, overlapPolicies, paramTypes } from "./templates.ts";
 import type { Keys, YamlSource } from "./yaml-source.ts";
 
 const text = v.string("text is needed: put it in quotes");
@@ -49,14 +49,22 @@ const taskEntries = {
   script: v.optional(filled),
   interpreter: v.optional(texts),
   container: v.optional(
-    v.strictObject({ image: filled, command: v.optional(v.array(text)), args: v.optional(v.array(text)) }),
+    v.strictObject({
+      image: filled,
+      command: v.optional(v.array(text), []),
+      args: v.optional(v.array(text), []),
+      network: v.optional(filled, "none"),
+      cpus: v.optional(v.pipe(v.number(), v.gtValue(0))),
+      memory_mb: v.optional(v.pipe(v.number(), v.integer(), v.minValue(4))),
+    }),
   ),
   http: v.optional(
     v.strictObject({
       url: filled,
-      method: v.optional(v.picklist(["GET", "POST", "PUT", "PATCH", "DELETE"]), "POST"),
+      method: v.optional(v.picklist(httpMethods, `one of ${httpMethods.join(", ")} is needed`), "POST"),
       headers: v.optional(v.record(v.string(), text), {}),
       body: v.optional(v.unknown()),
+      allow_private: v.optional(v.boolean(), false),
     }),
   ),
   wait: v.optional(Wait),
@@ -217,18 +225,23 @@ function taskOf(yaml: YamlSource, task: Task, at: Keys, defaultRetries: number |
 }
 
 function workOf(task: Task): DraftWork {
-  const { command, script, container, http, wait, condition } = task;
-  if (command !== undefined) return { kind: "command", command };
+  const { script, container, http, wait, condition } = task;
+  if (task.command !== undefined) return { kind: "command", command: task.command };
   if (script !== undefined) return { kind: "script", text: script, interpreter: listOf(task.interpreter ?? "sh") };
-  if (container !== undefined)
-    return {
-      kind: "container",
-      image: container.image,
-      args: [...(container.command ?? []), ...(container.args ?? [])],
-    };
+  if (container !== undefined) {
+    const { image, command, args, network, cpus = null, memory_mb: memoryMb = null } = container;
+    return { kind: "container", image, args: [...command, ...args], network, cpus, memoryMb };
+  }
   if (http !== undefined) {
     const body = http.body === undefined ? null : typeof http.body === "string" ? http.body : JSON.stringify(http.body);
-    return { kind: "http", url: http.url, method: http.method, headers: http.headers, body };
+    return {
+      kind: "http",
+      url: http.url,
+      method: http.method,
+      headers: http.headers,
+      body,
+      allowPrivate: http.allow_private,
+    };
   }
   if (condition !== undefined) return { kind: "condition", text: condition };
   if (wait !== undefined) {

@@ -66,7 +66,7 @@ describe("a template", () => {
     const computes = computesOf();
     const template = read(orbit, computes);
     assert.ok(!JSON.stringify(planOf(template, { datasetId, params: { ship: "A" } })).includes("plot.py"));
-    addInlineComputes({ computes, cwd: ".", environment: {}, sendRequest: null }, { ...template, version: 0 }, true);
+    addInlineComputes({ computes, cwd: ".", environment: {} }, { ...template, version: 0 }, true);
     assert.deepEqual(
       ["template:orbit@0/plot", "template:orbit/plot", "template:orbit@1/plot"].map((name) => computes.isKnown(name)),
       [true, true, false],

@@ -79,7 +79,7 @@ export interface TaskWork {
   readonly what:
     | { readonly kind: "command"; readonly command: string | readonly string[] }
     | { readonly kind: "script"; readonly text: string; readonly interpreter: readonly string[] }
-    | { readonly kind: "container"; readonly image: string; readonly args: readonly string[] }
+    | ContainerWork
     | HttpWork
     /** A configured compute with settings of the task's own. */
     | { readonly kind: "compute"; readonly name: string };
@@ -93,12 +93,26 @@ export interface TaskWork {
   readonly priority: number;
 }
 
+export interface ContainerWork {
+  readonly kind: "container";
+  readonly image: string;
+  /** Empty: what the image says. */
+  readonly args: readonly string[];
+  readonly network: string;
+  readonly cpus: number | null;
+  readonly memoryMb: number | null;
+}
+
+export const httpMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
 export interface HttpWork {
   readonly kind: "http";
   readonly url: string;
-  readonly method: string;
+  readonly method: (typeof httpMethods)[number];
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+  /** Private addresses are refused at the connection unless this says otherwise. */
+  readonly allowPrivate: boolean;
 }
 
 /** What a node knows of templates at once; a cache of the store, kept fresh by hints and polling. */

@@ -11,6 +11,7 @@ const task = (passthrough: unknown): Task => ({
     queue: "products",
     jobType: "orrery.wait",
     attempt: 1,
+    token: 1,
     dataset: null,
     product: null,
   },

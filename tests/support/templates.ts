@@ -21,7 +21,7 @@ export async function startTemplates(database: Database, more: Partial<Scheduler
   const log = createLog("silent");
   const templates = createStoredTemplates({
     ...{ database, computes, files: [], clock: systemClock, log, service: "orrery" },
-    ...{ cwd: ".", environment: process.env, sendRequest: null, pollMs: 50 },
+    ...{ cwd: ".", environment: process.env, pollMs: 50 },
   });
   await templates.start();
   const parts: SchedulerParts = {

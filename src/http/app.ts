@@ -12,6 +12,7 @@ import { pageRoutes } from "../ui/pages.ts";
 import { alarmRoutes } from "./alarm.ts";
 import { auditRoutes } from "./audit.ts";
 import { authenticateRoutes } from "./authenticate.ts";
+import { backfillRoutes } from "./backfill.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
 import { dataProductRoutes } from "./data-product.ts";
@@ -31,6 +32,7 @@ import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
 import { requestLog } from "./request-log.ts";
+import { runRoutes } from "./run.ts";
 import { shipRoutes } from "./ship.ts";
 import { specRoutes } from "./spec.ts";
 import { statusRoutes } from "./status.ts";
@@ -50,6 +52,8 @@ export function createApp(parts: AppParts): Hono {
     dataProductRoutes,
     explainRoutes,
     templateRoutes,
+    runRoutes,
+    backfillRoutes,
     shipRoutes,
     passRoutes,
     streamRoutes,

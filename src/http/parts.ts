@@ -13,7 +13,8 @@ import type { Database } from "../store/sql.ts";
 import type { Alarms } from "../supervisor/alarms.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Templates } from "../templates/templates.ts";
+import type { Scheduler } from "../templates/scheduler.ts";
+import type { StoredTemplates } from "../templates/stored.ts";
 import type { ApiKeys } from "./api-keys.ts";
 import type { Guard } from "./guard.ts";
 
@@ -25,8 +26,9 @@ export interface AppParts {
   readonly keys: ApiKeys;
   readonly computes: Computes;
   readonly callbacks: Callbacks;
-  readonly templates: Templates;
   readonly alarms: Alarms;
+  readonly templates: StoredTemplates;
+  readonly scheduler: Pick<Scheduler, "wake">;
   readonly ground: Ground;
   readonly due: DueSignal;
   readonly intake: Intake;

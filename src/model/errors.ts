@@ -29,6 +29,15 @@ export class InvalidRequestError extends OrreryError {
   }
 }
 
+/** JSON of the right shape with a field that cannot be used. `field` is a path such as `jobs.3.payload` or `params.day`. */
+export class InvalidFieldError extends OrreryError {
+  override readonly code = "invalid_field";
+  override readonly status = 422;
+  constructor(field: string, reason: string) {
+    super(`${field}: ${reason}`, { field });
+  }
+}
+
 export class DuplicateProductError extends OrreryError {
   override readonly code = "duplicate_product";
   override readonly status = 400;
@@ -193,8 +202,8 @@ export class BodyTooLargeError extends OrreryError {
 export class MediaTypeError extends OrreryError {
   override readonly code = "media_type";
   override readonly status = 415;
-  constructor() {
-    super("Cannot read the body: send it with Content-Type: application/json");
+  constructor(detail = "Cannot read the body: send it with Content-Type: application/json") {
+    super(detail);
   }
 }
 
@@ -211,6 +220,15 @@ export class IdempotencyKeyReusedError extends OrreryError {
   override readonly status = 422;
   constructor(key: string) {
     super(`Idempotency-Key "${key}" was used with another body: use a new key for a new request`, { key });
+  }
+}
+
+/** A template's text cannot be used. `line` and `column` count from 1, in the text as it was sent. */
+export class InvalidTemplateError extends OrreryError {
+  override readonly code = "invalid_template";
+  override readonly status = 422;
+  constructor(fault: TemplateFaultError) {
+    super(fault.message, { line: fault.line, column: fault.column });
   }
 }
 
@@ -279,4 +297,16 @@ export class LeaseLostError extends OrreryError {
 /** What the operator must change before a start: configuration, environment, a template, a port. Shown without a stack trace. */
 export class SetupError extends Error {
   override readonly name: string = "SetupError";
+}
+
+/** A template's text that cannot be used, and where: its message begins with file, line and column. */
+export class TemplateFaultError extends SetupError {
+  override readonly name = "TemplateFaultError";
+  readonly line: number;
+  readonly column: number;
+  constructor(path: string, at: { readonly line: number; readonly column: number }, message: string) {
+    super(`${path}:${at.line}:${at.column}: ${message}`);
+    this.line = at.line;
+    this.column = at.column;
+  }
 }

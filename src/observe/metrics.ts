@@ -70,6 +70,11 @@ export function createMetrics() {
         "Refused writes left out of the audit, as one service had too many",
       ),
     },
+    templates: {
+      ticks: count("cron_ticks_total", "Ticks of schedules, by what became of them", ["outcome"]),
+      triggered: count("runs_triggered_total", "Runs of templates that were asked for, by source", ["source"]),
+      finished: count("runs_finished_total", "Runs of templates that ended, by state", ["state"]),
+    },
     streams: {
       open: level("event_streams", "Browsers that listen for live events"),
       dropped: count("event_streams_dropped_total", "Events dropped as their listener was too slow"),

@@ -24,7 +24,7 @@ export interface Instantiation {
 /** Asks, in one statement, for a template's plan; does nothing if the same source has asked before. True if it is new. */
 export async function enqueueInstantiation(sql: Sql, ask: Instantiation): Promise<boolean> {
   const { templateId, version = null, datasetId, params } = ask;
-  const payload = JSON.stringify({ templateId, version, datasetId, params });
+  const payload = JSON.stringify({ templateId, version, datasetId, params, source: ask.source });
   const rows = await sql`
     with asked as (
       insert into job_source (source, source_key, job_id, at)

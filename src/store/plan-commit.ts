@@ -131,6 +131,7 @@ function partsOf(steps: readonly Step[]): Part[] {
         j.state,
         j.attemptsMax,
         j.requires.length === 0 ? null : array(j.requires),
+        j.priority ?? 0,
         j.by,
         j.at,
       ],

@@ -70,6 +70,8 @@ export interface JobInsert {
   readonly jobType: string;
   /** Labels that a worker must have. */
   readonly requires: readonly string[];
+  /** 0 if absent. */
+  readonly priority?: number;
   readonly attemptsMax: number;
   readonly by: string;
   readonly at: Instant;

@@ -82,6 +82,7 @@ export function* trigger(context: RuleContext, candidates: Iterable<ProductId>):
       attemptsMax: how.attemptsMax,
       queue: how.queue,
       requires: how.requires,
+      priority: how.priority ?? 0,
     };
     plan.send(id, { type: "triggered", job: job ?? null, stamp });
     yield;

@@ -70,6 +70,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
+  await makePartitions(database.sql, Date.now());
   await callbacks.start(database);
   teardown.add("callbacks", 500, () => callbacks.stop());
   const telemetry = await openTelemetry(config, log).catch((error: Error) => {
@@ -98,7 +99,6 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
   computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
-  await makePartitions(database.sql, Date.now());
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;

@@ -1,5 +1,6 @@
 /** Runs one process in a group of its own, and leaves nothing of the group alive: TERM, then KILL, at the timeout, on abort and after its exit. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { LeaseLostError } from "../model/errors.ts";
 import { defaults } from "./compute.ts";
 import { timerMs } from "./function.ts";
 import { Output } from "./output.ts";
@@ -51,7 +52,9 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
   const stop = (why: "timed_out" | "aborted") => {
     if (reason !== "exited" || exit !== null) return;
     reason = why;
-    killGroup(child, "SIGTERM");
+    // Another worker may run the job by now: two at once are worse than one without a farewell.
+    const isLost = why === "aborted" && ask.signal.reason instanceof LeaseLostError;
+    killGroup(child, isLost ? "SIGKILL" : "SIGTERM");
     later(why === "aborted" ? Math.min(ask.killAfterMs, killAfterAbortMs) : ask.killAfterMs, () =>
       killGroup(child, "SIGKILL"),
     );

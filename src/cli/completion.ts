@@ -141,7 +141,7 @@ if [[ "\${funcstack[1]}" == _orrery ]]; then _orrery "$@"; else compdef _orrery 
 
 function fishScript(places: readonly Place[]): string {
   const lines = places.flatMap(({ path, commands, options, choices }) => {
-    const when = `-n 'test (__orrery_at) = "${path}"'`;
+    const when = `-n '__orrery_in "${path}"'`;
     return [
       ...commands.map(({ word, about }) => `complete -c orrery -f ${when} -a '${word}' -d '${about}'`),
       ...(choices.length > 0 ? [`complete -c orrery -f ${when} -a '${choices.join(" ")}'`] : []),
@@ -154,14 +154,14 @@ function fishScript(places: readonly Place[]): string {
   });
   const paths = places.filter(({ path }) => path !== "").map(({ path }) => `'${path}'`);
   return `# fish completion of orrery
-function __orrery_at
+function __orrery_in
   set -l at
   for word in (commandline -opc)[2..]
-    if contains -- (string join ' ' $at $word) ${paths.join(" ")}
+    if contains -- (string join -- ' ' $at $word) ${paths.join(" ")}
       set at $at $word
     end
   end
-  string join ' ' -- $at; or echo ''
+  test "$at" = "$argv[1]"
 end
 ${lines.join("\n")}
 `;

@@ -46,6 +46,7 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
   const stdout = new Output(0, defaults.passbackBytesMax + 4096);
   let reason: Ended["reason"] = "exited";
   let exit: { code: number | null; signal: string | null } | null = null;
+  let isLost = false;
   const timers = new Set<NodeJS.Timeout>();
   const later = (ms: number, work: () => void) => timers.add(setTimeout(work, timerMs(ms)));
 
@@ -53,7 +54,7 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
     if (reason !== "exited" || exit !== null) return;
     reason = why;
     // Another worker may run the job by now: two at once are worse than one without a farewell.
-    const isLost = why === "aborted" && ask.signal.reason instanceof LeaseLostError;
+    isLost = why === "aborted" && ask.signal.reason instanceof LeaseLostError;
     killGroup(child, isLost ? "SIGKILL" : "SIGTERM");
     later(why === "aborted" ? Math.min(ask.killAfterMs, killAfterAbortMs) : ask.killAfterMs, () =>
       killGroup(child, "SIGKILL"),
@@ -80,6 +81,7 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
   });
   child.once("exit", (code, signal) => {
     exit = { code, signal };
+    if (isLost && signal === null) reason = "exited"; // by itself, before SIGKILL reached it
     killGroup(child, "SIGKILL");
     later(drainMs, settle);
   });

@@ -71,7 +71,11 @@ export async function holdLease(lease: Lease, sentMs: number, compute: Compute, 
       cancel.signal,
     );
     if (isSuperseded(lost)) {
-      log.warn("killed: the server says that the lease is lost");
+      log.warn(
+        { outcome: outcome.outcome },
+        "the server says that the lease is lost: what ran is killed, its result counts for nothing",
+      );
+      await send(api, lease, outcome, stopped).catch(() => undefined); // refused, and kept there as evidence
       return "lost";
     }
     if (!stopped.aborted) await lines.end();
@@ -86,7 +90,7 @@ export async function holdLease(lease: Lease, sentMs: number, compute: Compute, 
 const logOf = ({ jobId, token, jobType }: Lease, { log }: HeldParts): Log =>
   log.child({ job_id: jobId, token, job_type: jobType });
 
-/** The server said so itself: it knows already. What the worker stopped on its own account is told, and kept there as evidence. */
+/** The server said so itself, and will not change its mind. A lease that is overdue may still be this worker's. */
 const isSuperseded = (lost: LeaseLostError | null): boolean => lost !== null && lost.constructor === LeaseLostError;
 
 function taskOf(lease: Lease, url: string, onOutput: Task["onOutput"]): Task {
@@ -151,7 +155,7 @@ function send(api: LeaseApi, lease: Lease, outcome: Outcome, stopped: AbortSigna
 function codeOf(outcome: Exclude<Outcome["outcome"], "succeeded">, stopped: AbortSignal): string | null {
   if (outcome === "failed") return null;
   if (outcome === "timed_out") return "timed_out";
-  return stopped.aborted ? "worker_stopped" : "lease_overdue";
+  return stopped.aborted ? "worker_stopped" : "lease_lost";
 }
 
 function endingOf({ outcome }: Outcome, stopped: AbortSignal): Ending {

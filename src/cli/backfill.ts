@@ -6,11 +6,11 @@ import { SetupError } from "../model/errors.ts";
 import { type ApiFlags, apiCommand, clientOf, positiveNumber, show, wholeNumber } from "./api-command.ts";
 import type { Client } from "./client.ts";
 import { readJson } from "./input.ts";
-import { readPages } from "./pages.ts";
 import { startProgress } from "./progress.ts";
-import { endedRunStates, type Run } from "./shapes.ts";
+import { countsText } from "./runs.ts";
+import { endedRunStates } from "./shapes.ts";
 import { table } from "./table.ts";
-import { clean } from "./words.ts";
+import { clean, excerpt } from "./words.ts";
 
 interface BackfillFlags extends ApiFlags {
   readonly from?: string;
@@ -23,11 +23,20 @@ interface BackfillFlags extends ApiFlags {
   readonly every: number;
 }
 
-interface Backfill {
+/** What the order answers; `runs` has the first 1,000. */
+interface Made {
   readonly id: string | null;
   readonly count: number;
-  readonly runs: readonly { readonly params: unknown; readonly at: string | null; readonly run_id?: string }[];
+  readonly runs: readonly { readonly params: unknown; readonly at: string | null }[];
   readonly dry_run: boolean;
+}
+
+interface Backfill {
+  readonly id: string;
+  readonly state: string;
+  readonly count: number;
+  /** How many are in each state. */
+  readonly runs: Readonly<Record<string, number>>;
 }
 
 export function backfillCommand(): Command {
@@ -53,7 +62,7 @@ async function backfill(template: string, flags: BackfillFlags): Promise<void> {
   if (hasRange === (flags.params !== undefined) || (flags.from === undefined) !== (flags.to === undefined))
     throw new SetupError("Cannot tell what to run: give --from and --to, or --params");
   const client = clientOf(flags);
-  const done = await client.send<Backfill>("POST", "/backfill", {
+  const done = await client.send<Made>("POST", "/backfill", {
     body: {
       template,
       from: flags.from,
@@ -65,18 +74,13 @@ async function backfill(template: string, flags: BackfillFlags): Promise<void> {
     },
   });
   if (flags.wait !== true || flags.dryRun === true) return show(flags, done, () => backfillText(done, template));
-  const runs = await waitForRuns(client, template, done, flags.every);
-  const failed = runs.filter(({ state }) => state !== "success");
-  show(
-    flags,
-    { ...done, ended: runs },
-    () =>
-      `${runs.length - failed.length} of ${runs.length} runs succeeded.\n${failed.map(({ id, state }) => `  ${id} ${state}\n`).join("")}`,
-  );
-  if (failed.length > 0) process.exitCode = 1;
+  const ended = await waitForEnd(client, done, flags.every);
+  const succeeded = ended.runs.success ?? 0;
+  show(flags, ended, () => `${succeeded} of ${ended.count} runs succeeded (${countsText(ended.runs)}).\n`);
+  if (succeeded < ended.count) process.exitCode = 1;
 }
 
-function backfillText({ count, runs, dry_run }: Backfill, template: string): string {
+function backfillText({ count, runs, dry_run }: Made, template: string): string {
   const head = dry_run
     ? `${count} runs would be made.\n`
     : `${count} runs are made. See them: orrery runs --template ${clean(template)}\n`;
@@ -85,27 +89,22 @@ function backfillText({ count, runs, dry_run }: Backfill, template: string): str
     head +
     table(runs.slice(0, 50), [
       { title: "at", of: ({ at }) => at },
-      { title: "params", of: ({ params }) => clean(params), shrinks: true },
+      { title: "params", of: ({ params }) => excerpt(params), shrinks: true },
     ]) +
     (runs.length > 50 ? `… and ${runs.length - 50} more\n` : "")
   );
 }
 
-/** The backfill's runs: those of the template whose source names it. */
-async function waitForRuns(client: Client, template: string, { id, count }: Backfill, everyS: number): Promise<Run[]> {
+async function waitForEnd(client: Client, { id, count }: Made, everyS: number): Promise<Backfill> {
   const bar = startProgress("Backfilling", count);
   try {
     for (;;) {
-      const { rows } = await readPages<Run>(client, "/run", { template, limit: 100_000 });
-      const ended = rows.filter((run) => isOf(run, id) && endedRunStates.includes(run.state));
-      bar.at(ended.length);
-      if (ended.length >= count) return ended;
+      const backfill = await client.get<Backfill>(`/backfill/${id}`);
+      bar.at(endedRunStates.reduce((sum, state) => sum + (backfill.runs[state] ?? 0), 0));
+      if (backfill.state === "finished" || backfill.state === "cancelled") return backfill;
       await sleep(everyS * 1000);
     }
   } finally {
     bar.end();
   }
 }
-
-const isOf = ({ source, triggered_by }: Run, id: string | null): boolean =>
-  id !== null && `${source} ${triggered_by}`.includes(id);

@@ -9,8 +9,10 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 export interface Call {
   readonly query?: Query;
-  /** Sent as JSON; a string is sent as it stands. */
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it stands, instead of a body. */
+  readonly yaml?: string;
   /** Makes the write safe to repeat: the server answers a repetition as it did the first time. */
   readonly idempotencyKey?: string;
 }
@@ -31,7 +33,8 @@ const waitSMax = 10;
 
 export function createClient({ url, token }: Connection): Client {
   async function ask(method: string, path: string, call: Call, signal: AbortSignal, accept: string): Promise<Response> {
-    const { body, query, idempotencyKey } = call;
+    const { body, yaml, query, idempotencyKey } = call;
+    const sent = yaml ?? (body === undefined ? undefined : JSON.stringify(body));
     const sentToken = token();
     const address = `${url}/api${path}${queryText(query)}`;
     try {
@@ -40,11 +43,11 @@ export function createClient({ url, token }: Connection): Client {
         signal,
         headers: {
           Accept: accept,
-          ...(body !== undefined && { "Content-Type": "application/json" }),
+          ...(sent !== undefined && { "Content-Type": yaml === undefined ? "application/json" : "application/yaml" }),
           ...(sentToken !== null && { Authorization: `Bearer ${sentToken}` }),
           ...(idempotencyKey !== undefined && { "Idempotency-Key": idempotencyKey }),
         },
-        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(sent !== undefined && { body: sent }),
       });
     } catch (error) {
       throw unreachable(url, error);
@@ -129,7 +132,7 @@ export function answerError(response: Response, text: string, asked: string): An
     (status === 404
       ? `${asked} is not known there: is the server older than this program?`
       : `${asked} was answered with status ${status}`);
-  const advice = adviceOf(status, typeof code === "string" ? code : "", retryAfterS);
+  const advice = adviceOf(status, retryAfterS);
   const field =
     typeof members.field === "string" && !sentence.includes(members.field) ? ` (field ${members.field})` : "";
   return new AnswerError(`${sentence}${field}${advice === null ? "" : `. ${advice}`}`, {
@@ -140,9 +143,8 @@ export function answerError(response: Response, text: string, asked: string): An
   });
 }
 
-function adviceOf(status: number, code: string, retryAfterS: number | null): string | null {
+function adviceOf(status: number, retryAfterS: number | null): string | null {
   if (status === 401) return "Give a token or an API key with --token, ORRERY_TOKEN or a context";
-  if (code === "token_refused") return "Get a new token: they live for an hour; an API key lasts";
   if (status === 429 || status === 503) return `Try again ${retryAfterS === null ? "shortly" : `in ${retryAfterS} s`}`;
   if (status >= 500) return "The server's log tells more";
   return null;

@@ -53,7 +53,7 @@ export function connectionOf(
 
 /** `~/.config/orrery/config.yaml`, or where XDG_CONFIG_HOME says. */
 export function contextsPath(env: Environment): string {
-  return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config"), "orrery", "config.yaml");
+  return join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "orrery", "config.yaml");
 }
 
 /** `name` null: the file's `current`, and nothing when there is no file. */

@@ -87,7 +87,9 @@ function showCommand(): Command {
 }
 
 function passText({ ledger, ...pass }: PassRow & { ledger: Ledger | null }): string {
-  const rejected = Object.entries(ledger?.rejected ?? {}).map(([reason, count]) => `${count} ${reason}`);
+  const rejected = Object.entries(ledger?.rejected ?? {})
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${count} ${reason}`);
   return details([
     ["pass", pass.id],
     ["ship", clean(pass.ship)],
@@ -171,7 +173,7 @@ function latestCommand(): Command {
               {
                 title: "limit",
                 of: ([, { limit }]) => limit,
-                colour: ([, { limit }]) => (limit === null ? "plain" : "red"),
+                colour: ([, { limit }]) => (limit === null || limit === "ok" ? "plain" : "red"),
               },
               { title: "packet", of: ([, { packet }]) => packet },
               { title: "at", of: ([, { at }]) => relative(at) },

@@ -60,19 +60,28 @@ export function explainJobCommand(): Command {
 }
 
 export function explainText(found: Explained): string {
-  const { blocked_by: blocked } = found;
-  const parents = Array.isArray(blocked) ? blocked : [];
-  const waits = parents.map(
-    ({ name, state, since }) =>
-      `${clean(name)} (${painted(state, colourOfState(state))}${since ? ` since ${moment(since)}` : ""})`,
-  );
   return details([
     ["state", painted(found.state, colourOfState(found.state))],
     ["summary", clean(found.summary)],
-    ["blocked by", typeof blocked === "string" ? clean(blocked) : waits.join(", ")],
+    ["blocked by", blockedText(found.blocked_by)],
     ["next run", found.next_run_at && moment(found.next_run_at)],
     ["last error", clean(found.last_error)],
     ["job", found.job_id],
     ["what to do", clean(found.suggested_action)],
   ]);
+}
+
+function blockedText(blocked: Explained["blocked_by"]): string | null {
+  if (blocked === null || blocked === undefined) return null;
+  if (!Array.isArray(blocked)) {
+    const { code, ...where } = blocked as Readonly<Record<string, unknown>>; // not the list: isArray does not see a readonly one
+    const facts = Object.entries(where).map(([name, value]) => `${name} ${clean(value)}`);
+    return `${clean(code)}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
+  }
+  return blocked
+    .map(({ name, state, since }) => {
+      const known = since ? ` since ${moment(since)}` : "";
+      return `${clean(name)} (${painted(state, colourOfState(state))}${known})`;
+    })
+    .join(", ");
 }

@@ -11,7 +11,6 @@ interface KeyRow {
   readonly roles: readonly string[];
   readonly created_at: string;
   readonly expires_at?: string | null;
-  readonly revoked_at?: string | null;
   readonly last_used_at?: string | null;
   /** Only in the answer to its making. */
   readonly key?: string;
@@ -55,8 +54,7 @@ function rolesOf(text: string, before?: readonly string[]): string[] {
 
 function listCommand(): Command {
   return apiCommand("list", "list the API keys", ["orrery key list"]).action(async (flags: ApiFlags) => {
-    const answer = await clientOf(flags).get<readonly KeyRow[] | { rows: readonly KeyRow[] }>("/key");
-    const rows = "rows" in answer ? answer.rows : answer;
+    const rows = await clientOf(flags).get<KeyRow[]>("/key");
     show(flags, rows, () =>
       rows.length === 0
         ? "There is no API key.\n"
@@ -66,7 +64,7 @@ function listCommand(): Command {
             { title: "roles", of: (key) => key.roles.join(", ") },
             { title: "created", of: ({ created_at }) => relative(created_at) },
             { title: "expires", of: ({ expires_at }) => relative(expires_at) },
-            { title: "revoked", of: ({ revoked_at }) => relative(revoked_at), colour: () => "red" },
+            { title: "last used", of: ({ last_used_at }) => relative(last_used_at) },
           ]),
     );
   });

@@ -13,8 +13,8 @@ interface Status {
   readonly version: string;
   readonly store: string;
   readonly ready: boolean;
-  readonly nodes: number | readonly unknown[];
-  readonly queues: { readonly depth: number; readonly running: number } | readonly { depth: number; running: number }[];
+  readonly nodes: number;
+  readonly queues: { readonly depth: number; readonly running: number };
   readonly dead_letters: number;
   readonly plans: number;
   readonly started_at: string;
@@ -33,15 +33,13 @@ export function statusCommand(): Command {
 }
 
 function statusText(url: string, status: Status): string {
-  const queues = [status.queues].flat() as readonly { depth: number; running: number }[]; // one sum, or one a queue
-  const sum = (field: "depth" | "running"): number => queues.reduce((total, queue) => total + queue[field], 0);
   return details([
     ["server", url],
     ["version", clean(status.version)],
     ["ready", status.ready ? "yes" : "no"],
     ["store", clean(status.store)],
-    ["nodes", Array.isArray(status.nodes) ? status.nodes.length : Number(status.nodes)],
-    ["jobs", `${sum("depth")} wait, ${sum("running")} run`],
+    ["nodes", status.nodes],
+    ["jobs", `${status.queues.depth} wait, ${status.queues.running} run`],
     ["dead letters", status.dead_letters],
     ["plans", status.plans],
     ["started", moment(status.started_at)],

@@ -9,6 +9,8 @@ export interface Page<Row> {
 }
 
 const pageRowsMax = 200;
+/** A page under a filter may hold no row and still have a next one: the server walks so far at a time. */
+const emptyPagesMax = 100;
 
 /** Up to `limit` rows, in as many requests as that takes. */
 export async function readPages<Row>(
@@ -18,12 +20,13 @@ export async function readPages<Row>(
 ): Promise<Page<Row>> {
   const rows: Row[] = [];
   let cursor = query.cursor;
-  for (;;) {
+  for (let empty = 0; ; ) {
     const limit = Math.min(query.limit - rows.length, pageRowsMax);
     const page = await client.get<Page<Row>>(path, { ...query, limit, cursor });
     rows.push(...page.rows);
     cursor = page.next_cursor ?? undefined;
-    if (cursor === undefined || rows.length >= query.limit || page.rows.length === 0)
+    empty = page.rows.length === 0 ? empty + 1 : 0;
+    if (cursor === undefined || rows.length >= query.limit || empty >= emptyPagesMax)
       return { ...page, rows, next_cursor: cursor ?? null };
   }
 }

@@ -4,7 +4,7 @@ import { type ApiFlags, apiCommand, clientOf, groupCommand, show, wholeNumber } 
 import { planTree } from "./plan-tree.ts";
 import type { Plan } from "./shapes.ts";
 import { details, table } from "./table.ts";
-import { clean, moment, relative } from "./words.ts";
+import { clean, excerpt, moment, relative } from "./words.ts";
 
 export function plansCommand(): Command {
   return groupCommand(
@@ -40,7 +40,7 @@ function listCommand(): Command {
           : table(shown, [
               { title: "plan", of: ({ dataset_id }) => dataset_id },
               { title: "changed", of: ({ modified_date }) => relative(modified_date) },
-              { title: "extra", of: ({ extra }) => clean(extra), shrinks: true },
+              { title: "extra", of: ({ extra }) => excerpt(extra), shrinks: true },
             ]),
       );
     });
@@ -68,7 +68,7 @@ export function planText(plan: Plan): string {
       ["paused", dataset.paused ? "yes" : null],
       ["products", [...counts].map(([state, count]) => `${count} ${state}`).join(", ") || "none"],
       ["changed", `${moment(dataset.modified_date)} by ${clean(dataset.modified_by)}`],
-      ["extra", clean(dataset.extra)],
+      ["extra", excerpt(dataset.extra)],
     ]) + planTree(plan)
   );
 }

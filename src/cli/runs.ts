@@ -9,7 +9,7 @@ import { planTree } from "./plan-tree.ts";
 import { startProgress } from "./progress.ts";
 import { endedRunStates, type Plan, type Run } from "./shapes.ts";
 import { details, table } from "./table.ts";
-import { clean, colourOfState, duration, moment, painted, relative } from "./words.ts";
+import { clean, colourOfState, duration, excerpt, moment, painted, relative } from "./words.ts";
 
 const runStates = ["running", "success", "failed", "paused", "cancelled"];
 
@@ -46,7 +46,7 @@ export function runTable(rows: readonly Run[]): string {
   ]);
 }
 
-const countsText = (tasks: Run["tasks"]): string =>
+export const countsText = (tasks: Run["tasks"]): string =>
   Object.entries(tasks)
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`)
@@ -86,7 +86,7 @@ function runText(run: Run): string {
     ["created", moment(run.created_at)],
     ["finished", run.finished_at && moment(run.finished_at)],
     ["took", tookText(run)],
-    ["params", run.params === null ? null : clean(run.params)],
+    ["params", excerpt(run.params)],
   ]);
 }
 

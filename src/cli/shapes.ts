@@ -39,10 +39,10 @@ export interface Explained {
   readonly summary: string;
   readonly next_run_at: string | null;
   readonly last_error: string | null;
-  /** Of a job a name such as `key:default:a`; of a product its parents. */
+  /** Of a job the limit that holds it; of a product its parents. */
   readonly blocked_by:
-    | string
     | null
+    | Readonly<Record<string, unknown>>
     | readonly { readonly id: string; readonly name: string; readonly state: string; readonly since: string | null }[];
   readonly suggested_action: string | null;
   readonly job_id?: string | null;

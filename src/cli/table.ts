@@ -40,7 +40,7 @@ export function table<Row>(
       .join(gap)
       .trimEnd();
   const numeric = columns.map(
-    (_, i) => cells.length > 0 && cells.every((row) => row[i]?.isNumber || row[i]?.text === "-"),
+    (_, i) => cells.some((row) => row[i]?.isNumber) && cells.every((row) => row[i]?.isNumber || row[i]?.text === "-"),
   );
   const isRight = (i: number) => numeric[i] === true;
   const head = line(

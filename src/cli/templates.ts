@@ -4,12 +4,13 @@ import { parseJson } from "../model/json.ts";
 import { YamlSource } from "../templates/yaml-source.ts";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, positiveNumber, show } from "./api-command.ts";
 import type { Client } from "./client.ts";
+import { AnswerError, CommandError } from "./exit.ts";
 import { fileText, pairOf } from "./input.ts";
 import { planText } from "./plans.ts";
 import { watchRun } from "./runs.ts";
 import type { Plan } from "./shapes.ts";
 import { details, table } from "./table.ts";
-import { clean } from "./words.ts";
+import { clean, duration } from "./words.ts";
 
 interface TemplateRow {
   readonly id: string;
@@ -17,7 +18,11 @@ interface TemplateRow {
   readonly description: string | null;
   readonly version?: number | string | null;
   readonly paused?: boolean;
-  readonly schedule?: unknown;
+  readonly schedule?: {
+    readonly cron: string | null;
+    readonly every_s: number | null;
+    readonly timezone: string;
+  } | null;
   readonly params: readonly {
     readonly name: string;
     readonly description: string | null;
@@ -65,11 +70,10 @@ function listCommand(): Command {
   });
 }
 
-function scheduleText(schedule: unknown): string {
+function scheduleText(schedule: TemplateRow["schedule"]): string {
   if (schedule === null || schedule === undefined) return "-";
-  if (typeof schedule !== "object") return clean(schedule);
-  const { cron, timezone } = schedule as { cron?: unknown; timezone?: unknown }; // read if they are there
-  return cron === undefined ? clean(schedule) : `${clean(cron)}${timezone ? ` ${clean(timezone)}` : ""}`;
+  if (schedule.cron === null) return `every ${duration((schedule.every_s ?? 0) * 1000)}`;
+  return `${clean(schedule.cron)} ${clean(schedule.timezone)}`;
 }
 
 function showCommand(): Command {
@@ -108,7 +112,7 @@ function checkCommand(): Command {
   ])
     .argument("<file>", "YAML or JSON; - for standard input")
     .action(async (file: string, flags: ApiFlags) => {
-      const found = await clientOf(flags).send<object>("POST", "/template/check", { body: templateBody(file) });
+      const found = await sendTemplate<object>(clientOf(flags), "/template/check", file, fileText(file));
       show(flags, found, () => `${file} is a template that this server can run.\n`);
     });
 }
@@ -119,7 +123,7 @@ function pushCommand(): Command {
   ])
     .argument("<file>", "YAML or JSON; - for standard input")
     .action(async (file: string, flags: ApiFlags) => {
-      const stored = await clientOf(flags).send<TemplateRow>("POST", "/template", { body: templateBody(file) });
+      const stored = await sendTemplate<TemplateRow>(clientOf(flags), "/template", file, fileText(file));
       show(flags, stored, () => storedText(stored));
     });
 }
@@ -127,9 +131,18 @@ function pushCommand(): Command {
 const storedText = ({ id, version }: TemplateRow): string =>
   `Template ${clean(id)} is stored${version === undefined || version === null ? "" : ` as version ${clean(version)}`}. Run it with: orrery trigger ${clean(id)}\n`;
 
-/** As the server takes it: the file's own text, so that its errors name the file's lines. */
-function templateBody(file: string): { source: string } {
-  return { source: fileText(file) };
+/** The file's own text, so that a fault is told with its line and column; the server calls the file `body`. */
+async function sendTemplate<Answer>(client: Client, path: string, file: string, text: string): Promise<Answer> {
+  try {
+    return await client.send<Answer>("POST", path, { yaml: text });
+  } catch (error) {
+    if (!(error instanceof AnswerError) || error.members.line === undefined) throw error;
+    const place = `:${error.members.line}:${error.members.column}: `;
+    throw new CommandError(
+      error.message.replace(`body${place}`, `${file === "-" ? "standard input" : file}${place}`),
+      error.exitCode,
+    );
+  }
 }
 
 function deleteCommand(): Command {
@@ -211,7 +224,7 @@ async function submit(file: string, flags: TriggerFlags & { run?: boolean }): Pr
     show(flags, plan, () => planText(plan));
     return;
   }
-  const stored = await client.send<TemplateRow>("POST", "/template", { body: { source: text } });
+  const stored = await sendTemplate<TemplateRow>(client, "/template", file, text);
   const runs = flags.run === true || flags.wait === true || flags.param !== undefined;
   if (runs) return trigger(client, stored.id, flags);
   show(flags, stored, () => storedText(stored));

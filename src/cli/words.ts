@@ -66,6 +66,12 @@ export function clean(value: unknown): string {
     .replace(steering, "\ufffd");
 }
 
+/** Clients' JSON beside other things: its beginning. `--json` shows all of it. */
+export function excerpt(value: unknown, charsMax = 160): string {
+  const text = clean(value);
+  return text.length > charsMax ? `${text.slice(0, charsMax - 1).toWellFormed()}…` : text;
+}
+
 /** The same for text of many lines: its line ends and tabs stay. */
 export function cleanLines(text: string): string {
   return stripVTControlCharacters(text).replaceAll("\r\n", "\n").replace(steeringInLines, "\ufffd");

@@ -187,27 +187,3 @@ describe("a command ends", () => {
     assert.equal(asked.length, 0);
   });
 });
-
-describe("every command", () => {
-  it("has help with examples", async () => {
-    const listed = async (path: readonly string[]): Promise<string[][]> => {
-      const { code, stdout } = await run([...path, "--help"]);
-      assert.equal(code, 0, path.join(" "));
-      assert.match(stdout, /Examples?:/, path.join(" "));
-      const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*)(?:\|[a-z]+)?(?: \[| <| {2})/gm)].map(
-        ([, name = ""]) => name,
-      );
-      const isGroup = /Usage: .*\[command\]\n/.test(stdout);
-      return isGroup ? commands.filter((name) => name !== "help").map((name) => [...path, name]) : [];
-    };
-    let level = await listed([]);
-    let count = 0;
-    for (let depth = 0; depth < 2; depth++) {
-      count += level.length;
-      const next = [];
-      for (const path of level) next.push(...(await listed(path)));
-      level = next;
-    }
-    assert.ok(count + level.length >= 55, `${count + level.length} commands`);
-  });
-});

@@ -146,13 +146,19 @@ function send(api: LeaseApi, lease: Lease, outcome: Outcome, stopped: AbortSigna
   return within(stopped.aborted ? reportStoppedMs : requestMsMax, null, (signal) => {
     if (outcome.outcome === "succeeded")
       return api.complete(lease, { result: outcome.passback, link: outcome.link, output: outcome.output }, signal);
+    if (outcome.outcome === "deferred")
+      return api.fail(
+        lease,
+        { error: "it is to run later", code: "deferred", retryable: true, output: outcome.output },
+        signal,
+      );
     const { error, output } = outcome;
     const code = outcome.code ?? codeOf(outcome.outcome, stopped);
     return api.fail(lease, { error, code, retryable: outcome.isFinal !== true, output }, signal);
   });
 }
 
-function codeOf(outcome: Exclude<Outcome["outcome"], "succeeded">, stopped: AbortSignal): string | null {
+function codeOf(outcome: Exclude<Outcome["outcome"], "succeeded" | "deferred">, stopped: AbortSignal): string | null {
   if (outcome === "failed") return null;
   if (outcome === "timed_out") return "timed_out";
   return stopped.aborted ? "worker_stopped" : "lease_lost";

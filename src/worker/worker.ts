@@ -8,7 +8,7 @@ import { newUuid } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
 import { createBackoff, pause, within } from "./backoff.ts";
 import { type Ending, giveBack, type HeldParts, holdLease } from "./held-lease.ts";
-import type { Lease, LeaseApi } from "./lease-api.ts";
+import type { Lease, LeaseApi, Polled } from "./lease-api.ts";
 import { RequestRefusedError, ServerAwayError, WorkerRefusedError, WorkerStoppedError } from "./lease-errors.ts";
 
 export interface WorkerOptions {
@@ -53,11 +53,13 @@ export interface Worker {
 const leasesMax = 100;
 /** Beyond the wait itself. */
 const pollSlackMs = 15_000;
+/** A worker that is not heard of for 30 s counts as lost. */
+const presenceMs = 10_000;
 /** A server that answers "nothing" at once although it was asked to wait is not asked without pause. */
 const emptyPauseMs = 500;
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { api, log, slots, waitS = 20, healthMs = 60_000 } = options;
+  const { api, log, slots, name, version, queues, labels, waitS = 20, healthMs = 60_000 } = options;
   const id = newUuid();
   const nowMs = (): number => performance.now();
   const draining = new AbortController();
@@ -65,6 +67,7 @@ export function startWorker(options: WorkerOptions): Worker {
   const held = new Map<string, Promise<void>>();
   const endings: Record<Ending, number> = { succeeded: 0, failed: 0, stopped: 0, lost: 0, unreported: 0 };
   let answeredMs: number | null = null;
+  let polling = 0;
   let grace: NodeJS.Timeout | null = null;
   let slotFreed = Promise.withResolvers<void>();
 
@@ -104,6 +107,39 @@ export function startWorker(options: WorkerOptions): Worker {
     held.set(lease.leaseId, work);
   }
 
+  async function ask(count: number, seconds: number, signal: AbortSignal | null): Promise<Polled> {
+    const { jobTypes } = options;
+    const who = { workerId: id, name, host: hostname(), version, queues, jobTypes, labels };
+    polling += 1;
+    try {
+      return await within(seconds * 1000 + pollSlackMs, signal, (inTime) =>
+        api.poll({ ...who, count, waitS: seconds, slots, held: held.size }, inTime),
+      );
+    } finally {
+      polling -= 1;
+    }
+  }
+
+  function onDrain(): void {
+    if (!draining.signal.aborted) log.info("the server asks this worker to drain");
+    draining.abort();
+  }
+
+  /** Full or draining, it takes nothing, and would be held for lost: it asks for no job, and hears whether it is to drain. */
+  async function showPresence(): Promise<void> {
+    if (polling > 0) return;
+    try {
+      const { drain } = await ask(0, 0, stopped.signal);
+      onContact();
+      if (drain) onDrain();
+    } catch (error) {
+      log.debug(
+        { reason: error instanceof Error ? error.message : String(error) },
+        "the server does not hear of this worker",
+      );
+    }
+  }
+
   async function poll(): Promise<void> {
     const backoff = createBackoff(500, 30_000);
     while (!draining.signal.aborted) {
@@ -114,22 +150,15 @@ export function startWorker(options: WorkerOptions): Worker {
         continue;
       }
       const sentMs = nowMs();
-      const { name, version, queues, jobTypes, labels } = options;
-      const ask = { workerId: id, name, host: hostname(), version, queues, jobTypes, labels };
-      const work = { count: Math.min(free, leasesMax), waitS, slots, held: held.size };
       try {
-        const { leases, drain } = await within(waitS * 1000 + pollSlackMs, draining.signal, (signal) =>
-          api.poll({ ...ask, ...work }, signal),
-        );
+        const { leases, drain } = await ask(Math.min(free, leasesMax), waitS, draining.signal);
         if (answeredMs === null)
           log.info({ url: api.url, worker_id: id, name, queues, labels, slots }, "worker is connected");
         onContact();
         backoff.reset();
         for (const lease of leases) hold(lease, sentMs);
-        if (drain) {
-          log.info("the server asks this worker to drain");
-          draining.abort();
-        } else if (leases.length === 0 && nowMs() - sentMs < Math.min(emptyPauseMs, waitS * 1000)) {
+        if (drain) onDrain();
+        else if (leases.length === 0 && nowMs() - sentMs < Math.min(emptyPauseMs, waitS * 1000)) {
           await pause(emptyPauseMs, draining.signal);
         }
       } catch (error) {
@@ -144,6 +173,7 @@ export function startWorker(options: WorkerOptions): Worker {
 
   draining.signal.addEventListener("abort", () => slotFreed.resolve(), { once: true });
   const timer = setInterval(() => log.info(health(), "worker health"), healthMs);
+  const presence = setInterval(() => void showPresence(), presenceMs);
   const ended = poll()
     .then(async () => {
       while (held.size > 0) await Promise.all(held.values());
@@ -151,6 +181,7 @@ export function startWorker(options: WorkerOptions): Worker {
     })
     .finally(() => {
       clearInterval(timer);
+      clearInterval(presence);
       if (grace !== null) clearTimeout(grace);
     });
 

@@ -19,9 +19,11 @@ import { jobTypesOf } from "./jobs/known-types.ts";
 import { createJobRunner } from "./jobs/runner.ts";
 import type { Clock } from "./model/clock.ts";
 import { SetupError } from "./model/errors.ts";
+import { ownQueue } from "./model/job.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
+import { ownService } from "./services.ts";
 import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
@@ -31,8 +33,13 @@ import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
 import { openTelemetry } from "./telemetry/open.ts";
+import { createCondition } from "./templates/condition.ts";
 import { instantiateCompute } from "./templates/instantiate.ts";
-import { loadTemplates } from "./templates/load.ts";
+import { readFolder } from "./templates/load.ts";
+import { Scheduler } from "./templates/scheduler.ts";
+import { createStoredTemplates } from "./templates/stored.ts";
+import { conditionCompute, waitCompute } from "./templates/templates.ts";
+import { createWait } from "./templates/wait.ts";
 
 export interface Parts extends Omit<AppParts, "config" | "isReady"> {
   readonly app: Hono;
@@ -59,7 +66,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const callbacks = createCallbacks({ baseUrl: config.baseUrl, log });
   const { jobTypes, configDir } = config;
   const computes = await loadComputes(config.computes, configDir, { jobTypes, callbacks });
-  const templates = await loadTemplates(config.templatesDir, computes);
+  const files = await readFolder(config.templatesDir, computes);
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
@@ -76,13 +83,21 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const alone = database.kind === "embedded";
   const observe = supervisorObserver(metrics, log);
   const supervisor = createSupervisor({ store, alone, clock, computes, timers: systemTimers, observe });
+  computes.addInline(waitCompute, createWait());
+  computes.addInline(conditionCompute, createCondition(supervisor));
+  const templates = createStoredTemplates({
+    ...{ database, computes, files, clock, log, service: ownService, environment: process.env },
+    cwd: config.templatesDir ?? config.configDir,
+  });
+  await templates.start();
+  teardown.add("templates", 500, () => templates.stop());
   sampleResidents(metrics, () => supervisor.residents());
   teardown.add("supervisor", 1000, () => supervisor.stop());
 
   const { dataDir, ground: settings } = config;
   const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
-  computes.addOwn(instantiateType, instantiateCompute(templates, supervisor, log));
+  computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
   await makePartitions(database.sql, Date.now());
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
@@ -102,6 +117,9 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     auth.stop();
     await Promise.all([audit.stop(), keys.stop()]);
   });
+  const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
+  const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
+  teardown.add("scheduler", 500, () => scheduler.stop());
 
   const parts = {
     config,
@@ -113,6 +131,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     computes,
     callbacks,
     templates,
+    scheduler,
     ground,
     due,
     intake,
@@ -126,5 +145,6 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const app = createApp({ ...parts, isReady: given.isReady });
   await Promise.all([ground.start(), jobs.start()]);
   alarms.start();
+  scheduler.start();
   return { ...parts, app, nodeId };
 }

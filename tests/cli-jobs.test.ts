@@ -113,6 +113,12 @@ describe("orrery jobs", () => {
     assert.match(lines.map(({ text = "" }) => text).join(""), /^line 1\nline 2/);
   });
 
+  it("prints what a quick job printed, which is no live log", async () => {
+    const job = await cli.json(["jobs", "enqueue", "echo", "--payload", '"quick"', "--wait"]);
+    assert.match((await cli.run("logs", job.id)).stdout, /"payload":"quick"/);
+    assert.match((await cli.run("logs", job.id, "-f")).stdout, /"payload":"quick"/);
+  });
+
   it("watches the queues, a line a look", async () => {
     const { stdout } = await cli.run("jobs", "watch", "--json", "--count", "2", "--every", "0.05");
     const looks = stdout

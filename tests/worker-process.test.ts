@@ -1,23 +1,33 @@
-/** `orrery worker` as a process: runs jobs of a server over HTTP, is drained, killed, frozen, and cut off. */
+/** `orrery worker` as a process against a real node: runs its jobs over HTTP, is drained, killed, frozen, and cut off. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import { type LeaseServer, openLeaseServer } from "./support/lease-server.ts";
+import { attemptsOf } from "../src/store/attempts.ts";
+import { type CliNode, openCliNode } from "./support/cli.ts";
 import { type OrreryProcess, startOrrery } from "./support/process.ts";
 import { until } from "./support/signal.ts";
+import { openTcpProxy, type TcpProxy } from "./support/tcp-proxy.ts";
 
-const leaseMs = 1_500;
+const leaseMs = 3_000;
 const cwd = mkdtempSync(join(tmpdir(), "orrery-worker-"));
-let server: LeaseServer;
+let cli: CliNode;
+let proxy: TcpProxy;
 const workers: OrreryProcess[] = [];
 
 before(async () => {
-  server = await openLeaseServer(leaseMs);
+  const worker = { kind: "worker", attempts: 3 } as const;
+  cli = await openCliNode(
+    cwd,
+    { computes: { a: worker, b: worker, gpu: { ...worker, requires: ["gpu"] } } },
+    { leaseMs },
+  );
+  proxy = await openTcpProxy(cli.node.url);
 });
 after(async () => {
-  await server.close();
+  await proxy.close();
+  await cli.stop();
   rmSync(cwd, { recursive: true, force: true });
 });
 afterEach(async () => {
@@ -29,17 +39,53 @@ afterEach(async () => {
     }
     await worker.ended;
   }
-  server.jobs.clear();
-  await until("nobody polls", () => server.openPolls() === 0);
-  server.polls.length = 0;
-  server.broken = null;
-  server.drain = false;
+  if (isCut) await restore();
 });
 
+let isCut = false;
+async function cut(): Promise<void> {
+  isCut = true;
+  await proxy.cut();
+}
+async function restore(): Promise<void> {
+  isCut = false;
+  await proxy.restore();
+}
+
+/** `env` beside that of every command. */
 function start(args: readonly string[], env: Record<string, string> = {}): OrreryProcess {
-  const worker = startOrrery(["worker", "--url", server.url, "--token", "the-token", ...args], { cwd, env });
+  const worker = startOrrery(["worker", ...args], { cwd, env: { ...cli.env, ...env } });
   workers.push(worker);
   return worker;
+}
+
+const shell = (command: string): string[] => ["--", "sh", "-c", command];
+/** A command that says its process id, and then runs for so many seconds. */
+const sleeper = (seconds: number): string => `echo "pid $$"; sleep ${seconds}; echo '{"done":true}'`;
+const byOther = `echo '{"by":"other"}'`;
+
+async function enqueue(payload: unknown = null, jobType = "a"): Promise<string> {
+  const answer = await cli.node.request("POST", "/api/job", { token: cli.token, body: { job_type: jobType, payload } });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json.id;
+}
+
+const jobOf = async (id: string) => (await cli.node.request("GET", `/api/job/${id}`)).json;
+const logOf = async (id: string) => (await cli.node.request("GET", `/api/job/${id}/log`)).text;
+const attempts = (id: string) => attemptsOf(cli.node.runtime.database.sql, id);
+const outcomes = async (id: string) => (await attempts(id)).map(({ outcome }) => outcome);
+const ended = (id: string, state: string) =>
+  until(`job ${id} is ${state}`, async () => (await jobOf(id)).state === state, 20_000);
+
+/** Once the job's first attempt says it. */
+async function pidOf(id: string): Promise<number> {
+  let pid = 0;
+  const look = async () => {
+    pid = Number(/pid (\d+)/.exec(await logOf(id))?.[1] ?? 0);
+    return pid > 0;
+  };
+  await until("it runs", look, 20_000);
+  return pid;
 }
 
 const isAlive = (pid: number): boolean => {
@@ -51,209 +97,199 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** A command that says its process id, and then runs for so many seconds. */
-const sleeper = (seconds: number): string => `echo "pid $$"; sleep ${seconds}; echo '{"done":true}'`;
-const pidIn = (log: string): number => Number(/pid (\d+)/.exec(log)?.[1] ?? 0);
-
 describe("orrery worker", () => {
-  it("runs a command with the job on stdin, and hands back its last line of JSON, digits kept", async () => {
+  it("runs a command with the job on stdin, hands back its last line of JSON, every digit kept", async () => {
+    const made = await cli.json(["jobs", "enqueue", "a", "--payload", '{"big":12345678901234567890}']);
     const worker = start(
       [
         "--labels",
         "gpu,linux",
-        "--queues",
-        "a,b",
         "--slots",
         "3",
-        "--",
-        "sh",
-        "-c",
-        'read line; echo "got $line"; echo "{\\"n\\":12345678901234567890,\\"type\\":\\"$ORRERY_JOB_TYPE\\",\\"secret\\":\\"$ORRERY_TOKEN\\"}"',
+        "--pass-env",
+        "PASSED",
+        ...shell(
+          'read line; echo "got $line"; echo "{\\"back\\":12345678901234567890,\\"type\\":\\"$ORRERY_JOB_TYPE\\",\\"passed\\":\\"$PASSED\\",\\"token\\":\\"$ORRERY_TOKEN\\"}"',
+        ),
       ],
-      { ORRERY_TOKEN: "not for commands" },
+      { PASSED: "yes" },
     );
-    const job = server.add({ file: "a.png" }, "thumbnail");
-    await until("the job ends", () => job.state === "succeeded", 20_000);
+    await ended(made.id, "succeeded");
+    const { text } = await cli.node.request("GET", `/api/job/${made.id}`);
+    assert.match(text, /"result":\{"back":12345678901234567890,"type":"a","passed":"yes","token":""\}/);
     assert.match(
-      job.log,
-      /got \{"job":\{"id":"[-0-9a-f]{36}","queue":"default","type":"thumbnail"\},"payload":\{"file":"a.png"\}\}/,
+      (await attempts(made.id))[0]?.output ?? "",
+      /got \{"job":\{"id":"[-0-9a-f]{36}","queue":"default","type":"a"\},"payload":\{"big":12345678901234567890\}\}/,
     );
-    const told = job.told.find(({ verb }) => verb === "complete");
-    assert.match(JSON.stringify(told?.body), /"n":12345678901234567000/); // as the test's own parser reads it
-    assert.deepEqual(
-      [(job.result as { type: string; secret: string }).type, (job.result as { secret: string }).secret],
-      ["thumbnail", ""],
-    );
-    const [poll] = server.polls;
-    assert.deepEqual([poll?.queues, poll?.labels, poll?.slots, poll?.count], [["a", "b"], ["gpu", "linux"], 3, 3]);
-    assert.match(String(told?.body.output), /^got/);
+    const listed = (await cli.json(["workers", "list"])).find(({ kind }: { kind: string }) => kind === "remote");
+    assert.deepEqual([listed.queues, listed.labels, listed.slots], [["default"], ["gpu", "linux"], 3]);
     worker.signal("SIGTERM");
     assert.equal(await worker.ended, 0);
   });
 
-  it("fails a job with its exit code, and gives back a type that it has no command for", async () => {
+  it("takes the types, queues and labels that it names, and no others", async () => {
     writeFileSync(
       join(cwd, "worker.yaml"),
-      "queues: [default]\nslots: 2\ncommands:\n  bad: { command: 'echo oh; exit 7' }\n",
+      `queues: [default, side]\nslots: 2\ncommands:\n  a: { command: 'echo oh; exit 7', env: { X: "1" } }\n`,
     );
-    start(["--file", "worker.yaml", "--types", "bad,other"]);
-    const bad = server.add(null, "bad");
-    const other = server.add(null, "other");
-    await until("both end", () => bad.state === "failed" && other.state === "failed", 20_000);
-    const fail = (job: typeof bad) => job.told.find(({ verb }) => verb === "fail")?.body;
-    assert.deepEqual([fail(bad)?.code, fail(bad)?.retryable, fail(bad)?.error], ["7", true, "exit code 7"]);
-    assert.equal(fail(other)?.code, "no_command");
+    start(["--file", "worker.yaml"]);
+    const gpu = await enqueue(null, "gpu");
+    const other = await enqueue(null, "b");
+    const bad = await enqueue(null, "a");
+    await until("it has failed once", async () => (await attempts(bad)).length > 0, 20_000);
+    const [attempt] = await attempts(bad);
+    assert.deepEqual([attempt?.outcome, attempt?.code, attempt?.error], ["failed", "7", "exit code 7"]);
+    for (const id of [gpu, other]) {
+      assert.equal((await jobOf(id)).state, "queued");
+      await cli.json(["jobs", "cancel", id]);
+    }
+    await cli.json(["jobs", "cancel", bad]);
   });
 
   it("keeps its lease by heartbeats while a long command runs", async () => {
-    start(["--", "sh", "-c", sleeper(4)]);
-    const job = server.add(null);
-    await until("the job ends", () => job.state === "succeeded", 20_000);
-    assert.equal(job.token, 1);
-    const beats = job.told.filter(({ verb }) => verb === "heartbeat").length;
-    assert.ok(beats >= 5 && beats <= 12, `${beats} heartbeats in 4 s of a lease of ${leaseMs} ms`);
+    start(shell(sleeper(5)));
+    const id = await enqueue();
+    await ended(id, "succeeded");
+    assert.deepEqual(await outcomes(id), ["succeeded"]);
   });
 
-  it("kills the command at once when its lease is another's, and drops the result", async () => {
-    const worker = start(["--", "sh", "-c", `trap '' TERM; ${sleeper(60)}`]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
-    job.token += 1;
-    await until("the process is gone", () => !isAlive(pidIn(job.log)), leaseMs);
+  it("kills the command at once when its job is cancelled, though it ignores SIGTERM", async () => {
+    const worker = start(shell(`trap '' TERM; ${sleeper(60)}`));
+    const id = await enqueue();
+    const pid = await pidOf(id);
+    await cli.json(["jobs", "cancel", id]);
+    await until("the process is gone", () => !isAlive(pid), leaseMs);
     await worker.line(/lease is lost/);
-    await until("it tells that", () => job.told.some(({ verb }) => verb === "fail"));
-    assert.equal(job.told.find(({ verb }) => verb === "fail")?.status, 409);
+    assert.equal((await jobOf(id)).state, "cancelled");
   });
 
   it("stops by itself when the server is away for longer than the lease, and goes on when it is back", async () => {
-    const worker = start(["--", "sh", "-c", sleeper(60)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
-    server.broken = 503;
+    const worker = start(["--url", proxy.url, ...shell(sleeper(60))]);
+    const id = await enqueue();
+    const pid = await pidOf(id);
+    await cut();
     const awayMs = performance.now();
-    await until("the process is gone", () => !isAlive(pidIn(job.log)), 3 * leaseMs);
-    assert.ok(performance.now() - awayMs <= leaseMs + 300, `killed after ${performance.now() - awayMs} ms`);
-    server.broken = null;
-    await until("it tells what it did", () => job.told.some(({ verb }) => verb === "fail"), 10_000);
-    assert.equal(job.told.find(({ verb }) => verb === "fail")?.body.code, "lease_lost");
-    const next = server.add(null);
-    await until("it takes work again", () => next.state === "leased", 10_000);
+    await until("the process is gone", () => !isAlive(pid), 3 * leaseMs);
+    assert.ok(performance.now() - awayMs <= leaseMs + 500, `killed after ${performance.now() - awayMs} ms`);
+    await restore();
+    await until("it takes the job again", async () => (await jobOf(id)).state === "running", 20_000);
     assert.equal(worker.child.exitCode, null);
+    await cli.json(["jobs", "cancel", id]);
   });
 
   it("holds what it runs through an outage that is shorter than the lease", async () => {
-    start(["--", "sh", "-c", sleeper(2)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
-    await until("a heartbeat", () => job.told.some(({ verb }) => verb === "heartbeat"));
-    server.broken = 503;
-    await new Promise((resolve) => setTimeout(resolve, leaseMs * 0.6)); // the outage itself
-    server.broken = null;
-    await until("the job ends", () => job.state === "succeeded", 20_000);
-    assert.equal(job.token, 1);
+    start(["--url", proxy.url, ...shell(sleeper(4))]);
+    const id = await enqueue();
+    await pidOf(id);
+    await cut();
+    await new Promise((resolve) => setTimeout(resolve, leaseMs / 3)); // the outage itself
+    await restore();
+    await ended(id, "succeeded");
+    assert.deepEqual(await outcomes(id), ["succeeded"]);
   });
 
-  it("frozen past its lease and awake again, is refused: its late result is evidence, its command is killed", async () => {
-    const worker = start(["--", "sh", "-c", sleeper(60)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
-    const pid = pidIn(job.log);
+  it("frozen past its lease and awake again: its report is refused and kept as evidence, its command is killed", async () => {
+    const worker = start(shell(sleeper(60)));
+    const id = await enqueue();
+    const pid = await pidOf(id);
     worker.signal("SIGSTOP");
-    const other = start(["--", "sh", "-c", 'echo \'{"by":"other"}\'']);
-    await until("another worker has done it", () => job.state === "succeeded", 20_000);
+    start(shell(byOther));
+    await ended(id, "succeeded");
     worker.signal("SIGCONT");
-    await until("its command is gone", () => !isAlive(pid), 5_000);
-    await until("it was refused", () => job.told.some(({ token, status }) => token === 1 && status === 409), 10_000);
-    assert.deepEqual(job.result, { by: "other" });
-    other.signal("SIGTERM");
-    assert.equal(await other.ended, 0);
+    await until("its command is gone", () => !isAlive(pid));
+    await until("the evidence is kept", async () => (await outcomes(id)).includes("superseded"), 10_000);
+    assert.deepEqual((await outcomes(id)).sort(), ["lost", "succeeded", "superseded"]);
+    assert.deepEqual((await jobOf(id)).result, { by: "other" });
   });
 
-  it("frozen while its command ended, sends the result late: the server refuses it", async () => {
-    const worker = start(["--", "sh", "-c", sleeper(1)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
+  it("frozen while its command ended: its result comes late, is refused, and is kept as evidence with its output", async () => {
+    const worker = start(shell(sleeper(1)));
+    const id = await enqueue();
+    await pidOf(id);
     worker.signal("SIGSTOP");
-    start(["--", "sh", "-c", 'echo \'{"by":"other"}\'']);
-    await until("another worker has done it", () => job.state === "succeeded", 20_000);
+    start(shell(byOther));
+    await ended(id, "succeeded");
     worker.signal("SIGCONT");
-    await until(
-      "its result was refused",
-      () => job.told.some(({ verb, token }) => verb === "complete" && token === 1),
-      10_000,
-    );
-    assert.equal(job.told.find(({ verb, token }) => verb === "complete" && token === 1)?.status, 409);
-    assert.deepEqual(job.result, { by: "other" });
+    await until("the evidence is kept", async () => (await outcomes(id)).includes("superseded"), 10_000);
+    const late = (await attempts(id)).find(({ outcome }) => outcome === "superseded");
+    assert.match(late?.output ?? "", /\{"done":true\}/);
+    assert.deepEqual((await jobOf(id)).result, { by: "other" });
   });
 
-  it("killed, leaves its job to another worker once the lease has run out", async () => {
-    const worker = start(["--", "sh", "-c", sleeper(30)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
+  it("killed, leaves its job to another worker once its lease is over", async () => {
+    const worker = start(shell(sleeper(30)));
+    const id = await enqueue();
+    const pid = await pidOf(id);
+    await start(shell(byOther)).line(/worker is connected/);
     worker.signal("SIGKILL");
-    start(["--", "sh", "-c", 'echo \'{"by":"other"}\'']);
-    await until("another has done it", () => job.state === "succeeded", 20_000);
-    assert.deepEqual([job.token, job.result], [2, { by: "other" }]);
-    process.kill(-pidIn(job.log), "SIGKILL"); // what SIGKILL of a worker leaves behind
+    const killedMs = performance.now();
+    await ended(id, "succeeded");
+    assert.ok(performance.now() - killedMs < 5 * leaseMs, `${performance.now() - killedMs} ms`);
+    assert.deepEqual((await outcomes(id)).sort(), ["lost", "succeeded"]);
+    process.kill(-pid, "SIGKILL"); // what a SIGKILL of the worker leaves behind
   });
 
   it("drained by SIGTERM, ends what it has and takes no more", async () => {
-    const worker = start(["--slots", "1", "--", "sh", "-c", sleeper(1)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
-    const next = server.add(null);
+    const worker = start(shell(sleeper(1)));
+    const id = await enqueue();
+    await pidOf(id);
+    const next = await enqueue();
     worker.signal("SIGTERM");
     assert.equal(await worker.ended, 0);
-    assert.deepEqual([job.state, next.state], ["succeeded", "queued"]);
+    assert.deepEqual([(await jobOf(id)).state, (await jobOf(next)).state], ["succeeded", "queued"]);
+    await cli.json(["jobs", "cancel", next]);
   });
 
   it("gives back what has not ended within the grace, to be tried again", async () => {
-    const worker = start(["--grace", "0.2", "--", "sh", "-c", sleeper(60)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
+    const worker = start(["--grace", "0.2", ...shell(sleeper(60))]);
+    const id = await enqueue();
+    const pid = await pidOf(id);
     worker.signal("SIGTERM");
     assert.equal(await worker.ended, 1);
-    const fail = job.told.find(({ verb }) => verb === "fail")?.body;
-    assert.deepEqual([fail?.code, fail?.retryable], ["worker_stopped", true]);
-    assert.equal(isAlive(pidIn(job.log)), false);
+    assert.equal(isAlive(pid), false);
+    const [attempt] = await attempts(id);
+    assert.deepEqual([attempt?.outcome, attempt?.code], ["failed", "worker_stopped"]);
+    start(shell(byOther));
+    await ended(id, "succeeded");
   });
 
   it("ends at once at the second SIGINT", async () => {
-    const worker = start(["--grace", "60", "--", "sh", "-c", sleeper(60)]);
-    const job = server.add(null);
-    await until("it runs", () => pidIn(job.log) > 0, 20_000);
+    const worker = start(["--grace", "60", ...shell(sleeper(60))]);
+    const id = await enqueue();
+    await pidOf(id);
     worker.signal("SIGINT");
     await worker.line(/draining/);
     worker.signal("SIGINT");
     const askedMs = performance.now();
     assert.equal(await worker.ended, 1);
     assert.ok(performance.now() - askedMs < 4_000);
-    assert.equal(job.told.find(({ verb }) => verb === "fail")?.body.code, "worker_stopped");
+    assert.equal((await attempts(id))[0]?.code, "worker_stopped");
+    await cli.json(["jobs", "cancel", id]);
   });
 
-  it("drains when the server asks for it", async () => {
-    const worker = start(["--", "true"]);
-    await until("it polls", () => server.polls.length > 0, 20_000);
-    server.drain = true;
+  it("drains when an operator asks the server for it", async () => {
+    const worker = start(["--wait", "1", ...shell("true")]);
+    const { worker_id: workerId } = JSON.parse(await worker.line(/worker is connected/));
+    assert.equal((await cli.json(["workers", "drain", workerId])).draining, true);
     assert.equal(await worker.ended, 0);
   });
 
   it("refused at its first word, says why and ends with 4; without a command with 2", async () => {
-    const refused = startOrrery(["worker", "--url", server.url, "--token", "wrong", "--", "true"], { cwd });
+    const refused = startOrrery(["worker", "--token", "wrong", "--", "true"], { cwd, env: cli.env });
     assert.equal(await refused.ended, 4);
-    assert.match(refused.stderr(), /^orrery: The server refuses this worker: the token is unknown/);
-    const idle = startOrrery(["worker", "--url", server.url], { cwd });
+    assert.match(refused.stderr(), /^orrery: The server refuses this worker: .*role update\n$/);
+    const idle = startOrrery(["worker"], { cwd, env: cli.env });
     assert.equal(await idle.ended, 2);
     assert.match(idle.stderr(), /without a command/);
   });
 
   it("sends a flood of output in bounded pieces, and its head and tail with the outcome", async () => {
-    start(["--", "sh", "-c", "yes flood | head -c 5000000; echo; echo '{\"ok\":1}'"]);
-    const job = server.add(null);
-    await until("the job ends", () => job.state === "succeeded", 30_000);
-    const output = String(job.told.find(({ verb }) => verb === "complete")?.body.output);
-    assert.ok(output.length < 1_100_000 && /bytes left out/.test(output));
-    assert.ok(job.log.length < 1_000_000, `${job.log.length} characters of live log`);
-    assert.deepEqual(job.result, { ok: 1 });
+    start(shell(`yes '"\\"flood' | head -c 5000000; echo; echo '{"ok":1}'`));
+    const id = await enqueue();
+    await ended(id, "succeeded");
+    const [attempt] = await attempts(id);
+    assert.ok((attempt?.output ?? "").length < 1_100_000 && /bytes left out/.test(attempt?.output ?? ""));
+    assert.ok((await logOf(id)).length < 1_500_000);
+    assert.deepEqual((await jobOf(id)).result, { ok: 1 });
   });
 });

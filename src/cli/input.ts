@@ -26,14 +26,15 @@ export function fileText(path: string): string {
   }
 }
 
-/** `NAME=VALUE`: a value that is JSON counts as such (`--param n=3`), anything else is text. */
-export function pairOf(text: string, before: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+/** `NAME=VALUE`, one after the other. */
+export function pairOf(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf("=");
   if (at < 1) throw new SetupError(`Cannot use "${text}": NAME=VALUE is needed, such as day=2026-01-31`);
-  return { ...before, [text.slice(0, at)]: jsonOrText(text.slice(at + 1)) };
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-function jsonOrText(text: string): unknown {
+/** `3`, `true` and `[1]` are JSON, `2026-01-31` and `abc` are texts. */
+export function jsonOrText(text: string): unknown {
   try {
     return parseJson(text);
   } catch {

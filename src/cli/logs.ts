@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { type ApiFlags, apiCommand, clientOf } from "./api-command.ts";
 import type { Client } from "./client.ts";
 import { AnswerError, CommandError, exitCodes } from "./exit.ts";
+import type { TimelineEntry } from "./shapes.ts";
 import { cleanLines } from "./words.ts";
 
 interface LogLine {
@@ -30,16 +31,29 @@ export function logsCommand(): Command {
       const path = `/job/${encodeURIComponent(job)}/log`;
       const shown = (text: string): string => (flags.raw === true ? text : cleanLines(text));
       if (flags.follow !== true) {
-        const text = await client.text(path);
+        const text = (await client.text(path)) || (await keptOutput(client, job));
         process.stdout.write(flags.json === true ? `${JSON.stringify({ id: job, text })}\n` : shown(text));
         return;
       }
-      const state = await follow(client, path, (line) =>
-        process.stdout.write(flags.json === true ? `${JSON.stringify(line)}\n` : shown(line.text)),
-      );
+      let isSilent = true;
+      const state = await follow(client, path, (line) => {
+        isSilent = false;
+        process.stdout.write(flags.json === true ? `${JSON.stringify(line)}\n` : shown(line.text));
+      });
+      if (isSilent && flags.json !== true) process.stdout.write(shown(await keptOutput(client, job)));
       if (flags.json === true) process.stdout.write(`${JSON.stringify({ id: job, state })}\n`);
       if (state !== "succeeded") process.exitCode = exitCodes.failed;
     });
+}
+
+/** What a quick attempt prints is no live log: it is kept with the attempt. */
+async function keptOutput(client: Client, job: string): Promise<string> {
+  const path = `/job/${encodeURIComponent(job)}`;
+  const { entries } = await client.get<{ entries: readonly TimelineEntry[] }>(`${path}/timeline`);
+  let text = "";
+  for (const { kind, token } of entries)
+    if (kind === "attempt" && token !== undefined) text += await client.text(`${path}/attempt/${token}/output`);
+  return text;
 }
 
 /** The job's state at its end. A stream that is taken up again begins anew: what was printed before is passed over. */

@@ -53,6 +53,7 @@ export interface TimelineEntry {
   readonly kind: string;
   readonly title: string;
   readonly attempt?: number;
+  readonly token?: number;
   readonly worker?: string | null;
   readonly outcome?: string | null;
   readonly code?: string | null;

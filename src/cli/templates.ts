@@ -5,7 +5,7 @@ import { YamlSource } from "../templates/yaml-source.ts";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, positiveNumber, show } from "./api-command.ts";
 import type { Client } from "./client.ts";
 import { AnswerError, CommandError } from "./exit.ts";
-import { fileText, pairOf } from "./input.ts";
+import { fileText, jsonOrText, pairOf } from "./input.ts";
 import { planText } from "./plans.ts";
 import { watchRun } from "./runs.ts";
 import type { Plan } from "./shapes.ts";
@@ -25,6 +25,7 @@ interface TemplateRow {
   } | null;
   readonly params: readonly {
     readonly name: string;
+    readonly type?: string;
     readonly description: string | null;
     readonly required: boolean;
   }[];
@@ -164,8 +165,10 @@ function pauseCommand(verb: "pause" | "unpause"): Command {
     });
 }
 
+type Given = Readonly<Record<string, string>>;
+
 interface TriggerFlags extends ApiFlags {
-  readonly param?: Readonly<Record<string, unknown>>;
+  readonly param?: Given;
   readonly dataset?: string;
   readonly wait?: boolean;
   readonly every: number;
@@ -192,11 +195,27 @@ export function triggerCommand(): Command {
 
 async function trigger(client: Client, template: string, flags: TriggerFlags): Promise<void> {
   const plan = await client.send<Plan>("POST", `/template/${encodeURIComponent(template)}/trigger`, {
-    body: { params: flags.param ?? {}, dataset_id: flags.dataset },
+    body: { params: await paramsOf(client, template, flags.param ?? {}), dataset_id: flags.dataset },
     ...(flags.idempotencyKey !== undefined && { idempotencyKey: flags.idempotencyKey }),
   });
   if (flags.wait === true) return watchRun(client, plan.dataset.id, flags, flags.every);
   show(flags, plan, () => `${planText(plan)}Watch it: orrery run ${plan.dataset.id} --watch\n`);
+}
+
+const textTypes = ["string", "date", "datetime", "enum"];
+
+/** A parameter that the template declares as text stays text (`--param day=1`); any other that reads as JSON is its value. */
+async function paramsOf(client: Client, template: string, given: Given): Promise<Record<string, unknown>> {
+  const names = Object.keys(given);
+  if (names.length === 0) return {};
+  const { params } = await client.get<TemplateRow>(`/template/${encodeURIComponent(template)}`);
+  const types = new Map(params.map(({ name, type }) => [name, type ?? ""]));
+  return Object.fromEntries(
+    names.map((name) => {
+      const text = given[name] ?? "";
+      return [name, textTypes.includes(types.get(name) ?? "") ? text : jsonOrText(text)];
+    }),
+  );
 }
 
 export function submitCommand(): Command {

@@ -94,9 +94,9 @@ const logOf = ({ jobId, token, jobType }: Lease, { log }: HeldParts): Log =>
 const isSuperseded = (lost: LeaseLostError | null): boolean => lost !== null && lost.constructor === LeaseLostError;
 
 function taskOf(lease: Lease, url: string, onOutput: Task["onOutput"]): Task {
-  const { jobId, queue, jobType, attempt, dataset, product, payload, parents } = lease;
+  const { jobId, token, queue, jobType, attempt, dataset, product, payload, parents } = lease;
   const timeoutMs = lease.timeoutMs ?? defaults.timeoutMs;
-  return { jobId, queue, jobType, attempt, dataset, product, payload, parents, timeoutMs, url, onOutput };
+  return { jobId, token, queue, jobType, attempt, dataset, product, payload, parents, timeoutMs, url, onOutput };
 }
 
 /** Until the server has taken it or refused it, or the time for it is over. The lease is kept meanwhile. */

@@ -58,7 +58,9 @@ export function keepLease({ api, lease, sentMs, onLost, onBeat, nowMs }: KeeperP
   }
 
   async function beat(): Promise<void> {
-    const backoff = createBackoff(Math.min(lease.leaseMs / 12, retryMsMax), retryMsMax);
+    // Not longer each time: the last try before the end of the lease is the one that saves the job.
+    const retryMs = Math.min(lease.leaseMs / 12, retryMsMax);
+    const backoff = createBackoff(retryMs, retryMs);
     const beatMs = beatMsMax(lease);
     let nextMs = sentMs + lease.leaseMs / 3;
     while (!end.signal.aborted) {

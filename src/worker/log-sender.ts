@@ -7,6 +7,8 @@ import { ServerAwayError } from "./lease-errors.ts";
 
 /** So that a line is seen soon, and a chatty job costs two requests a second. */
 const batchMs = 500;
+/** Of one request: as JSON at most six bytes each, below the 256 KiB that a server takes. */
+const sentCharsMax = 32 * 1024;
 /** Kept while a request is under way or the server is away. Past it the newest is left out: the whole output comes with the outcome. */
 const pendingCharsMax = 128 * 1024;
 const flushMsMax = 3_000;
@@ -36,10 +38,11 @@ export function createLogSender(api: LeaseApi, lease: Lease, onLost: (error: Lea
 
   function taken(): string {
     const gap = leftOut === 0 ? "" : `\n… ${leftOut} characters left out of the live log …\n`;
-    const text = storableText((pending + gap).toWellFormed());
-    pending = "";
-    leftOut = 0;
-    return text;
+    const isAll = pending.length <= sentCharsMax;
+    const text = pending.slice(0, sentCharsMax);
+    pending = pending.slice(sentCharsMax);
+    if (isAll) leftOut = 0;
+    return storableText((isAll ? text + gap : text).toWellFormed());
   }
 
   async function sendAll(): Promise<void> {
@@ -63,7 +66,7 @@ export function createLogSender(api: LeaseApi, lease: Lease, onLost: (error: Lea
           }
         }
       }
-      if (pending !== "" && !isEnding) await pause(batchMs, stopped.signal);
+      if (pending.length < sentCharsMax && pending !== "" && !isEnding) await pause(batchMs, stopped.signal);
     }
   }
 

@@ -150,15 +150,16 @@ export function startWorker(options: WorkerOptions): Worker {
         continue;
       }
       const sentMs = nowMs();
+      const seconds = answeredMs === null ? 0 : waitS; // at first only whether the server is there and takes this worker
       try {
-        const { leases, drain } = await ask(Math.min(free, leasesMax), waitS, draining.signal);
+        const { leases, drain } = await ask(Math.min(free, leasesMax), seconds, draining.signal);
         if (answeredMs === null)
           log.info({ url: api.url, worker_id: id, name, queues, labels, slots }, "worker is connected");
         onContact();
         backoff.reset();
         for (const lease of leases) hold(lease, sentMs);
         if (drain) onDrain();
-        else if (leases.length === 0 && nowMs() - sentMs < Math.min(emptyPauseMs, waitS * 1000)) {
+        else if (leases.length === 0 && nowMs() - sentMs < Math.min(emptyPauseMs, seconds * 1000)) {
           await pause(emptyPauseMs, draining.signal);
         }
       } catch (error) {

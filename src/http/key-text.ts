@@ -10,9 +10,6 @@ export interface KeyText {
 const secretBytes = 32;
 const shape = /^orr_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/;
 
-/** Whether a Bearer token is meant to be a key: no JWT begins so. */
-export const looksLikeKey = (token: string): boolean => token.startsWith("orr_");
-
 export const newSecret = (): string => randomBytes(secretBytes).toString("base64url");
 
 export const keyTextOf = ({ keyId, secret }: KeyText): string => `orr_${keyId.replaceAll("-", "")}_${secret}`;

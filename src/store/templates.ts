@@ -151,10 +151,3 @@ function changeHead(sql: Sql, statement: string, values: SqlValue[]): Promise<bo
     return rows.length > 0;
   });
 }
-
-/** Heads of some templates, as they are now. */
-export function findHeads(sql: Sql, templateIds: readonly string[]): Promise<TemplateHead[]> {
-  return sql.query<TemplateHead>(`select ${headColumns} from template where template_id = any($1::text::text[])`, [
-    array(templateIds),
-  ]);
-}

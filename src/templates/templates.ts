@@ -125,20 +125,6 @@ export interface Templates {
   ofVersion(id: string, version: number): Promise<Template | undefined>;
 }
 
-/** Templates that never change. */
-export function createTemplates(templates: readonly Template[]): Templates {
-  const sorted = [...templates].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const byId = new Map(sorted.map((template) => [template.id, template]));
-  return {
-    get: (id) => byId.get(id),
-    list: () => sorted,
-    ofVersion: async (id, version) => {
-      const template = byId.get(id);
-      return template?.version === version ? template : undefined;
-    },
-  };
-}
-
 /**
  * The compute of a task that is run by its own text. A configured name has no colon, so they cannot meet. The text stays in the
  * template's version: a plan that names this compute runs that text and no other.

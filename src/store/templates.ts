@@ -1,7 +1,7 @@
 /** Templates and their versions. A version is written once; which one is the latest, paused and deleted may change. */
 import type { Instant } from "../model/clock.ts";
 import { instantText } from "./instants.ts";
-import { array, type Sql, type SqlValue } from "./sql.ts";
+import type { Sql, SqlValue } from "./sql.ts";
 
 export interface TemplateHead {
   readonly templateId: string;

@@ -106,7 +106,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, ...own });
   teardown.add("jobs", 2500, () => jobs.stop());
   const onEnqueued = due.announce;
-  const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });
+  const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, metrics, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
   const alarms = createAlarms({ database, log, webhook: config.alarms.webhook, send: sendWebhook });
   teardown.add("alarms", 1000, () => alarms.stop());

@@ -315,11 +315,11 @@ describe("jobs over HTTP", () => {
       const id = await enqueue({ queue: "log" });
       const long = "ä".repeat(150_000);
       await endByHand(sql(), id, { state: "dead", outputs: ["one\n", "", long] });
-      assert.equal((await get(`/job/${id}/log`)).text, `one\n${long}`);
+      assert.ok((await get(`/job/${id}/log`)).text === `one\n${long}`);
       const reader = await EventReader.open(`${node.url}/api/job/${id}/log?follow=true`, "1.0");
       let text = "";
       for (let event = await reader.next(); event.name !== "end"; event = await reader.next()) text += event.data.text;
-      assert.equal(text, long);
+      assert.ok(text === long);
     });
 
     it("is followed as it comes, from where a listener left off, until the job ends", async () => {

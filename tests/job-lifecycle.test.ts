@@ -136,6 +136,26 @@ describe("a job's life", () => {
     await reaches(id, "succeeded");
   });
 
+  it("says which limit of its queue or type it waits for", async () => {
+    await act("PUT", "/queue/narrow", { concurrency: 1 });
+    const [first, second] = [
+      await enqueue({ queue: "narrow", job_type: "slow" }),
+      await enqueue({ queue: "narrow", job_type: "slow" }),
+    ];
+    await reaches(first, "running");
+    await until("the limit is what it waits for", async () => {
+      const { blocked_by } = (await get(`/job/${second}/explain`)).json;
+      return blocked_by?.code === "QUEUE_CONCURRENCY";
+    });
+    await act("PUT", "/policy/job_type/slow", { paused: true });
+    await act("PUT", "/queue/narrow", { concurrency: null });
+    const why = (await get(`/job/${second}/explain`)).json;
+    assert.deepEqual([why.blocked_by.code, why.blocked_by.job_type], ["TYPE_PAUSED", "slow"]);
+    await act("PUT", "/policy/job_type/slow", { paused: false });
+    await reaches(second, "running");
+    for (const id of [first, second]) assert.equal((await act("PUT", `/job/${id}/cancel`)).status, 200);
+  });
+
   it("is followed line by line while it runs", async () => {
     const id = await enqueue({ job_type: "talking" });
     const reader = await EventReader.open(`${node.url}/api/job/${id}/log?follow=true`);

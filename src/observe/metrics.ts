@@ -56,6 +56,8 @@ export function createMetrics() {
       total: count("drops_total", "Datagrams and packets lost on this machine, by where", ["where"]),
     },
     jobs: {
+      enqueued: count("jobs_enqueued_total", "Free-standing jobs that were let in"),
+      refused: count("jobs_refused_total", "Free-standing jobs that a guardrail refused, by its code", ["code"]),
       leased: count("jobs_leased_total", "Leases taken"),
       attempts: count("job_attempts_total", "Attempts ended, by compute and outcome", ["compute", "outcome"]),
       seconds: spread("job_attempt_seconds", "One attempt", [...secondsBuckets, 60, 600], ["compute"]),

@@ -18,11 +18,10 @@ const workers: OrreryProcess[] = [];
 
 before(async () => {
   const worker = { kind: "worker", attempts: 3 } as const;
-  cli = await openCliNode(
-    cwd,
-    { computes: { a: worker, b: worker, gpu: { ...worker, requires: ["gpu"] } } },
-    { leaseMs },
-  );
+  cli = await openCliNode(cwd, {
+    computes: { a: worker, b: worker, gpu: { ...worker, requires: ["gpu"] } },
+    jobs: { leaseMs, concurrency: 64, labels: [], retentionDays: 90 },
+  });
   proxy = await openTcpProxy(cli.node.url);
 });
 after(async () => {

@@ -1,9 +1,10 @@
 /** Data products: read one; update, clear, disable and enable some (CONTRACT.md §4, §7, §10). */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ClientCommand, StateReport } from "../model/command.ts";
-import { MethodNotAllowedError, NotFoundError, StateNotReportableError } from "../model/errors.ts";
+import { MethodNotAllowedError, NotFoundError } from "../model/errors.ts";
 import type { ProductId } from "../model/ids.ts";
 import { jsonTextOf } from "../model/json.ts";
+import { StateNotReportableError } from "../model/plan-errors.ts";
 import type { Role } from "../model/service.ts";
 import { notModified, planText } from "./answer.ts";
 import { checkedList, uuid } from "./check.ts";

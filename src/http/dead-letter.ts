@@ -1,7 +1,7 @@
 /** Dead letters: list them, see why they died, put new jobs in their place. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { createRedriver } from "../jobs/redrive.ts";
-import { InvalidFieldError } from "../model/job-errors.ts";
+import { InvalidFieldError } from "../model/errors.ts";
 import { countDead, deadReasons, listDead } from "../store/dead-letters.ts";
 import { json } from "./answer.ts";
 import { checked } from "./check.ts";

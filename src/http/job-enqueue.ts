@@ -1,9 +1,15 @@
 /** `POST /api/job`: one job, or up to 10,000 at once; and the replay of a job, which is a new one like it. */
 import type { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Enqueued, Intake, JobOrder } from "../jobs/intake.ts";
-import { BodyTooLargeError, ConflictError, InvalidRequestError, NotFoundError } from "../model/errors.ts";
+import {
+  BodyTooLargeError,
+  ConflictError,
+  InvalidFieldError,
+  InvalidRequestError,
+  NotFoundError,
+} from "../model/errors.ts";
 import { defaultQueue } from "../model/job.ts";
-import { InvalidFieldError, PayloadTooLargeError } from "../model/job-errors.ts";
+import { PayloadTooLargeError } from "../model/job-errors.ts";
 import type { JobView } from "../model/job-view.ts";
 import { jsonTextOf } from "../model/json.ts";
 import type { Caller } from "../model/service.ts";

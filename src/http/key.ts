@@ -1,8 +1,7 @@
 /** API keys: make one, list them, revoke one. The key itself is in one answer only, that of its making. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import { ConflictError, NotFoundError } from "../model/errors.ts";
+import { ConflictError, InvalidFieldError, NotFoundError } from "../model/errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
-import { InvalidFieldError } from "../model/job-errors.ts";
 import { roles } from "../model/service.ts";
 import { ownService } from "../services.ts";
 import { type ApiKeyRow, insertKey, listKeys, revokeKey } from "../store/api-keys.ts";

@@ -4,9 +4,8 @@
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { InvalidRequestError } from "../model/errors.ts";
+import { InvalidFieldError, InvalidRequestError } from "../model/errors.ts";
 import type { Uuid } from "../model/ids.ts";
-import { InvalidFieldError } from "../model/job-errors.ts";
 import type { Caller, Role } from "../model/service.ts";
 import { type Audited, auditorOf } from "./audited.ts";
 import { requireRole } from "./auth.ts";

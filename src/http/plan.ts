@@ -1,9 +1,10 @@
 /** Plans: publish, read, search, pause and unpause (CONTRACT.md §4, §7, §8). */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { NotFoundError, UnknownComputeError } from "../model/errors.ts";
+import { NotFoundError } from "../model/errors.ts";
 import type { DatasetId } from "../model/ids.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
 import type { DependencyDefinition, PublishedProduct } from "../model/plan.ts";
+import { UnknownComputeError } from "../model/plan-errors.ts";
 import { searchPlans } from "../store/search.ts";
 import { jsonText, notModified, planText } from "./answer.ts";
 import { checked, checkedList } from "./check.ts";

@@ -1,6 +1,6 @@
 /** The settings of a policy as HTTP names them: which a scope has, what they may be, how they are shown. */
 import { z } from "@hono/zod-openapi";
-import { InvalidFieldError } from "../model/job-errors.ts";
+import { InvalidFieldError } from "../model/errors.ts";
 import type { PolicyScope } from "../model/policy.ts";
 import type { PolicyLimits } from "../model/policy-limits.ts";
 import { checked } from "./check.ts";

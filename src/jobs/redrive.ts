@@ -2,8 +2,9 @@
  * Redrives dead letters in bounded batches, each one transaction: a free-standing job gets a new one in its place, a product's
  * job has its product cleared, if that is still failed by it. Two redrives at once do each only once.
  */
-import { OrreryError, RevisionMovedError } from "../model/errors.ts";
+import { OrreryError } from "../model/errors.ts";
 import { type JobId, newTimeUuid } from "../model/ids.ts";
+import { RevisionMovedError } from "../model/plan-errors.ts";
 import { createTimeIds } from "../model/time-ids.ts";
 import { type DeadFilter, type DeadJob, deadIds, findDead, markRedriven, redriveFree } from "../store/dead-letters.ts";
 import type { Sql } from "../store/sql.ts";

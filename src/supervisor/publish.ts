@@ -1,15 +1,15 @@
 /** Publishing a plan: creates or extends it (CONTRACT.md §7, POST /api/plan). */
 import type { ClientCommand } from "../model/command.ts";
+import { NotFoundError } from "../model/errors.ts";
+import { type Edge, findCycle } from "../model/graph.ts";
+import type { ProductId } from "../model/ids.ts";
+import { dependencyKey } from "../model/plan.ts";
 import {
   CyclicalPlanError,
   DuplicateDependencyError,
   DuplicateProductError,
-  NotFoundError,
   UnknownComputeError,
-} from "../model/errors.ts";
-import { type Edge, findCycle } from "../model/graph.ts";
-import type { ProductId } from "../model/ids.ts";
-import { dependencyKey } from "../model/plan.ts";
+} from "../model/plan-errors.ts";
 import { definitionOf, expectationOf } from "./expectations.ts";
 import { type Paced, type RuleContext, trigger } from "./rules.ts";
 

@@ -4,17 +4,17 @@
  */
 import type { Dispatch, Stamp } from "../../actors/product.ts";
 import type { ClientCommand, Command } from "../model/command.ts";
+import { NotFoundError } from "../model/errors.ts";
+import { findCycle } from "../model/graph.ts";
+import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
+import type { ReportedState } from "../model/plan.ts";
 import {
   CyclicalPlanError,
-  NotFoundError,
   PauseStateError,
   ProductDisabledError,
   ProductNotDisabledError,
   StateNotReportableError,
-} from "../model/errors.ts";
-import { findCycle } from "../model/graph.ts";
-import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
-import type { ReportedState } from "../model/plan.ts";
+} from "../model/plan-errors.ts";
 import { brokenCheck, giveReason } from "./expectations.ts";
 import { playJobCommand } from "./job-rules.ts";
 import { publish } from "./publish.ts";

@@ -1,7 +1,8 @@
 /** Cancels a run: one commit disables everything that is not finished, so that every attempt stops and nothing more begins. */
 import type { Clock } from "../model/clock.ts";
-import { OverloadedError, RevisionMovedError } from "../model/errors.ts";
+import { OverloadedError } from "../model/errors.ts";
 import type { DatasetId } from "../model/ids.ts";
+import { RevisionMovedError } from "../model/plan-errors.ts";
 import type { Sql } from "../store/sql.ts";
 import { markRunCancelled, type RunRow } from "../store/template-runs.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";

@@ -6,10 +6,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Compute, Outcome, Task } from "../compute/compute.ts";
 import { dispatchOf } from "../compute/compute.ts";
-import { CyclicalPlanError, RevisionMovedError } from "../model/errors.ts";
 import { Graph } from "../model/graph.ts";
 import { parseJson } from "../model/json.ts";
 import type { ProductRow } from "../model/plan.ts";
+import { CyclicalPlanError, RevisionMovedError } from "../model/plan-errors.ts";
 import type { PlanView, Supervisor } from "../supervisor/supervisor.ts";
 import { parseExpression } from "./expression.ts";
 import { productIdOf } from "./plan-of.ts";

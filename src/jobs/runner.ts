@@ -117,7 +117,6 @@ class Runner implements JobRunner {
     if (database.kind === "embedded") await expireEveryLease(database.sql);
     this.#duties = await startDuties({
       ...this.#parts,
-      sql: database.sql,
       held: this.#held,
       claims: this.#claims,
       lanes: this.#lanes,

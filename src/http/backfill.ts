@@ -17,7 +17,6 @@ import {
 import { backfillRuns } from "../templates/backfill-runs.ts";
 import { cancelRun } from "../templates/cancel-run.ts";
 import { json } from "./answer.ts";
-import { checkedField } from "./check.ts";
 import { type Asked, guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, wholeOf } from "./query.ts";
@@ -42,7 +41,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       summary: "Run a template for each time of a range, or for each of a list of parameters",
       tag,
       body: BackfillParam,
-      read: (parsed) => checkedField(BackfillParam, parsed),
+      badField: 422,
       answer: BackfillMade,
     },
     async (ask) => {

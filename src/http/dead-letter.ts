@@ -95,7 +95,7 @@ function readRedrive(parsed: unknown): z.output<typeof RedriveParam> {
   const hasIds = body.ids !== undefined && body.ids !== null;
   const hasFilter = body.filter !== undefined && body.filter !== null;
   if (hasIds === hasFilter) {
-    throw new InvalidFieldError("ids: either ids or a filter is needed, an empty filter for all of them", "ids");
+    throw new InvalidFieldError("ids", "either ids or a filter is needed, an empty filter for all of them");
   }
   return body;
 }

@@ -161,15 +161,12 @@ function readSubmission(parsed: unknown): Submission {
     return { jobs: [orderOf(job, "")], isBatch: false, key: key === null ? null : keyOfBody(key) };
   }
   if (parsed.length === 0 || parsed.length > jobsMax) {
-    throw new InvalidFieldError(
-      `jobs: a list of 1 to ${jobsMax} jobs is needed, this one has ${parsed.length}`,
-      "jobs",
-    );
+    throw new InvalidFieldError("jobs", `a list of 1 to ${jobsMax} jobs is needed, this one has ${parsed.length}`);
   }
   const jobs = checkedList(JobItem, parsed, "jobs").map((job, i) => {
     if (typeof job.idempotency_key === "string") {
       const detail = "a list has one key for all of it, in the header Idempotency-Key";
-      throw new InvalidFieldError(`jobs.${i}.idempotency_key: ${detail}`, `jobs.${i}.idempotency_key`);
+      throw new InvalidFieldError(`jobs.${i}.idempotency_key`, detail);
     }
     return orderOf(job, `jobs.${i}.`);
   });
@@ -181,13 +178,13 @@ function keyOfBody(key: string): string {
     return checkedKey(key);
   } catch (error) {
     if (!(error instanceof InvalidRequestError)) throw error;
-    throw new InvalidFieldError(error.message.replace("Idempotency-Key", "idempotency_key"), "idempotency_key");
+    throw new InvalidFieldError("idempotency_key", error.message.replace("Idempotency-Key: ", ""));
   }
 }
 
 function orderOf(job: z.output<typeof JobItem>, at: string): JobOrder {
   if (typeof job.run_at === "string" && typeof job.delay_s === "number") {
-    throw new InvalidFieldError(`${at}delay_s: either run_at or delay_s is taken, not both`, `${at}delay_s`);
+    throw new InvalidFieldError(`${at}delay_s`, "either run_at or delay_s is taken, not both");
   }
   return {
     queue: job.queue ?? defaultQueue,

@@ -81,8 +81,7 @@ export function keyRoutes({ database, auth, keys, clock, config }: AppParts): Op
       const { name } = body;
       const at = clock.now();
       const expiresAt = body.expires_at ?? null;
-      if (expiresAt !== null && expiresAt <= at)
-        throw new InvalidFieldError("expires_at: a time to come is needed", "expires_at");
+      if (expiresAt !== null && expiresAt <= at) throw new InvalidFieldError("expires_at", "a time to come is needed");
       if (name === ownService || config.services.some(({ service }) => service === name)) {
         throw new ConflictError(
           `Cannot make a key named "${name}" as a configured service has this name: choose another`,

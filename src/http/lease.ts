@@ -175,7 +175,7 @@ function resultOf(value: unknown): string | null {
   try {
     return checkPassback(jsonTextOf(value));
   } catch (error) {
-    throw new InvalidFieldError(`result: ${error instanceof Error ? error.message : error}`, "result");
+    throw new InvalidFieldError("result", error instanceof Error ? error.message : String(error));
   }
 }
 

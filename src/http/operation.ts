@@ -114,7 +114,8 @@ export function readFields<Body>(parse: (parsed: unknown) => Body, parsed: unkno
   } catch (error) {
     if (badField === undefined || !(error instanceof InvalidRequestError)) throw error;
     const { field } = error.members;
-    throw new InvalidFieldError(error.message, typeof field === "string" ? field : "body");
+    const name = typeof field === "string" ? field : "body";
+    throw new InvalidFieldError(name, error.message.replace(`${name}: `, ""));
   }
 }
 

@@ -61,7 +61,7 @@ export function readSettings(parsed: unknown, scope: PolicyScope): Partial<Polic
   // It is an object, or the check had thrown.
   for (const name of Object.keys(parsed as object)) {
     if (own.some((setting) => setting === name)) continue;
-    throw new InvalidFieldError(`${name}: no such setting of a ${scope.replace("_", " ")}: ${own.join(", ")}`, name);
+    throw new InvalidFieldError(name, `no such setting of a ${scope.replace("_", " ")}: ${own.join(", ")}`);
   }
   const changes: [keyof PolicyLimits, unknown][] = [];
   for (const setting of own) if (given[setting] !== undefined) changes.push([limitNames[setting], given[setting]]);

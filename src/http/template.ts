@@ -10,7 +10,6 @@ import type { KnownTemplate, StoredTemplates } from "../templates/stored.ts";
 import type { Template } from "../templates/templates.ts";
 import { json, planText } from "./answer.ts";
 import { requireRole } from "./auth.ts";
-import { checkedField } from "./check.ts";
 import { type Asked, guardedOperation, openOperation } from "./operation.ts";
 import { originOf } from "./origin.ts";
 import type { AppParts } from "./parts.ts";
@@ -201,7 +200,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       summary: "Make a run: publish a template's plan",
       tag,
       body: Trigger,
-      read: (parsed) => checkedField(Trigger, parsed),
+      badField: 422,
       answer: planSchemas(parts.computes.names()).Plan,
     },
     (ask) => trigger(parts, ask, existing(templates, ask.param("id")).template, clock.now()),

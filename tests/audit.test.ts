@@ -96,6 +96,51 @@ describe("a write", () => {
     ]);
   });
 
+  it("of a template is in it, a check of one is not, and one that needs another role is a refusal", async () => {
+    const headers = { "Content-Type": "application/yaml" };
+    const source = (work: string) => `id: noted\nname: Noted\ntasks:\n  - { id: a, ${work} }\n`;
+    const ask = { token, headers, body: source("compute: cams") };
+    const before = (await audit({ service: "root" })).length;
+    done(await api.request("POST", "/api/template/check", ask));
+    assert.equal((await audit({ service: "root" })).length, before);
+    done(await api.request("POST", "/api/template", ask));
+    done(await api.request("DELETE", "/api/template/noted", { token }));
+    assert.deepEqual(
+      (await audit({ service: "root", limit: "2" })).map(({ action, target }) => [action, target]),
+      [
+        ["template.delete", "/template/noted"],
+        ["template.save", "/template/noted"],
+      ],
+    );
+    const publisher = await api.tokenOf("publisher");
+    refused(
+      await api.request("POST", "/api/template", { token: publisher, headers, body: source("command: ls") }),
+      403,
+    );
+    await until("the refusal is stored", async () => {
+      const [row] = await audit({ service: "publisher", limit: "1" });
+      return row?.action === "template.save" && row.status === 403;
+    });
+  });
+
+  it("of a worker's lease is kept as its attempts, and is not in it", async () => {
+    const body = {
+      worker_id: randomUUID(),
+      name: "w",
+      host: "h",
+      version: "1",
+      queues: ["none"],
+      labels: [],
+      count: 1,
+      wait_s: 0,
+      slots: 1,
+      held: 0,
+    };
+    const before = (await audit({ service: "root" })).length;
+    done(await api.request("POST", "/api/lease", { token, body }));
+    assert.equal((await audit({ service: "root" })).length, before);
+  });
+
   it("that is answered is there, for each of many at once, in few inserts", async () => {
     const names = Array.from({ length: 60 }, (_, i) => `CROWD-${i}`);
     await Promise.all(

@@ -306,6 +306,36 @@ describe("a check of a passback", () => {
     assert.deepEqual(Object.keys(one.json), Object.keys(other.json));
   });
 
+  it("and a deadline of a template hold for its runs, and a flaw of a check is shown where it is", async () => {
+    const source = (check: string) => `id: checked
+name: Checked
+deadline: 2h
+tasks:
+  - { id: first, compute: cams, check: ${check}, deadline: 1h }
+  - { id: last, compute: cams, depends_on: [first] }
+`;
+    const put = (body: string) =>
+      api.request("POST", "/api/template", { token, body, headers: { "Content-Type": "application/yaml" } });
+    const wrong = await put(source("{ properties: { rows: { minimun: 1 } } }"));
+    refused(wrong, 422);
+    assert.match(wrong.json.detail, /5:\d+: cannot use this check: this keyword is not supported/);
+    done(await put(source("{ required: [rows] }")));
+    const plan = done(await api.request("POST", "/api/template/checked/trigger", { token, body: {} })).json;
+    const id = plan.data_products.find(({ name }: { name: string }) => name === "first").id;
+    const update = (passback: unknown) =>
+      api.request("PUT", `/api/data_product/${plan.dataset.id}/update`, {
+        token,
+        body: [{ id, state: "success", passback }],
+      });
+    assert.deepEqual(states(await update({})), { first: "failed", last: "waiting" });
+    assert.deepEqual(states(await update({ rows: 1 })), { first: "success", last: "queued" });
+    const { sql } = api.runtime.database;
+    const deadlines = await sql<{ s: number }>`
+      select round(extract(epoch from deadline_at - ${plan.dataset.modified_date}::timestamptz))::int as s
+      from expectation where dataset_id = ${plan.dataset.id}::uuid order by 1`;
+    assert.deepEqual(deadlines, [{ s: 3600 }, { s: 7200 }]);
+  });
+
   it("that cannot be used refuses the plan, naming the place", async () => {
     const wrong: [object, string][] = [
       [{ check: { $ref: "https://example.org" } }, "data_products.0.check.$ref"],

@@ -47,20 +47,28 @@ export function auditorOf(trail: AuditTrail, operation: Audited & Audit): Audito
     let target: string | null = null;
     let hasWritten = true;
     trail.requireRoom();
-    const answer = await handle((named) => {
-      target = named;
-      hasWritten = named !== null;
+    const run = async () =>
+      handle((named) => {
+        target = named;
+        hasWritten = named !== null;
+      });
+    const answer = await run().catch((error: unknown) => {
+      // Some roles depend on what is written.
+      refused(c, error);
+      throw error;
     });
     if (answer.ok && hasWritten) await trail.wrote(entryOf(c, caller.service, answer.status, target));
     return answer;
   }
 
+  function refused(c: Context, error: unknown): void {
+    const away = isWrite ? turnedAway(error) : null;
+    if (away !== null) trail.refused(entryOf(c, away.service, away.status, null));
+  }
+
   return {
     write: !isWrite || typeof audit === "object" ? (_c, _caller, handle) => handle(unheard) : writeAudited,
-    refused(c, error) {
-      const away = isWrite ? turnedAway(error) : null;
-      if (away !== null) trail.refused(entryOf(c, away.service, away.status, null));
-    },
+    refused,
   };
 }
 

@@ -38,6 +38,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       method: "post",
       path: "/backfill",
       role: "operate",
+      audit: "backfill.create",
       summary: "Run a template for each time of a range, or for each of a list of parameters",
       tag,
       body: BackfillParam,
@@ -55,6 +56,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
         count: runs.length,
         runs: runs.slice(0, previewMax),
       };
+      if (body.dry_run) ask.wrote(null);
       if (body.dry_run) return json({ id: null, ...answer, dry_run: true });
       const backfillId = idOf(ask);
       const order = {
@@ -68,6 +70,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       if ((await insertBackfill(sql, stored)) === "other")
         throw new IdempotencyKeyReusedError(ask.c.req.raw.headers.get("idempotency-key") ?? "");
       scheduler.wake();
+      ask.wrote(`/backfill/${backfillId}`);
       return json({ id: backfillId, ...answer, dry_run: false });
     },
   );
@@ -142,6 +145,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       method: "put",
       path: "/backfill/{backfill_id}/cancel",
       role: "operate",
+      audit: "backfill.cancel",
       summary: "Cancel a backfill: no more runs begin, and those that go on are cancelled",
       tag,
       answer: Backfill,

@@ -75,7 +75,9 @@ const Stored = z.object({ stored: z.boolean() }).openapi("LeaseStored");
 
 export function leaseRoutes({ auth, remote, computes, clock, closing }: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
-  const own = { tag, role: "update", badField: 422 } as const;
+  // Each attempt is kept with its worker; a row for each heartbeat would tell nothing more.
+  const audit = { action: "lease.use", keptAs: "attempt" } as const;
+  const own = { tag, role: "update", audit, badField: 422 } as const;
 
   guardedOperation<z.output<typeof LeaseParam>>(
     routes,

@@ -137,7 +137,7 @@ function readPublication(parsed: unknown, schemas: PlanSchemas, computes: AppPar
       const { id, compute, name, version, eager, passthrough, extra } = item;
       const product = { productId: id, compute, name, version, eager };
       const whole = { ...product, passthrough: jsonTextOf(passthrough), extra: jsonTextOf(extra) };
-      const expected = readExpectation(item, `data_products.${i}`);
+      const expected = readExpectation(schemas.ExpectedItem, data_products[i], `data_products.${i}`);
       return expected === null ? whole : { ...whole, ...expected };
     }),
     dependencies: checkedList(schemas.DependencyParam, dependencies, "dependencies").map((edge) => ({

@@ -90,6 +90,7 @@ export function runRoutes(parts: AppParts): OpenAPIHono {
       method: "put",
       path: "/run/{run_id}/cancel",
       role: "operate",
+      audit: "run.cancel",
       summary: "Cancel a run: what is not finished is disabled, and every attempt stops",
       tag,
       answer: Run,

@@ -90,7 +90,9 @@ export function planSchemas(computes: readonly string[]) {
   };
   const definition = { id: uuid, name: text, version: text, eager: z.boolean(), passthrough: anyJson, extra: anyJson };
   /** As it is checked: whether the compute is known is told by an error that lists the known ones. */
-  const ProductItem = z.object({ ...definition, ...expected, compute: text });
+  const ProductItem = z.object({ ...definition, compute: text });
+  /** Apart, as few products have any of it. */
+  const ExpectedItem = z.object(expected);
   const ProductParam = z.object({ ...definition, ...expected, compute: Compute }).openapi("DataProductParam");
   const DependencyParam = z.object({ parent_id: uuid, child_id: uuid, extra: anyJson }).openapi("DependencyParam");
   const DatasetParam = z.object({ id: uuid, extra: anyJson }).openapi("DatasetParam");
@@ -120,7 +122,7 @@ export function planSchemas(computes: readonly string[]) {
   const Plan = z
     .object({ dataset: Dataset, data_products: z.array(DataProduct), dependencies: z.array(Dependency) })
     .openapi("Plan");
-  return { PlanParam, PlanOutline, ProductItem, DependencyParam, DataProduct, Plan };
+  return { PlanParam, PlanOutline, ProductItem, ExpectedItem, DependencyParam, DataProduct, Plan };
 }
 
 export type PlanSchemas = ReturnType<typeof planSchemas>;

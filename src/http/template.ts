@@ -54,13 +54,15 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       method: "post",
       path: "/template",
       role: "publish",
+      audit: "template.save",
       summary: "Store a template (YAML or JSON) as its next version. With commands of its own it needs the role admin",
       tag,
       answer: TemplateSchema,
     },
-    async ({ c, caller }) => {
+    async ({ c, caller, wrote }) => {
       const source = await templateText(c.req.raw);
       const template = read(templates, source);
+      wrote(`/template/${template.id}`);
       const before = templates.get(template.id);
       if (holdsCommands(template) || (before !== undefined && holdsCommands(before))) requireRole(caller, "admin");
       await templates.put(source, bodyPath, caller.service);
@@ -79,7 +81,10 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       tag,
       answer: TemplateSchema,
     },
-    async ({ c }) => json(shownTemplate(read(templates, await templateText(c.req.raw)), null)),
+    async ({ c, wrote }) => {
+      wrote(null);
+      return json(shownTemplate(read(templates, await templateText(c.req.raw)), null));
+    },
   );
 
   guardedOperation(
@@ -89,6 +94,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       method: "delete",
       path: "/template/{id}",
       role: "publish",
+      audit: "template.delete",
       summary: "Deactivate a template; its versions and runs stay",
       tag,
       answer: TemplateSchema,
@@ -112,6 +118,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
         method: "put",
         path: `/template/{id}/${verb}`,
         role: "pause",
+        audit: `template.${verb}`,
         summary: paused
           ? "Stop a template's schedule and its backfills"
           : "Let a template's schedule go on; missed ticks as its policy says",

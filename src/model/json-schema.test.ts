@@ -135,11 +135,8 @@ describe("a check", () => {
   it("is given up after a bounded number of steps", () => {
     const wide = Array.from({ length: 200_000 }, () => 1);
     assert.match(broken({ items: { type: "integer" } }, wide) ?? "", /more than 100000 steps/);
-    let deep: unknown = { minimum: 1 };
-    for (let i = 0; i < 20; i++) deep = { anyOf: [{ allOf: [deep, false] }, { allOf: [deep, false] }] };
-    const startMs = performance.now();
-    assert.notEqual(broken(deep, 1), null);
-    assert.ok(performance.now() - startMs < 1000);
+    const choices = Array.from({ length: 500 }, (_, i) => ({ const: i === 499 ? 1 : 2 }));
+    assert.match(broken({ items: { anyOf: choices } }, wide) ?? "", /more than 100000 steps/);
   });
 });
 

@@ -2,6 +2,7 @@
 import type { ClientCommand } from "../model/command.ts";
 import { type DatasetId, derivedUuid, type ProductId } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
+import type { PublishedProduct } from "../model/plan.ts";
 import { completedParams, type Params } from "./params.ts";
 import { filled } from "./placeholders.ts";
 import type { Template, TemplateTask } from "./templates.ts";
@@ -28,6 +29,7 @@ export function planOf(
     datasetId,
     extra: JSON.stringify({ template: id, ...(version > 0 && { version }), name, params }),
     products: template.tasks.map((task) => ({
+      ...expectedOf(template, task),
       productId: productIdOf(datasetId, task.id),
       compute: task.compute,
       name: task.name,
@@ -44,6 +46,16 @@ export function planOf(
       })),
     ),
     onlyIfAbsent: true,
+  };
+}
+
+/** The deadline of the whole run is that of the tasks that end it: when one before them is late, so are they. */
+function expectedOf(template: Template, task: TemplateTask): Pick<PublishedProduct, "check" | "deadlineS"> {
+  const isLast = template.deadlineS !== null && !template.tasks.some(({ dependsOn }) => dependsOn.includes(task.id));
+  const deadlines = [task.deadlineS, isLast ? template.deadlineS : null].filter((given) => given !== null);
+  return {
+    ...(task.check !== null && { check: task.check }),
+    ...(deadlines.length > 0 && { deadlineS: Math.min(...deadlines) }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A draft checked as a whole, and made a template: names, dependencies, parameters, placeholders, conditions, computes. */
 import { findCycle } from "../model/graph.ts";
+import { schemaFlaw } from "../model/json-schema.ts";
 import { paramsOfDraft, scheduleOfDraft } from "./declared.ts";
 import type { Draft, DraftTask } from "./draft.ts";
 import { parseExpression } from "./expression.ts";
@@ -139,6 +140,10 @@ function checkPlaceholders(yaml: YamlSource, task: DraftTask, params: ReadonlyMa
   } else if (work.kind === "wait" && work.until !== null) check(work.until, workAt);
 }
 
+/** `properties.rows.minimum` as a place in the file. */
+const keysOf = (at: string): Keys =>
+  at === "" ? [] : at.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+
 function taskOf(
   yaml: YamlSource,
   task: DraftTask,
@@ -147,6 +152,9 @@ function taskOf(
   { computes, version }: TemplateOfOptions,
 ): TemplateTask {
   const { work } = task;
+  const check = task.check === undefined ? null : JSON.stringify(task.check);
+  const flaw = check === null ? null : schemaFlaw(check);
+  if (flaw !== null) throw yaml.error([...task.at, "check", ...keysOf(flaw.at)], `cannot use this check: ${flaw.why}`);
   const shared = {
     id: task.id,
     name: task.name ?? task.id,
@@ -154,7 +162,7 @@ function taskOf(
     kind: work.kind,
     eager: task.eager,
     dependsOn: task.dependsOn,
-    check: task.check === undefined ? null : JSON.stringify(task.check),
+    check,
     deadlineS: task.deadlineS,
   };
   if (work.kind === "wait") {

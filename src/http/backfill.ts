@@ -17,7 +17,6 @@ import {
 import { backfillRuns } from "../templates/backfill-runs.ts";
 import { cancelRun } from "../templates/cancel-run.ts";
 import { json } from "./answer.ts";
-import { checkedField } from "./check.ts";
 import { type Asked, guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, wholeOf } from "./query.ts";
@@ -39,10 +38,11 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       method: "post",
       path: "/backfill",
       role: "operate",
+      audit: "backfill.create",
       summary: "Run a template for each time of a range, or for each of a list of parameters",
       tag,
       body: BackfillParam,
-      read: (parsed) => checkedField(BackfillParam, parsed),
+      badField: 422,
       answer: BackfillMade,
     },
     async (ask) => {
@@ -56,7 +56,10 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
         count: runs.length,
         runs: runs.slice(0, previewMax),
       };
-      if (body.dry_run) return json({ id: null, ...answer, dry_run: true });
+      if (body.dry_run) {
+        ask.wrote(null);
+        return json({ id: null, ...answer, dry_run: true });
+      }
       const backfillId = idOf(ask);
       const order = {
         backfillId,
@@ -69,6 +72,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       if ((await insertBackfill(sql, stored)) === "other")
         throw new IdempotencyKeyReusedError(ask.c.req.raw.headers.get("idempotency-key") ?? "");
       scheduler.wake();
+      ask.wrote(`/backfill/${backfillId}`);
       return json({ id: backfillId, ...answer, dry_run: false });
     },
   );
@@ -143,6 +147,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       method: "put",
       path: "/backfill/{backfill_id}/cancel",
       role: "operate",
+      audit: "backfill.cancel",
       summary: "Cancel a backfill: no more runs begin, and those that go on are cancelled",
       tag,
       answer: Backfill,

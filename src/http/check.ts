@@ -1,6 +1,6 @@
 /** Checks parsed JSON against zod schemas, ends at the first fault, and says where and what it is. */
 import { z } from "@hono/zod-openapi";
-import { InvalidFieldError, InvalidRequestError } from "../model/errors.ts";
+import { InvalidRequestError } from "../model/errors.ts";
 import { parseUuid, type Uuid } from "../model/ids.ts";
 
 /** Throws `InvalidRequestError` naming the field (`data_products.3.name`) and the reason. `at` is the field that `value` stands in. */
@@ -10,18 +10,6 @@ export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown
   const issue = result.error.issues[0];
   const field = [at, ...(issue?.path ?? [])].filter((part) => part !== "").join(".");
   throw fault(field, issue?.message.replace(/^Invalid input: /, "") ?? "it is not as described");
-}
-
-/** The same where a bad field is 422: in the routes beyond the plan API. */
-export function checkedField<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  try {
-    return checked(schema, value);
-  } catch (error) {
-    if (!(error instanceof InvalidRequestError)) throw error;
-    const { field } = error.members;
-    const name = typeof field === "string" ? field : "body";
-    throw new InvalidFieldError(name, error.message.replace(`${name}: `, ""));
-  }
 }
 
 /** Item by item, so that a list of a million wrong ones costs one error and not a million. */

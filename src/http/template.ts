@@ -10,7 +10,6 @@ import type { KnownTemplate, StoredTemplates } from "../templates/stored.ts";
 import type { Template } from "../templates/templates.ts";
 import { json, planText } from "./answer.ts";
 import { requireRole } from "./auth.ts";
-import { checkedField } from "./check.ts";
 import { type Asked, guardedOperation, openOperation } from "./operation.ts";
 import { originOf } from "./origin.ts";
 import type { AppParts } from "./parts.ts";
@@ -23,6 +22,8 @@ import { TemplateSchema, TemplateSource, TemplateTicks, TemplateVersion, Trigger
 const tag = "template";
 const versionsShownMax = 1000;
 const ticksShownMax = 200;
+/** By then the plan is there, unless this node ended in between: then the run's job makes it. */
+const planInMs = 10_000;
 
 export function templateRoutes(parts: AppParts): OpenAPIHono {
   const { auth, templates, database, clock } = parts;
@@ -55,16 +56,18 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       method: "post",
       path: "/template",
       role: "publish",
+      audit: "template.store",
       summary: "Store a template (YAML or JSON) as its next version. With commands of its own it needs the role admin",
       tag,
       answer: TemplateSchema,
     },
-    async ({ c, caller }) => {
+    async ({ c, caller, wrote }) => {
       const source = await templateText(c.req.raw);
       const template = read(templates, source);
       const before = templates.get(template.id);
       if (holdsCommands(template) || (before !== undefined && holdsCommands(before))) requireRole(caller, "admin");
       await templates.put(source, bodyPath, caller.service);
+      wrote(`/template/${template.id}`);
       return shown(existing(templates, template.id));
     },
   );
@@ -80,7 +83,10 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       tag,
       answer: TemplateSchema,
     },
-    async ({ c }) => json(shownTemplate(read(templates, await templateText(c.req.raw)), null)),
+    async ({ c, wrote }) => {
+      wrote(null);
+      return json(shownTemplate(read(templates, await templateText(c.req.raw)), null));
+    },
   );
 
   guardedOperation(
@@ -90,6 +96,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       method: "delete",
       path: "/template/{id}",
       role: "publish",
+      audit: "template.delete",
       summary: "Deactivate a template; its versions and runs stay",
       tag,
       answer: TemplateSchema,
@@ -113,6 +120,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
         method: "put",
         path: `/template/{id}/${verb}`,
         role: "pause",
+        audit: `template.${verb}`,
         summary: paused
           ? "Stop a template's schedule and its backfills"
           : "Let a template's schedule go on; missed ticks as its policy says",
@@ -201,7 +209,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       summary: "Make a run: publish a template's plan",
       tag,
       body: Trigger,
-      read: (parsed) => checkedField(Trigger, parsed),
+      badField: 422,
       answer: planSchemas(parts.computes.names()).Plan,
     },
     (ask) => trigger(parts, ask, existing(templates, ask.param("id")).template, clock.now()),
@@ -225,7 +233,7 @@ async function trigger(
   if ((await supervisor.read(runId)) === null) {
     const { id: templateId, version } = template;
     const order = { runId, templateId, version, source: "manual" as const, sourceKey: runId, params };
-    const run = { ...order, triggeredBy: ask.caller.service, forAt: null, at };
+    const run = { ...order, triggeredBy: ask.caller.service, forAt: null, at, planInMs };
     if (await database.sql.begin((tx) => startRun(tx, run))) metrics.templates.triggered.labels("manual").inc();
   }
   const answer = await supervisor.submit(command, origin);

@@ -23,6 +23,7 @@ export function planOf(
   const { datasetId } = run;
   const params = completedParams(template, run.params, run.strict ?? false);
   const { id, version, name } = template;
+  const parents = new Set(template.tasks.flatMap((task) => task.dependsOn));
   return {
     type: "plan.publish",
     datasetId,
@@ -35,6 +36,8 @@ export function planOf(
       eager: task.eager,
       passthrough: passthroughOf(task, params),
       extra: null,
+      ...(task.check !== null && { check: task.check }),
+      ...deadlineOf(task, parents.has(task.id) ? null : template.deadlineS),
     })),
     dependencies: template.tasks.flatMap((task) =>
       task.dependsOn.map((parent) => ({
@@ -45,6 +48,12 @@ export function planOf(
     ),
     onlyIfAbsent: true,
   };
+}
+
+/** A run's own deadline is that of the tasks that nothing comes after. */
+function deadlineOf({ deadlineS }: TemplateTask, ofRunS: number | null): { readonly deadlineS?: number } {
+  if (deadlineS === null) return ofRunS === null ? {} : { deadlineS: ofRunS };
+  return { deadlineS: ofRunS === null ? deadlineS : Math.min(deadlineS, ofRunS) };
 }
 
 function passthroughOf(task: TemplateTask, params: Params): JsonText | null {

@@ -1,5 +1,6 @@
 /** A draft checked as a whole, and made a template: names, dependencies, parameters, placeholders, conditions, computes. */
 import { findCycle } from "../model/graph.ts";
+import { schemaFlaw } from "../model/json-schema.ts";
 import { paramsOfDraft, scheduleOfDraft } from "./declared.ts";
 import type { Draft, DraftTask } from "./draft.ts";
 import { parseExpression } from "./expression.ts";
@@ -139,6 +140,16 @@ function checkPlaceholders(yaml: YamlSource, task: DraftTask, params: ReadonlyMa
   } else if (work.kind === "wait" && work.until !== null) check(work.until, workAt);
 }
 
+/** As JSON; its fault is shown where it stands. */
+function checkOf(yaml: YamlSource, { check, at }: DraftTask): string | null {
+  if (check === undefined) return null;
+  const schema = JSON.stringify(check);
+  const flaw = schemaFlaw(schema);
+  if (flaw === null) return schema;
+  const keys = flaw.at === "" ? [] : flaw.at.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+  throw yaml.error([...at, "check", ...keys], `cannot check by ${["check", ...keys].join(".")}: ${flaw.why}`);
+}
+
 function taskOf(
   yaml: YamlSource,
   task: DraftTask,
@@ -154,7 +165,7 @@ function taskOf(
     kind: work.kind,
     eager: task.eager,
     dependsOn: task.dependsOn,
-    check: task.check === undefined ? null : JSON.stringify(task.check),
+    check: checkOf(yaml, task),
     deadlineS: task.deadlineS,
   };
   if (work.kind === "wait") {

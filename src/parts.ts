@@ -108,6 +108,9 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const onEnqueued = due.announce;
   const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, metrics, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
+  const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
+  const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
+  teardown.add("scheduler", 500, () => scheduler.stop());
   const alarms = createAlarms({ database, log, webhook: config.alarms.webhook, send: sendWebhook });
   teardown.add("alarms", 1000, () => alarms.stop());
   const keys = createApiKeys({ database, services: config.services, log });
@@ -117,9 +120,6 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     auth.stop();
     await Promise.all([audit.stop(), keys.stop()]);
   });
-  const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
-  const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
-  teardown.add("scheduler", 500, () => scheduler.stop());
 
   const parts = {
     config,

@@ -109,7 +109,7 @@ describe("a write", () => {
       (await audit({ service: "root", limit: "2" })).map(({ action, target }) => [action, target]),
       [
         ["template.delete", "/template/noted"],
-        ["template.save", "/template/noted"],
+        ["template.store", "/template/noted"],
       ],
     );
     const publisher = await api.tokenOf("publisher");
@@ -119,7 +119,7 @@ describe("a write", () => {
     );
     await until("the refusal is stored", async () => {
       const [row] = await audit({ service: "publisher", limit: "1" });
-      return row?.action === "template.save" && row.status === 403;
+      return row?.action === "template.store" && row.status === 403;
     });
   });
 

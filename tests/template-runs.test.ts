@@ -484,3 +484,73 @@ tasks:
     }
   });
 });
+
+describe("a run whose plan cannot be made", () => {
+  it("is failed, and stays so however often it is looked at", async () => {
+    await runtime.store(one("strict", "compute: cams", "params: { n: { type: integer, required: true } }"));
+    const runId = newUuid();
+    const { sql } = runtime.node.runtime.database;
+    const order = { runId, templateId: "strict", version: 1, source: "cron" as const, sourceKey: runId, params: {} };
+    await sql.begin((tx) => startRun(tx, { ...order, triggeredBy: "test", forAt: null, at: new Date().toISOString() }));
+    await runtime.ended(runId, ["failed"]);
+    assert.deepEqual((await runtime.ended(runId, ["failed"])).tasks, {});
+    const { rows } = (await runtime.call("GET", "/template/strict/run?state=failed")).json;
+    assert.equal(rows[0]?.id, runId);
+  });
+});
+
+describe("a trigger whose node ended before it made the plan", () => {
+  it("has a job that makes it", async () => {
+    await runtime.store(one("later", "command: 'true'"));
+    const [runId, triggered] = [newUuid(), await runtime.trigger("later")];
+    const { sql } = runtime.node.runtime.database;
+    const jobs = await sql<{ state: string }>`
+      select state from job j join job_source s using (job_id) where s.source_key = ${triggered}`;
+    assert.deepEqual(jobs, [{ state: "scheduled" }]);
+    const order = { runId, templateId: "later", version: 1, source: "manual" as const, sourceKey: runId, params: {} };
+    await sql.begin((tx) =>
+      startRun(tx, { ...order, triggeredBy: "test", forAt: null, at: new Date().toISOString(), planInMs: 100 }),
+    );
+    await runtime.ended(runId);
+  });
+});
+
+describe("what a task is expected to be", () => {
+  it("fails it when its passback breaks the check, and gives it the sooner deadline", async () => {
+    const text = `id: expected
+deadline: 1h
+tasks:
+  - { id: a, command: "echo '{\\"rows\\":0}'", check: { required: [rows], properties: { rows: { minimum: 1 } } }, retries: 0 }
+  - { id: b, command: "true", depends_on: [a], deadline: 30m }
+  - { id: c, command: "true" }
+`;
+    assert.equal((await runtime.store(text)).status, 200);
+    const runId = await runtime.trigger("expected");
+    await runtime.ended(runId, ["failed"]);
+    const products = await runtime.products(runId);
+    assert.deepEqual([products.get("a")?.state, products.get("b")?.state], ["failed", "waiting"]);
+    const rows = await runtime.node.runtime.database.sql<{ name: string; deadlineS: number | null }>`
+      select p.name, round(extract(epoch from e.deadline_at - d.modified_at))::int as "deadlineS"
+      from expectation e join product p using (dataset_id, product_id) join dataset d on d.dataset_id = e.dataset_id
+      where e.dataset_id = ${runId}::uuid order by p.name`;
+    assert.deepEqual(rows, [
+      { name: "a", deadlineS: null },
+      { name: "b", deadlineS: 1_800 },
+      { name: "c", deadlineS: 3_600 },
+    ]);
+    const wrong = await runtime.store(text.replace("minimum: 1", "minimum: one"));
+    assert.deepEqual([wrong.status, wrong.json.line], [422, 4], wrong.text);
+  });
+});
+
+describe("the audit", () => {
+  it("names who stored, paused and cancelled what, and nothing that was only looked at", async () => {
+    const { rows } = (await runtime.call("GET", "/audit?service=owner&limit=200")).json;
+    const seen = new Set(rows.map(({ action }: { action: string }) => action));
+    for (const action of ["template.store", "template.delete", "template.pause", "template.unpause", "run.cancel"])
+      assert.ok(seen.has(action), `${action} is missing among ${[...seen].join()}`);
+    const stored = rows.find(({ target }: { target: string }) => target === "/template/expected");
+    assert.equal(stored?.action, "template.store");
+    assert.ok(!rows.some(({ target }: { target: string }) => target.includes("check")));
+  });
+});

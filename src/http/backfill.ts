@@ -56,8 +56,10 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
         count: runs.length,
         runs: runs.slice(0, previewMax),
       };
-      if (body.dry_run) ask.wrote(null);
-      if (body.dry_run) return json({ id: null, ...answer, dry_run: true });
+      if (body.dry_run) {
+        ask.wrote(null);
+        return json({ id: null, ...answer, dry_run: true });
+      }
       const backfillId = idOf(ask);
       const order = {
         backfillId,

@@ -28,7 +28,7 @@ export interface AppParts {
   readonly callbacks: Callbacks;
   readonly alarms: Alarms;
   readonly templates: StoredTemplates;
-  readonly scheduler: Pick<Scheduler, "wake">;
+  readonly scheduler: Pick<Scheduler, "wake" | "lookAtRuns">;
   readonly ground: Ground;
   readonly due: DueSignal;
   readonly intake: Intake;

@@ -3,15 +3,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { ConflictError, InvalidRequestError, NotFoundError } from "../model/errors.ts";
 import { parseUuid } from "../model/ids.ts";
 import { parseJson } from "../model/json.ts";
-import {
-  countTasks,
-  findRun,
-  listRuns,
-  type RunRow,
-  refreshRuns,
-  runStates,
-  type TaskCounts,
-} from "../store/template-runs.ts";
+import { countTasks, findRun, listRuns, type RunRow, runStates, type TaskCounts } from "../store/template-runs.ts";
 import { cancelRun } from "../templates/cancel-run.ts";
 import { json } from "./answer.ts";
 import { parseInstant } from "./date.ts";
@@ -71,7 +63,7 @@ export function runRoutes(parts: AppParts): OpenAPIHono {
 
   const one = async (runId: string): Promise<Response> => {
     // As of now: what the list shows may be a moment old.
-    await refreshRuns(sql, [runId]);
+    await parts.scheduler.lookAtRuns([runId]);
     const row = await findRun(sql, runId);
     if (row === null) throw new NotFoundError("run", runId);
     return json(shownRun(row, (await countTasks(sql, [runId])).get(runId) ?? {}));
@@ -97,7 +89,7 @@ export function runRoutes(parts: AppParts): OpenAPIHono {
     },
     async ({ param, caller }) => {
       const runId = param("run_id");
-      await refreshRuns(sql, [runId]);
+      await parts.scheduler.lookAtRuns([runId]);
       const row = await findRun(sql, runId);
       if (row === null) throw new NotFoundError("run", runId);
       if (row.state === "success" || row.state === "failed")

@@ -1,11 +1,6 @@
 /** The text of a template in a request: YAML, or JSON, which is YAML too and keeps its lines. */
-import {
-  BodyTooLargeError,
-  InvalidRequestError,
-  InvalidTemplateError,
-  MediaTypeError,
-  TemplateFaultError,
-} from "../model/errors.ts";
+import { BodyTooLargeError, InvalidRequestError, MediaTypeError } from "../model/errors.ts";
+import { InvalidTemplateError, TemplateFaultError } from "../model/template-errors.ts";
 import { templateBytesMax } from "./template-schemas.ts";
 
 const types = /^(application\/(json|yaml|x-yaml)|text\/(yaml|x-yaml|plain))[\t ]*(?:;|$)/i;

@@ -22,6 +22,8 @@ import { TemplateSchema, TemplateSource, TemplateTicks, TemplateVersion, Trigger
 const tag = "template";
 const versionsShownMax = 1000;
 const ticksShownMax = 200;
+/** By then the plan is there, unless this node ended in between: then the run's job makes it. */
+const planInMs = 10_000;
 
 export function templateRoutes(parts: AppParts): OpenAPIHono {
   const { auth, templates, database, clock } = parts;
@@ -54,7 +56,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       method: "post",
       path: "/template",
       role: "publish",
-      audit: "template.save",
+      audit: "template.store",
       summary: "Store a template (YAML or JSON) as its next version. With commands of its own it needs the role admin",
       tag,
       answer: TemplateSchema,
@@ -66,6 +68,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
       const before = templates.get(template.id);
       if (holdsCommands(template) || (before !== undefined && holdsCommands(before))) requireRole(caller, "admin");
       await templates.put(source, bodyPath, caller.service);
+      wrote(`/template/${template.id}`);
       return shown(existing(templates, template.id));
     },
   );
@@ -231,7 +234,7 @@ async function trigger(
   if ((await supervisor.read(runId)) === null) {
     const { id: templateId, version } = template;
     const order = { runId, templateId, version, source: "manual" as const, sourceKey: runId, params };
-    const run = { ...order, triggeredBy: ask.caller.service, forAt: null, at };
+    const run = { ...order, triggeredBy: ask.caller.service, forAt: null, at, planInMs };
     if (await database.sql.begin((tx) => startRun(tx, run))) metrics.templates.triggered.labels("manual").inc();
   }
   const answer = await supervisor.submit(command, origin);

@@ -132,15 +132,6 @@ export class IdempotencyKeyReusedError extends OrreryError {
   }
 }
 
-/** A template's text cannot be used. `line` and `column` count from 1, in the text as it was sent. */
-export class InvalidTemplateError extends OrreryError {
-  override readonly code = "invalid_template";
-  override readonly status = 422;
-  constructor(fault: TemplateFaultError) {
-    super(fault.message, { line: fault.line, column: fault.column });
-  }
-}
-
 /** Well-formed, yet breaks a rule of what it describes (a pass that ends before it begins). */
 export class RuleBrokenError extends OrreryError {
   override readonly code = "rule_broken";
@@ -192,16 +183,4 @@ export class LeaseLostError extends OrreryError {
 /** What the operator must change before a start: configuration, environment, a template, a port. Shown without a stack trace. */
 export class SetupError extends Error {
   override readonly name: string = "SetupError";
-}
-
-/** A template's text that cannot be used, and where: its message begins with file, line and column. */
-export class TemplateFaultError extends SetupError {
-  override readonly name = "TemplateFaultError";
-  readonly line: number;
-  readonly column: number;
-  constructor(path: string, at: { readonly line: number; readonly column: number }, message: string) {
-    super(`${path}:${at.line}:${at.column}: ${message}`);
-    this.line = at.line;
-    this.column = at.column;
-  }
 }

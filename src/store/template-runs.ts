@@ -22,6 +22,8 @@ export interface RunOrder {
   /** The time that the run is for. */
   readonly forAt: Instant | null;
   readonly at: Instant;
+  /** Whoever asks publishes the plan itself: its job comes only then, should that have been in vain. */
+  readonly planInMs?: number;
 }
 
 /**
@@ -30,8 +32,17 @@ export interface RunOrder {
  */
 export async function startRun(tx: Sql, order: RunOrder): Promise<boolean> {
   if (!(await insertRun(tx, order))) return false;
-  const { runId: datasetId, templateId, version, source, sourceKey, params, at } = order;
-  await enqueueInstantiation(tx, { source: `run.${source}`, sourceKey, templateId, version, datasetId, params, at });
+  const { runId: datasetId, templateId, version, source, sourceKey, params, at, planInMs: delayMs = 0 } = order;
+  await enqueueInstantiation(tx, {
+    source: `run.${source}`,
+    sourceKey,
+    templateId,
+    version,
+    datasetId,
+    params,
+    at,
+    delayMs,
+  });
   return true;
 }
 
@@ -140,22 +151,30 @@ export async function markRunFailed(sql: Sql, runId: DatasetId, at: Instant): Pr
 
 /**
  * What the products come to: failed when nothing goes on any more and something failed, success when all that is not disabled is.
- * A run without a plan is running: its job is on its way.
+ * A run without a plan is running, as its job is on its way; or its plan could not be made, and it was said to be failed.
  */
 const judged = `case
     when r.cancelled_at is not null and coalesce(s.going, 0) = 0 then 'cancelled'
-    when s.total is null then 'running'
+    when s.total is null then case when r.state = 'failed' then 'failed' else 'running' end
     when s.going = 0 and s.failed > 0 then 'failed'
     when s.going = 0 and s.waiting = 0 then 'success'
     when d.paused then 'paused'
     else 'running' end`;
 
-/** Looks again at these runs, or at those whose plan has changed since. Returns those that have finished by it. */
-async function refresh(sql: Sql, which: string, values: SqlValue[]): Promise<{ runId: DatasetId; state: RunState }[]> {
-  return await sql.query<{ runId: DatasetId; state: RunState }>(
+export interface SeenRun {
+  readonly runId: DatasetId;
+  readonly state: RunState;
+  /** It was found finished, and had not been. */
+  readonly hasFinished: boolean;
+}
+
+/** Looks again at the runs that `which` selects, and notes what it sees. Returns all that there are. */
+async function refresh(sql: Sql, which: string, values: SqlValue[]): Promise<SeenRun[]> {
+  return await sql.query<SeenRun>(
     `with asked as materialized (${which}),
     seen as materialized (
-      select r.run_id, coalesce(h.revision, 0) as revision, ${judged} as state
+      select r.run_id, r.finished_at is not null as was_finished, r.state as old_state, r.seen_revision as old_revision,
+        coalesce(h.revision, 0) as revision, ${judged} as state
       from asked join template_run r using (run_id)
       left join dataset_head h on h.dataset_id = r.run_id
       left join dataset d on d.dataset_id = r.run_id
@@ -169,14 +188,14 @@ async function refresh(sql: Sql, which: string, values: SqlValue[]): Promise<{ r
         finished_at = case when seen.state in ('running', 'paused') then null
           else coalesce(r.finished_at, clock_timestamp()) end
       from seen where seen.run_id = r.run_id
-        and (r.state <> seen.state or r.seen_revision <> seen.revision)
-      returning r.run_id, r.state, r.finished_at is not null as is_finished)
-    select run_id as "runId", state from moved where is_finished`,
+        and (seen.old_state <> seen.state or seen.old_revision <> seen.revision))
+    select run_id as "runId", state, not was_finished and state not in ('running', 'paused') as "hasFinished" from seen`,
     values,
   );
 }
 
-export function refreshRuns(sql: Sql, runIds: readonly DatasetId[]): Promise<{ runId: DatasetId; state: RunState }[]> {
+/** Those of them that are runs. */
+export function refreshRuns(sql: Sql, runIds: readonly DatasetId[]): Promise<SeenRun[]> {
   return refresh(
     sql,
     `select run_id from template_run where run_id = any($1::text::uuid[]) order by run_id for update`,
@@ -185,7 +204,7 @@ export function refreshRuns(sql: Sql, runIds: readonly DatasetId[]): Promise<{ r
 }
 
 /** Unfinished runs whose plan has moved since they were looked at: what a node's end has left. */
-export function refreshStaleRuns(sql: Sql, countMax: number): Promise<{ runId: DatasetId; state: RunState }[]> {
+export function refreshStaleRuns(sql: Sql, countMax: number): Promise<SeenRun[]> {
   return refresh(
     sql,
     `select r.run_id from template_run r join dataset_head h on h.dataset_id = r.run_id
@@ -195,9 +214,12 @@ export function refreshStaleRuns(sql: Sql, countMax: number): Promise<{ runId: D
   );
 }
 
-/** Looks at a template's unfinished runs, and tells how many are left. */
-export async function countUnfinished(tx: Sql, templateId: string): Promise<number> {
-  await refresh(
+/** Looks at a template's unfinished runs: how many are left, and which it found finished. */
+export async function countUnfinished(
+  tx: Sql,
+  templateId: string,
+): Promise<{ readonly count: number; readonly finished: readonly SeenRun[] }> {
+  const seen = await refresh(
     tx,
     `select r.run_id from template_run r join dataset_head h on h.dataset_id = r.run_id
       where r.finished_at is null and r.template_id = $1 and h.revision <> r.seen_revision
@@ -206,5 +228,5 @@ export async function countUnfinished(tx: Sql, templateId: string): Promise<numb
   );
   const [row] = await tx<{ count: number }>`
     select count(*)::int as count from template_run where template_id = ${templateId} and finished_at is null`;
-  return row?.count ?? 0;
+  return { count: row?.count ?? 0, finished: seen.filter(({ hasFinished }) => hasFinished) };
 }

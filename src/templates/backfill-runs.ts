@@ -22,9 +22,22 @@ export interface PlannedRun {
 }
 
 export const backfillRunsMax = 10_000;
+/** Of all parameters together: they are kept, and come in one statement. */
+const paramsBytesMax = 16 * 1024 * 1024;
 
 /** Throws `InvalidFieldError` naming the field of the request. */
 export function backfillRuns(template: Template, ask: BackfillAsk): PlannedRun[] {
+  const runs = runsOf(template, ask);
+  let sizeBytes = 0;
+  for (const { params } of runs) {
+    sizeBytes += Buffer.byteLength(JSON.stringify(params));
+    if (sizeBytes > paramsBytesMax)
+      throw new InvalidFieldError("params", `those of all runs have more than ${paramsBytesMax} bytes`);
+  }
+  return runs;
+}
+
+function runsOf(template: Template, ask: BackfillAsk): PlannedRun[] {
   const { params } = ask;
   if (ask.from === undefined && ask.to === undefined) {
     if (!Array.isArray(params))

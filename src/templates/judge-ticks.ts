@@ -13,7 +13,7 @@ import {
   type TickState,
 } from "../store/schedules.ts";
 import type { Database, Sql } from "../store/sql.ts";
-import { countUnfinished, startRun } from "../store/template-runs.ts";
+import { countUnfinished, type SeenRun, startRun } from "../store/template-runs.ts";
 import { ticksOf } from "./cron.ts";
 import { dueTicks, lastTick } from "./cron-policy.ts";
 import { filled } from "./placeholders.ts";
@@ -44,6 +44,7 @@ export async function judgeTicks(parts: JudgeParts, templateId: string, version:
   if (template === undefined || schedule === null) return 0;
   const ticks = ticksOf(schedule);
   const counts: Partial<Record<TickState, number>> = {};
+  const ended: string[] = [];
   const started = await parts.database.sql.begin(async (tx) => {
     const row = await holdSchedule(tx, templateId, version);
     if (row === null) return 0;
@@ -51,7 +52,8 @@ export async function judgeTicks(parts: JudgeParts, templateId: string, version:
     const { missed, windowS } = schedule;
     const policy = { missed, windowMs: windowS * 1000, graceMs: parts.graceMs ?? graceMs, countMax: firedAtOnceMax };
     const due = dueTicks(ticks, { cursorMs: row.cursorMs, nowMs, ...policy });
-    const room = await roomOf(tx, templateId, schedule);
+    const { room, finished } = await roomOf(tx, templateId, schedule);
+    for (const { state } of finished) ended.push(state);
     let fired = 0;
     const fire = async (atMs: number) => {
       fired += 1;
@@ -79,14 +81,20 @@ export async function judgeTicks(parts: JudgeParts, templateId: string, version:
   });
   for (const [outcome, count] of Object.entries(counts)) parts.metrics.templates.ticks.labels(outcome).inc(count);
   parts.metrics.templates.triggered.labels("cron").inc(started);
+  for (const state of ended) parts.metrics.templates.finished.labels(state).inc();
   if (counts.skipped || counts.missed) parts.log.info({ template: templateId, ...counts }, "ticks were passed over");
   return started;
 }
 
-/** How many more runs may begin. */
-async function roomOf(tx: Sql, templateId: string, { overlap, runsMax }: Schedule): Promise<number> {
-  if (overlap === "allow") return Number.MAX_SAFE_INTEGER;
-  return Math.max(runsMax - (await countUnfinished(tx, templateId)), 0);
+/** How many more runs may begin, and those that were found finished in asking. */
+async function roomOf(
+  tx: Sql,
+  templateId: string,
+  { overlap, runsMax }: Schedule,
+): Promise<{ readonly room: number; readonly finished: readonly SeenRun[] }> {
+  if (overlap === "allow") return { room: Number.MAX_SAFE_INTEGER, finished: [] };
+  const { count, finished } = await countUnfinished(tx, templateId);
+  return { room: Math.max(runsMax - count, 0), finished };
 }
 
 async function startTick(

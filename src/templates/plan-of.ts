@@ -2,7 +2,6 @@
 import type { ClientCommand } from "../model/command.ts";
 import { type DatasetId, derivedUuid, type ProductId } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
-import type { PublishedProduct } from "../model/plan.ts";
 import { completedParams, type Params } from "./params.ts";
 import { filled } from "./placeholders.ts";
 import type { Template, TemplateTask } from "./templates.ts";
@@ -24,12 +23,12 @@ export function planOf(
   const { datasetId } = run;
   const params = completedParams(template, run.params, run.strict ?? false);
   const { id, version, name } = template;
+  const parents = new Set(template.tasks.flatMap((task) => task.dependsOn));
   return {
     type: "plan.publish",
     datasetId,
     extra: JSON.stringify({ template: id, ...(version > 0 && { version }), name, params }),
     products: template.tasks.map((task) => ({
-      ...expectedOf(template, task),
       productId: productIdOf(datasetId, task.id),
       compute: task.compute,
       name: task.name,
@@ -37,6 +36,8 @@ export function planOf(
       eager: task.eager,
       passthrough: passthroughOf(task, params),
       extra: null,
+      ...(task.check !== null && { check: task.check }),
+      ...deadlineOf(task, parents.has(task.id) ? null : template.deadlineS),
     })),
     dependencies: template.tasks.flatMap((task) =>
       task.dependsOn.map((parent) => ({
@@ -49,14 +50,10 @@ export function planOf(
   };
 }
 
-/** The deadline of the whole run is that of the tasks that end it: when one before them is late, so are they. */
-function expectedOf(template: Template, task: TemplateTask): Pick<PublishedProduct, "check" | "deadlineS"> {
-  const isLast = template.deadlineS !== null && !template.tasks.some(({ dependsOn }) => dependsOn.includes(task.id));
-  const deadlines = [task.deadlineS, isLast ? template.deadlineS : null].filter((given) => given !== null);
-  return {
-    ...(task.check !== null && { check: task.check }),
-    ...(deadlines.length > 0 && { deadlineS: Math.min(...deadlines) }),
-  };
+/** A run's own deadline is that of the tasks that nothing comes after. */
+function deadlineOf({ deadlineS }: TemplateTask, ofRunS: number | null): { readonly deadlineS?: number } {
+  if (deadlineS === null) return ofRunS === null ? {} : { deadlineS: ofRunS };
+  return { deadlineS: ofRunS === null ? deadlineS : Math.min(deadlineS, ofRunS) };
 }
 
 function passthroughOf(task: TemplateTask, params: Params): JsonText | null {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { TemplateFaultError } from "../model/errors.ts";
+import { TemplateFaultError } from "../model/template-errors.ts";
 import { readTemplate } from "./read.ts";
 
 const computes = { names: () => ["cams"], isKnown: (name: string) => name === "cams", dispatches: () => false };

@@ -5,7 +5,7 @@ import type { DatasetId } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Sql } from "../store/sql.ts";
-import { refreshRuns, refreshStaleRuns, unmarkRunsCancelled } from "../store/template-runs.ts";
+import { refreshRuns, refreshStaleRuns, type SeenRun, unmarkRunsCancelled } from "../store/template-runs.ts";
 import type { Committed, Supervisor } from "../supervisor/supervisor.ts";
 
 export interface RunStatesParts {
@@ -22,11 +22,14 @@ const gatherMs = 100;
 /** Datasets that wait for a look; what comes above it is found by the poll. */
 const waitingMax = 10_000;
 const batchMax = 500;
+/** Datasets that are no runs, and never become one: a run is noted before its first turn. Most plans are nobody's run. */
+const othersMax = 50_000;
 
 export class RunStates {
   readonly #parts: RunStatesParts;
   readonly #changed = new Set<DatasetId>();
   readonly #begun = new Map<DatasetId, Instant>();
+  readonly #others = new Set<DatasetId>();
   readonly #forget: () => void;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #looking: Promise<void> = Promise.resolve();
@@ -42,6 +45,11 @@ export class RunStates {
     this.#note(await refreshStaleRuns(this.#parts.sql, batchMax));
   }
 
+  /** Looks at these now, as somebody asks for them. */
+  async look(runIds: readonly DatasetId[]): Promise<void> {
+    this.#note(await refreshRuns(this.#parts.sql, runIds));
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#forget();
@@ -51,7 +59,7 @@ export class RunStates {
   }
 
   #hear({ datasetId, cause, at, products }: Committed): void {
-    if (this.#changed.size >= waitingMax || this.#isStopped) return;
+    if (this.#others.has(datasetId) || this.#changed.size >= waitingMax || this.#isStopped) return;
     this.#changed.add(datasetId);
     if (cause !== "run.cancel" && products.some(({ state }) => state === "queued")) this.#begun.set(datasetId, at);
     if (this.#timer === null) this.#arm();
@@ -83,11 +91,16 @@ export class RunStates {
         this.#begun.delete(id);
       }
       if (begun.length > 0) await unmarkRunsCancelled(sql, begun);
-      this.#note(await refreshRuns(sql, ids));
+      const seen = await refreshRuns(sql, ids);
+      this.#note(seen);
+      const runs = new Set(seen.map(({ runId }) => runId));
+      if (this.#others.size > othersMax) this.#others.clear();
+      for (const id of ids) if (!runs.has(id)) this.#others.add(id);
     }
   }
 
-  #note(finished: readonly { readonly state: string }[]): void {
+  #note(seen: readonly SeenRun[]): void {
+    const finished = seen.filter(({ hasFinished }) => hasFinished);
     for (const { state } of finished) this.#parts.metrics.templates.finished.labels(state).inc();
     if (finished.length > 0) this.#parts.onFinished();
   }

@@ -2,7 +2,7 @@
  * What starts runs by itself, on every node: ticks of schedules and backfills. Each template's and each backfill's row is held while it
  * is judged, so that among N nodes a tick fires once; a run and the job that makes its plan are one commit.
  */
-import { derivedUuid } from "../model/ids.ts";
+import { type DatasetId, derivedUuid } from "../model/ids.ts";
 import { goingBackfills, stepBackfill } from "../store/backfills.ts";
 import { dueSchedules, nextTickInMs, pruneTicks } from "../store/schedules.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
@@ -52,6 +52,11 @@ export class Scheduler {
   wake(): void {
     this.#lookAgain = true;
     this.#wake();
+  }
+
+  /** Brings the states of some runs up to this moment. */
+  lookAtRuns(runIds: readonly DatasetId[]): Promise<void> {
+    return this.#states.look(runIds);
   }
 
   async #run(): Promise<void> {

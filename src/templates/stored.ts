@@ -75,6 +75,8 @@ class Stored implements StoredTemplates {
   readonly #loaded = new Map<string, number>();
   /** Versions that were asked for lately, by `id@version`. */
   readonly #versions = new Map<string, Template>();
+  /** Versions that this node cannot use, and has said so. */
+  readonly #unusable = new Set<string>();
   #change = -1;
   #refreshing: Promise<void> = Promise.resolve();
   #unlisten: () => Promise<void> = async () => {};
@@ -215,7 +217,10 @@ class Stored implements StoredTemplates {
         { computes: null, version },
       );
     } catch (error) {
-      this.#parts.log.error({ err: error, template: templateId, version }, "a stored template cannot be used");
+      const key = `${templateId}@${version}`;
+      if (!this.#unusable.has(key))
+        this.#parts.log.error({ err: error, template: templateId, version }, "a stored template cannot be used");
+      this.#unusable.add(key);
       return undefined;
     }
     addInlineComputes(this.#parts, template, false);

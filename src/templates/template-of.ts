@@ -140,9 +140,15 @@ function checkPlaceholders(yaml: YamlSource, task: DraftTask, params: ReadonlyMa
   } else if (work.kind === "wait" && work.until !== null) check(work.until, workAt);
 }
 
-/** `properties.rows.minimum` as a place in the file. */
-const keysOf = (at: string): Keys =>
-  at === "" ? [] : at.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+/** As JSON; its fault is shown where it stands. */
+function checkOf(yaml: YamlSource, { check, at }: DraftTask): string | null {
+  if (check === undefined) return null;
+  const schema = JSON.stringify(check);
+  const flaw = schemaFlaw(schema);
+  if (flaw === null) return schema;
+  const keys = flaw.at === "" ? [] : flaw.at.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+  throw yaml.error([...at, "check", ...keys], `cannot check by ${["check", ...keys].join(".")}: ${flaw.why}`);
+}
 
 function taskOf(
   yaml: YamlSource,
@@ -152,9 +158,6 @@ function taskOf(
   { computes, version }: TemplateOfOptions,
 ): TemplateTask {
   const { work } = task;
-  const check = task.check === undefined ? null : JSON.stringify(task.check);
-  const flaw = check === null ? null : schemaFlaw(check);
-  if (flaw !== null) throw yaml.error([...task.at, "check", ...keysOf(flaw.at)], `cannot use this check: ${flaw.why}`);
   const shared = {
     id: task.id,
     name: task.name ?? task.id,
@@ -162,7 +165,7 @@ function taskOf(
     kind: work.kind,
     eager: task.eager,
     dependsOn: task.dependsOn,
-    check,
+    check: checkOf(yaml, task),
     deadlineS: task.deadlineS,
   };
   if (work.kind === "wait") {

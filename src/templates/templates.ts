@@ -11,7 +11,7 @@ export interface Template {
   readonly labels: Readonly<Record<string, string>>;
   readonly params: ReadonlyMap<string, Param>;
   readonly schedule: Schedule | null;
-  /** Of a whole run, from its start; data that an alarm reads. */
+  /** Of a whole run, from its start: of each task that nothing comes after. */
   readonly deadlineS: number | null;
   readonly tasks: readonly TemplateTask[];
 }

@@ -1,6 +1,6 @@
 /** YAML or JSON as a value whose every part knows its line and column, with bounds on what an author can make it grow to. */
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import { TemplateFaultError } from "../model/errors.ts";
+import { TemplateFaultError } from "../model/template-errors.ts";
 
 export const sourceBytesMax = 1024 * 1024;
 /** Aliases resolved, nested ones multiplied: a "billion laughs" ends here. */

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/model/clock.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Database } from "../../src/store/sql.ts";
+import { readTemplate } from "../../src/templates/read.ts";
 import { Scheduler, type SchedulerParts } from "../../src/templates/scheduler.ts";
 import { createStoredTemplates, type StoredTemplates } from "../../src/templates/stored.ts";
 
@@ -16,11 +17,18 @@ export interface TemplateNode {
   stop(): Promise<void>;
 }
 
-export async function startTemplates(database: Database, more: Partial<SchedulerParts> = {}): Promise<TemplateNode> {
+/** `files`: texts of a folder, by name. */
+export async function startTemplates(
+  database: Database,
+  { files = {}, ...more }: Partial<SchedulerParts> & { files?: Record<string, string> } = {},
+): Promise<TemplateNode> {
   const computes = createComputes(new Map([["cams", externalCompute]]));
   const log = createLog("silent");
+  const folder = Object.entries(files).map(([path, source]) => ({
+    ...{ path, source, template: readTemplate({ text: source, path, fallbackId: path }, { computes }) },
+  }));
   const templates = createStoredTemplates({
-    ...{ database, computes, files: [], clock: systemClock, log, service: "orrery" },
+    ...{ database, computes, files: folder, clock: systemClock, log, service: "orrery" },
     ...{ cwd: ".", environment: process.env, pollMs: 50 },
   });
   await templates.start();

@@ -76,6 +76,7 @@ create table template_run (
 create unique index template_run_source on template_run (source, source_key);
 create index template_run_recent on template_run (created_at desc, run_id desc);
 create index template_run_of_template on template_run (template_id, created_at desc, run_id desc);
+create index template_run_of_state on template_run (state, created_at desc, run_id desc);
 create index template_run_unfinished on template_run (template_id, run_id) where finished_at is null;
 create index template_run_of_backfill on template_run (source_key text_pattern_ops) where source = 'backfill';
 

@@ -18,10 +18,12 @@ import { SetupError } from "./model/errors.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
+import { sampleVacuum } from "./observe/vacuum-metrics.ts";
 import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
+import { readVacuumHorizon } from "./store/vacuum-horizon.ts";
 import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
@@ -58,6 +60,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
+  if (database.kind === "postgres") sampleVacuum(metrics, () => readVacuumHorizon(database.sql), clock);
   await callbacks.start(database);
   teardown.add("callbacks", 500, () => callbacks.stop());
   const telemetry = await openTelemetry(config, log).catch((error: Error) => {

@@ -11,7 +11,12 @@ import { jobsAtOnce, type Queue, type QueueParts } from "./queue.ts";
 const service = "bench";
 const key = "bench-key";
 
-export async function openOrrery({ url, onStart }: QueueParts): Promise<Queue> {
+/** Also tells a gauge of /metrics. */
+export interface OrreryQueue extends Queue {
+  gauge(name: string): Promise<number>;
+}
+
+export async function openOrrery({ url, onStart }: QueueParts): Promise<OrreryQueue> {
   const folder = mkdtempSync(join(tmpdir(), "orrery-bench-"));
   const roles = ["publish", "update", "operate"];
   const env = {
@@ -69,6 +74,10 @@ export async function openOrrery({ url, onStart }: QueueParts): Promise<Queue> {
           (select count(*)::int from job_end join job_record using (job_id) where state = 'succeeded' and queue = 'default') as ends,
           (select count(*)::int from attempt join job_record using (job_id) where outcome = 'succeeded' and queue = 'default') as attempts`;
       return row ?? {};
+    },
+    async gauge(name) {
+      const answer = await runtime.fetch(new Request("http://localhost/metrics"));
+      return Number(new RegExp(`^${name} (\\S+)`, "m").exec(await answer.text())?.[1]);
     },
     async stop() {
       await runtime.stop();

@@ -23,11 +23,13 @@ import { ownQueue } from "./model/job.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
+import { sampleVacuum } from "./observe/vacuum-metrics.ts";
 import { ownService } from "./services.ts";
 import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
+import { readVacuumHorizon } from "./store/vacuum-horizon.ts";
 import { createAlarms } from "./supervisor/alarms.ts";
 import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
@@ -71,6 +73,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
   await makePartitions(database.sql, Date.now());
+  if (database.kind === "postgres") sampleVacuum(metrics, () => readVacuumHorizon(database.sql), clock);
   await callbacks.start(database);
   teardown.add("callbacks", 500, () => callbacks.stop());
   const telemetry = await openTelemetry(config, log).catch((error: Error) => {

@@ -13,6 +13,7 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   const sampled: (() => void)[] = [];
+  const refreshed: (() => Promise<void>)[] = [];
   const count = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Counter({ name: `orrery_${name}`, help, labelNames, registers });
   const level = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
@@ -64,6 +65,21 @@ export function createMetrics() {
       startSeconds: spread("job_start_seconds", "From when a job was due to its attempt's start", secondsBuckets),
       leasesLost: count("job_leases_lost_total", "Leases that ended before the result came"),
       running: level("jobs_running", "Attempts now running on this node"),
+      deadTuples: level(
+        "job_dead_tuples",
+        "Dead rows among the live jobs that vacuum has yet to remove; 0 on the embedded store",
+      ),
+    },
+    /** Postgres only: 0 on the embedded store, NaN when it could not be asked. */
+    database: {
+      oldestXminSeconds: level(
+        "database_oldest_xmin_age_seconds",
+        "Age of the oldest open or prepared transaction that holds vacuum back; of other roles' only with pg_read_all_stats",
+      ),
+      oldestXminTransactions: level(
+        "database_oldest_xmin_age_transactions",
+        "Transactions begun since the oldest one that vacuum is held back for, by sessions, standbys or replication slots",
+      ),
     },
     audit: {
       rows: count("audit_rows_total", "Rows written to the audit"),
@@ -89,8 +105,13 @@ export function createMetrics() {
     sampled(gauge: Gauge, read: () => number): void {
       sampled.push(() => gauge.set(read()));
     },
+    /** `refresh` sets gauges, and is awaited whenever somebody scrapes: it bounds its own time, and never rejects. */
+    refreshed(refresh: () => Promise<void>): void {
+      refreshed.push(refresh);
+    },
     /** The text that Prometheus reads. */
-    text(): Promise<string> {
+    async text(): Promise<string> {
+      await Promise.all(refreshed.map((refresh) => refresh()));
       for (const sample of sampled) sample();
       return registry.metrics();
     },

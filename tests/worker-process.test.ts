@@ -126,6 +126,48 @@ describe("orrery worker", () => {
     assert.equal(await worker.ended, 0);
   });
 
+  it("runs the products of a plan: each with its parents' passbacks, its result becomes its passback", async () => {
+    const [dataset, first, second] = ["d", "1", "2"].map((one) => `${one.repeat(8)}-aaaa-4aaa-8aaa-aaaaaaaaaaaa`);
+    const product = (id: string | undefined, name: string) => ({
+      id,
+      compute: "a",
+      name,
+      version: "1",
+      eager: true,
+      passthrough: { of: name },
+    });
+    const plan = {
+      dataset: { id: dataset, extra: { orbit: 7 } },
+      data_products: [product(first, "one"), product(second, "two")],
+      dependencies: [{ parent_id: first, child_id: second }],
+    };
+    start([
+      "--queues",
+      "products,default",
+      ...shell(
+        'read line; echo "$line" | tee $ORRERY_PRODUCT_ID.json >&2; echo "https://example.org/x" > $ORRERY_LINK; echo "{\\"from\\":\\"$ORRERY_DATASET_ID\\"}"',
+      ),
+    ]);
+    await cli.node.request("POST", "/api/plan", { token: cli.token, body: plan });
+    const read = async () => (await cli.node.request("GET", `/api/plan/${dataset}`)).json.data_products;
+    await until(
+      "both succeed",
+      async () => (await read()).every(({ state }: { state: string }) => state === "success"),
+      20_000,
+    );
+    for (const { passback, link } of await read())
+      assert.deepEqual([passback, link], [{ from: dataset }, "https://example.org/x"]);
+    const given = JSON.parse(readFileSync(join(cwd, `${second}.json`), "utf8"));
+    assert.deepEqual(
+      [given.dataset.extra, given.product.name, given.passthrough],
+      [{ orbit: 7 }, "two", { of: "two" }],
+    );
+    assert.deepEqual(
+      given.parents.map(({ name, passback }: { name: string; passback: unknown }) => [name, passback]),
+      [["one", { from: dataset }]],
+    );
+  });
+
   it("takes the types, queues and labels that it names, and no others", async () => {
     writeFileSync(
       join(cwd, "worker.yaml"),

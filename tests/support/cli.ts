@@ -2,7 +2,6 @@
 import { hashSync } from "bcryptjs";
 import type { Config } from "../../src/config.ts";
 import { roles } from "../../src/model/service.ts";
-import type { OpenOptions } from "../../src/runtime.ts";
 import { runOrrery, startOrrery } from "./process.ts";
 import { openTestRuntime, type TestRuntime } from "./runtime.ts";
 
@@ -20,13 +19,9 @@ export interface CliNode {
 }
 
 /** One service, `operator`, has every role; its token is in the environment of each command. */
-export async function openCliNode(
-  cwd: string,
-  config: Partial<Config> = {},
-  options: OpenOptions = {},
-): Promise<CliNode> {
+export async function openCliNode(cwd: string, config: Partial<Config> = {}): Promise<CliNode> {
   const service = { service: "operator", hash: hashSync("operator-key", 4), roles };
-  const node = await openTestRuntime({ ...options, config: { services: [service], ...config } });
+  const node = await openTestRuntime({ config: { services: [service], ...config } });
   const login = await node.request("POST", "/api/authenticate", { body: { service: "operator", key: "operator-key" } });
   const token: string = login.json.access_token;
   const env = { ORRERY_URL: node.url, ORRERY_TOKEN: token, XDG_CONFIG_HOME: cwd };

@@ -174,7 +174,7 @@ describe("the manifests for Kubernetes", () => {
     const url = `http://orrery:${port}`;
     assert.equal(workerContainer.env.find(({ name }) => name === "ORRERY_URL")?.value, url);
     assert.equal(new URL(variableOf("DATABASE_URL") ?? "").host, "orrery-postgres:5432");
-    assert.match(text("Containerfile"), new RegExp(`PORT=${port}\\b[^]*EXPOSE ${port}/tcp`));
+    assert.match(text("Containerfile"), new RegExp(`PORT=${port}\\b[\\s\\S]*EXPOSE ${port}/tcp`));
   });
 
   it("probe what answers, and select the pods that they make", async () => {

@@ -169,7 +169,7 @@ describe("the manifests for Kubernetes", () => {
         assert.equal(there?.containerPort, port, targetPort);
       }
     }
-    const [{ port }] = one("Service", "orrery").spec.ports as [{ port: number }];
+    const port = one("Service", "orrery").spec.ports[0]?.port;
     assert.equal(variableOf("PORT"), String(port));
     const url = `http://orrery:${port}`;
     assert.equal(workerContainer.env.find(({ name }) => name === "ORRERY_URL")?.value, url);

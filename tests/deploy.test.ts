@@ -1,7 +1,7 @@
 /** What deploys Orrery agrees with Orrery: commands, flags, variables, ports, probes, secrets, and the chart with the plain manifests. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parse, parseAllDocuments } from "yaml";
@@ -254,7 +254,14 @@ describe("the chart", () => {
   const helm = process.env.TEST_HELM || "helm";
   const hasHelm = spawnSync(helm, ["version"]).status === 0;
   const render = (...settings: string[]) => {
-    const args = ["template", "orrery", join(root, chart), ...settings.flatMap((each) => ["--set", each])];
+    const args = [
+      "template",
+      "orrery",
+      join(root, chart),
+      "--kube-version",
+      "1.31.0",
+      ...settings.flatMap((each) => ["--set", each]),
+    ];
     const { status, stdout, stderr } = spawnSync(helm, args, { encoding: "utf8" });
     return { status, stderr, objects: status === 0 ? documents(stdout, "helm template") : [] };
   };
@@ -339,6 +346,8 @@ describe("the workflow", () => {
     const { jobs } = parse(text(".github/workflows/ci.yml")) as { jobs: Record<string, { steps: { run?: string }[] }> };
     const runs = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => (run ? [run] : [])));
     assert.ok(runs.includes(".ci/run") && text(".ci/run").length > 0);
+    for (const [path = ""] of runs.join("\n").matchAll(/\b(deploy\/[\w/]+|Containerfile)\b/g))
+      assert.ok(existsSync(join(root, path)), path);
   });
 });
 

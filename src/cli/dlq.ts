@@ -121,7 +121,7 @@ async function redrive(ids: readonly string[], flags: RedriveFlags): Promise<voi
   const total = ids.length > 0 ? ids.length : await countOf(client, filter, flags.limit);
   const done =
     flags.dryRun === true
-      ? await ask(client, ids.length > 0 ? { ids } : { filter }, { dry_run: true, limit: total })
+      ? await ask(client, ids.length > 0 ? { ids } : { filter }, { dry_run: true, limit: Math.max(total, 1) })
       : await inSlices(client, ids, filter, total);
   show(flags, done, () => redrivenText(done));
   if (done.skipped.length > 0 && done.redriven.length === 0 && flags.dryRun !== true) process.exitCode = 1;

@@ -3,23 +3,11 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { dueLaneKey } from "../model/job.ts";
 import type { Policies, Policy } from "../model/policy.ts";
+import { noLimits } from "../model/policy-limits.ts";
 import type { Candidate, RunningCount } from "../store/limited-leases.ts";
 import { admit, isLimited, isPaused, ratesOf, roomOf } from "./admission.ts";
 
-const none: Policy = {
-  scope: "queue",
-  subject: "*",
-  paused: false,
-  concurrencyMax: null,
-  keyConcurrencyMax: null,
-  ratePerS: null,
-  rateBurst: null,
-  enqueuePerS: null,
-  enqueueBurst: null,
-  depthMax: null,
-  payloadBytesMax: null,
-  retriesPerMin: null,
-};
+const none: Policy = { scope: "queue", subject: "*", ...noLimits };
 const policies = (...all: Partial<Policy>[]): Policies => ({
   version: 1,
   all: all.map((one) => ({ ...none, ...one })),

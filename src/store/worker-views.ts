@@ -1,19 +1,10 @@
 /** Who runs jobs, for people: nodes and remote workers as they last said, and what they hold. */
 import type { Instant } from "../model/clock.ts";
 import type { JobId } from "../model/ids.ts";
+import type { Presence } from "./presence.ts";
 import type { Sql } from "./sql.ts";
 
-export interface WorkerView {
-  readonly workerId: string;
-  readonly kind: "node" | "remote";
-  readonly name: string;
-  readonly host: string;
-  readonly version: string;
-  /** Null: whatever it can run. */
-  readonly queues: readonly string[] | null;
-  readonly labels: readonly string[];
-  readonly slots: number;
-  readonly held: number;
+export interface WorkerView extends Presence {
   readonly startedAt: Instant;
   readonly seenAt: Instant;
   readonly drainingSince: Instant | null;

@@ -65,12 +65,18 @@ describe("ticks that are due", () => {
   });
 
   it("are found at once over years of missed seconds", () => {
-    const second = cronTicks("* * * * * *", "Europe/Berlin");
-    const began = performance.now();
-    const long = { ...policy, cursorMs: Date.parse("2016-01-01T00:00:00Z"), nowMs: at("10:00:00.500") };
-    assert.deepEqual(dueTicks(second, { ...long, missed: "none", graceMs: 0 }).fire, []);
-    assert.deepEqual(dueTicks(second, { ...long, missed: "latest", graceMs: 0 }).fire, [at("10:00:00")]);
-    assert.ok(performance.now() - began < 1_000);
+    const ticks = cronTicks("* * * * * *", "Europe/Berlin");
+    let asked = 0;
+    const second = {
+      next(afterMs: number) {
+        asked += 1;
+        return ticks.next(afterMs);
+      },
+    };
+    const long = { ...policy, cursorMs: Date.parse("2016-01-01T00:00:00Z"), nowMs: at("10:00:00.500"), graceMs: 0 };
+    assert.deepEqual(dueTicks(second, { ...long, missed: "none" }).fire, []);
+    assert.deepEqual(dueTicks(second, { ...long, missed: "latest" }).fire, [at("10:00:00")]);
+    assert.ok(asked < 500, `${asked}`);
   });
 
   it("are each judged once, however often and whenever one looks", () => {

@@ -220,10 +220,19 @@ interface Identity {
   readonly notes: readonly string[];
 }
 
+/** As long as the digest that it keys (RFC 7518, §3.2). */
+const secretBytesMin = 32;
+
 function identityOf(env: Readonly<Record<string, string | undefined>>, host: string, dataDir: string): Identity {
   const { SECRET_KEY: secretKey, REMOTE_APIS: remoteApis } = env;
   const configured = remoteApis ? parseServices(remoteApis) : null;
-  if (secretKey && configured) return { secretKey: Buffer.from(secretKey), services: configured, notes: [] };
+  if (secretKey && configured) {
+    const isShort = Buffer.byteLength(secretKey) < secretBytesMin;
+    const notes = isShort
+      ? [`SECRET_KEY is shorter than ${secretBytesMin} bytes: tokens can be forged by guessing it`]
+      : [];
+    return { secretKey: Buffer.from(secretKey), services: configured, notes };
+  }
   const missing = [secretKey ? null : "SECRET_KEY", configured ? null : "REMOTE_APIS"].filter((name) => name !== null);
   if (!isLoopback(host)) {
     throw new SetupError(

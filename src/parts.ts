@@ -22,6 +22,7 @@ import { SetupError } from "./model/errors.ts";
 import { ownQueue } from "./model/job.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
+import { sampleQueues } from "./observe/queue-metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
 import { sampleVacuum } from "./observe/vacuum-metrics.ts";
 import { ownService } from "./services.ts";
@@ -72,7 +73,10 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
-  await makePartitions(database.sql, Date.now());
+  // Without them the default partitions take the rows, and the next round of retention tries again.
+  await makePartitions(database.sql, Date.now()).catch((error: unknown) =>
+    log.warn({ err: error }, "partitions could not be made yet"),
+  );
   if (database.kind === "postgres") sampleVacuum(metrics, () => readVacuumHorizon(database.sql), clock);
   await callbacks.start(database);
   teardown.add("callbacks", 500, () => callbacks.stop());
@@ -111,6 +115,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const onEnqueued = due.announce;
   const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, metrics, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
+  sampleQueues(metrics, () => intake.depths.read());
   const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
   const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
   teardown.add("scheduler", 500, () => scheduler.stop());

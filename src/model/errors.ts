@@ -168,7 +168,6 @@ export class StoreUnavailableError extends OrreryError {
   }
 }
 
-/** The outcome of a commit is not known yet. A retry under the same Idempotency-Key is safe. */
 /** The lease ended before the result came. Drop the result: another holder may have the job. */
 export class LeaseLostError extends OrreryError {
   override readonly code = "lease_lost";

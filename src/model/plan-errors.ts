@@ -92,6 +92,7 @@ export class CyclicalPlanError extends OrreryError {
   }
 }
 
+/** The outcome of a commit is not known yet. A retry under the same Idempotency-Key is safe. */
 export class CommitUnknownError extends OrreryError {
   override readonly code = "commit_unknown";
   override readonly status = 503;

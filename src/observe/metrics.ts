@@ -65,6 +65,7 @@ export function createMetrics() {
       startSeconds: spread("job_start_seconds", "From when a job was due to its attempt's start", secondsBuckets),
       leasesLost: count("job_leases_lost_total", "Leases that ended before the result came"),
       running: level("jobs_running", "Attempts now running on this node"),
+      waiting: level("jobs_in_queue", "Live jobs over all nodes, by queue and what they wait for", ["queue", "state"]),
       deadTuples: level(
         "job_dead_tuples",
         "Dead rows among the live jobs that vacuum has yet to remove; 0 on the embedded store",
@@ -105,15 +106,27 @@ export function createMetrics() {
     sampled(gauge: Gauge, read: () => number): void {
       sampled.push(() => gauge.set(read()));
     },
-    /** `refresh` sets gauges, and is awaited whenever somebody scrapes: it bounds its own time, and never rejects. */
+    /** `refresh` sets gauges, and never rejects: whenever somebody scrapes it is waited for, for a moment; what is late is shown next time. */
     refreshed(refresh: () => Promise<void>): void {
       refreshed.push(refresh);
     },
     /** The text that Prometheus reads. */
     async text(): Promise<string> {
-      await Promise.all(refreshed.map((refresh) => refresh()));
+      await Promise.all(refreshed.map((refresh) => forAMoment(refresh())));
       for (const sample of sampled) sample();
       return registry.metrics();
     },
   };
+}
+
+/** A scrape waits no longer for a database that is slow. */
+const refreshMs = 1_000;
+
+async function forAMoment(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, refreshMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

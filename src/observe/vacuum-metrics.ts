@@ -2,8 +2,6 @@
 import type { Metrics } from "./metrics.ts";
 
 const everyMs = 15_000;
-/** A scrape waits no longer for a database that is slow: it shows what was known before. */
-const waitMs = 1_000;
 
 export interface VacuumFigures {
   readonly oldestS: number;
@@ -31,11 +29,6 @@ export function sampleVacuum(
       askedMs = monotonicMs();
       asking = read().then(show, () => show(unknown)); // an alarm must not rest on what was true before
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, waitMs);
-    });
-    await Promise.race([asking, late]);
-    clearTimeout(timer);
+    await asking;
   });
 }

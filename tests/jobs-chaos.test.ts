@@ -3,11 +3,12 @@
  * once, and the clients' ledgers equal the tables. `CHAOS_JOBS=n` says how many, `CHAOS_SEED=n` chooses the same victims.
  */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { hasPostgres } from "../scripts/services/postgres.ts";
 import { openDatabase } from "../src/store/open.ts";
 import type { Database } from "../src/store/sql.ts";
-import { assertAccounted } from "./chaos/account.ts";
+import { assertAccounted, leftovers } from "./chaos/account.ts";
 import { ChaosClient } from "./chaos/client.ts";
 import { Disorder } from "./chaos/disorder.ts";
 import { type ChaosFleet, clientNames, startFleet } from "./chaos/fleet.ts";
@@ -62,8 +63,12 @@ async function drill(): Promise<void> {
       left = row?.count ?? 0;
       return left === 0;
     };
-    await until("every job has ended", isDrained, drainMsMax).catch((error: unknown) => {
-      throw new Error(`${left} jobs and products are left`, { cause: error });
+    await until("every job has ended", isDrained, drainMsMax).catch(async (error: unknown) => {
+      const rest = await leftovers(sql);
+      const ids = [...rest.jobs.map(({ jobId }) => jobId), ...rest.products.map(({ productId }) => productId)];
+      const lines = own.members.flatMap(({ call, log }) => log.split("\n").map((line) => `${call.name} ${line}`));
+      const told = lines.filter((line) => ids.some((id) => line.includes(id))).slice(0, 100);
+      throw new Error(`${left} are left: ${JSON.stringify(rest, null, 1)}\n${told.join("\n")}`, { cause: error });
     });
     const drainedMs = performance.now() - healedMs;
     await Promise.all(clients.map((client) => client.askAgain()));
@@ -93,6 +98,9 @@ async function drill(): Promise<void> {
       nodes.map(() => 0),
     );
   } catch (error) {
+    if (process.env.CHAOS_LOGS)
+      for (const { call, log } of fleet?.members ?? [])
+        writeFileSync(`${process.env.CHAOS_LOGS}/${call.name}.log`, log);
     throw new Error(`CHAOS_SEED=${seed} chooses the same victims`, { cause: error });
   } finally {
     for (const member of fleet?.members ?? []) await member.kill();

@@ -38,6 +38,17 @@ export interface Account {
   readonly highestToken: number;
 }
 
+/** What has not ended yet, for people. */
+export async function leftovers(sql: Sql): Promise<{ jobs: { jobId: string }[]; products: { productId: string }[] }> {
+  const jobs = await sql<{ jobId: string }>`
+    select job_id as "jobId", job_type as "jobType", state, token, attempt, worker_id as "workerId", run_at as "runAt",
+      lease_until as "leaseUntil", started_at as "startedAt", held_by as "heldBy", product_id as "productId", now()
+    from job where queue <> 'orrery' limit 20`;
+  const products = await sql<{ productId: string }>`
+    select product_id as "productId", dataset_id as "datasetId", name, state from product where state <> 'success' limit 20`;
+  return { jobs, products };
+}
+
 export async function assertAccounted(
   sql: Sql,
   ledger: readonly Entry[],

@@ -22,6 +22,7 @@ interface Call {
 export class Member {
   readonly call: Call;
   #process: OrreryProcess | null = null;
+  readonly #processes: OrreryProcess[] = [];
   #isFrozen = false;
 
   constructor(call: Call) {
@@ -36,6 +37,7 @@ export class Member {
     const { args, cwd, env } = this.call;
     this.#isFrozen = false;
     this.#process = startOrrery(args, { cwd, env });
+    this.#processes.push(this.#process);
   }
 
   async ready(): Promise<void> {
@@ -80,9 +82,9 @@ export class Member {
     return `${this.call.name} ended by itself (${exitCode ?? signalCode}):\n${process.stdout().slice(-8_000)}\n${process.stderr()}`;
   }
 
-  /** The log of the process that lives. */
+  /** Of all its lives. */
   get log(): string {
-    return this.#process?.stdout() ?? "";
+    return this.#processes.map((process) => process.stdout()).join("");
   }
 }
 

@@ -22,7 +22,7 @@ const jobCount = Number(process.env.CHAOS_JOBS ?? 2_000);
 /** As many a second as two cores get done beside all that is killed. */
 const overMs = Math.max(30_000, jobCount * 12);
 const planCount = Math.ceil(jobCount / 250);
-const drainMsMax = 90_000;
+const drainMsMax = 60_000;
 
 const why = !hasPostgres()
   ? "Postgres' programs are not installed"

@@ -39,14 +39,18 @@ export interface Account {
 }
 
 /** What has not ended yet, for people. */
-export async function leftovers(sql: Sql): Promise<{ jobs: { jobId: string }[]; products: { productId: string }[] }> {
+export async function leftovers(sql: Sql): Promise<{ jobs: { jobId: string }[]; products: { productId: string }[]; ended: object[] }> {
   const jobs = await sql<{ jobId: string }>`
     select job_id as "jobId", job_type as "jobType", state, token, attempt, worker_id as "workerId", run_at as "runAt",
       lease_until as "leaseUntil", started_at as "startedAt", held_by as "heldBy", product_id as "productId", now()
     from job where queue <> 'orrery' limit 20`;
   const products = await sql<{ productId: string }>`
     select product_id as "productId", dataset_id as "datasetId", name, state from product where state <> 'success' limit 20`;
-  return { jobs, products };
+  const ended = await sql`
+    select e.*, (select json_agg(a order by token) from attempt a where a.job_id = e.job_id) as attempts
+    from job_end e join job_record r on r.job_id = e.job_id join product p on p.product_id = r.product_id
+    where p.state = 'failed' limit 20`;
+  return { jobs, products, ended };
 }
 
 export async function assertAccounted(

@@ -318,7 +318,10 @@ tasks:
       api.request("POST", "/api/template", { token, body, headers: { "Content-Type": "application/yaml" } });
     const wrong = await put(source("{ properties: { rows: { minimun: 1 } } }"));
     refused(wrong, 422);
-    assert.match(wrong.json.detail, /5:\d+: cannot check by check.properties.rows.minimun: this keyword is not supported/);
+    assert.match(
+      wrong.json.detail,
+      /5:\d+: cannot check by check.properties.rows.minimun: this keyword is not supported/,
+    );
     done(await put(source("{ required: [rows] }")));
     const plan = done(await api.request("POST", "/api/template/checked/trigger", { token, body: {} })).json;
     const id = plan.data_products.find(({ name }: { name: string }) => name === "first").id;

@@ -39,7 +39,9 @@ export interface Account {
 }
 
 /** What has not ended yet, for people. */
-export async function leftovers(sql: Sql): Promise<{ jobs: { jobId: string }[]; products: { productId: string }[]; ended: object[] }> {
+export async function leftovers(
+  sql: Sql,
+): Promise<{ jobs: { jobId: string }[]; products: { productId: string }[]; ended: object[] }> {
   const jobs = await sql<{ jobId: string }>`
     select job_id as "jobId", job_type as "jobType", state, token, attempt, worker_id as "workerId", run_at as "runAt",
       lease_until as "leaseUntil", started_at as "startedAt", held_by as "heldBy", product_id as "productId", now()

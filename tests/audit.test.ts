@@ -260,6 +260,25 @@ describe("the trail", () => {
     assert.equal((await sql`select 1 from audit where target = '/lost'`).length, 1);
   });
 
+  it("waits for a database that restarts, as the write itself is done", async () => {
+    const awayUntilMs = performance.now() + 300;
+    const trail = trailOn(
+      sqlBy((go) => {
+        const isAway = performance.now() < awayUntilMs;
+        return isAway ? Promise.reject(new SqlError("unavailable", null, "restarting")) : go();
+      }),
+    );
+    await trail.wrote({ ...entry, target: "/late" });
+    assert.equal((await sql`select 1 from audit where target = '/late'`).length, 1);
+  });
+
+  it("gives up at once when it is told to stop while the database is away", async () => {
+    const trail = trailOn(sqlBy(() => Promise.reject(new SqlError("unavailable", null, "away"))));
+    const waiting = assert.rejects(trail.wrote(entry), { code: "audit_unavailable", status: 503 });
+    await trail.stop();
+    await waiting;
+  });
+
   it("does not let a write pass for done when its row cannot be stored", async () => {
     const trail = trailOn(sqlBy(() => Promise.reject(new SqlError("defect", null, "no"))));
     await assert.rejects(trail.wrote(entry), { code: "audit_unavailable", status: 503 });

@@ -241,6 +241,23 @@ describe("expiry", () => {
     );
   });
 
+  it("counts the leases before that ran out unbegun, and none that was given back or had begun", async () => {
+    await insertJob("f");
+    for (let times = 0; times < 3; times++) await releaseLeases(sql, [await leaseOne()]);
+    const { jobId, token } = await leaseOne(-1000);
+    assert.equal(token, 4);
+    const note = (at: number, outcome: string, startedAt: string | null) => sql`
+      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, output)
+      values (${jobId}::uuid, ${at}::bigint, 1, 'w', ${startedAt}::timestamptz, now(), ${outcome}, '')`;
+    await note(1, "lost", null);
+    await note(2, "lost", at);
+    await note(3, "superseded", null);
+    assert.deepEqual(
+      (await expiredLeases(sql, 10)).map((one) => one.unbegunBefore),
+      [1],
+    );
+  });
+
   it("comes at once for the leases of a dead predecessor, when a process is alone", async () => {
     await insertJob("f");
     const held = await leaseOne();

@@ -105,6 +105,25 @@ describe("a remote worker", () => {
     done(await tell(leased.lease_id, "complete", {}));
   });
 
+  it("takes from all its lanes together what it asks for, the most urgent first, and touches no other job", async () => {
+    const { sql } = node.runtime.database;
+    for (const queue of ["many-a", "many-b", "many-limited"])
+      for (let i = 0; i < 4; i++) await enqueue({ queue, priority: queue === "many-b" ? i : 0 });
+    const rate = { rate_per_s: 1000, rate_burst: 100 };
+    done(await node.request("PUT", "/api/queue/many-limited", { token: tokens.operator, body: rate }));
+    const leases: { lease_id: string; queue: string }[] = [];
+    for (let polls = 0; polls < 6; polls++) {
+      const { json } = await poll({ count: 2, queues: ["many-a", "many-b", "many-limited"] });
+      assert.equal(json.leases.length, 2);
+      leases.push(...json.leases);
+    }
+    const ofA = leases.findIndex(({ queue }) => queue === "many-a");
+    assert.ok(leases.slice(0, ofA).filter(({ queue }) => queue === "many-b").length >= 3, "the urgent ones come first");
+    const tokensOf = await sql`select job_id from job where queue like 'many-%' and token <> 1`;
+    assert.deepEqual(tokensOf, [], "leased only to be given back");
+    for (const { lease_id } of leases) done(await tell(lease_id, "complete", {}));
+  });
+
   it("may fail and be given it again, until no attempt is left", async () => {
     const id = await enqueue({ payload: 1 });
     const first = await lease();

@@ -1,9 +1,22 @@
 /** A throw-away Postgres cluster. Postgres refuses to run as root, so root hands it to the system's user postgres. */
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { call } from "./process.ts";
 import type { Service } from "./start.ts";
 
-export async function startPostgres(folder: string, port: number, durable: boolean): Promise<Service> {
+export interface PostgresService extends Service {
+  /** Kills every backend, and starts again from the log: as after a crash of the server. Resolves when it answers. */
+  restartAtOnce(): Promise<void>;
+}
+
+/** Whether this machine has Postgres' programs. */
+export function hasPostgres(): boolean {
+  const folder = programsFolder();
+  const folders = folder === "" ? (process.env.PATH ?? "").split(delimiter) : [folder];
+  return folders.some((one) => existsSync(join(one, "initdb")));
+}
+
+export async function startPostgres(folder: string, port: number, durable: boolean): Promise<PostgresService> {
   const programs = programsFolder();
   const data = `${folder}/data`;
   mkdirSync(folder, { recursive: true });
@@ -22,9 +35,14 @@ export async function startPostgres(folder: string, port: number, durable: boole
     "max_connections=200",
   ];
   const options = [`-p ${port}`, ...settings.map((setting) => `-c ${setting}`)].join(" ");
-  await run("pg_ctl", "-D", data, "-l", `${folder}/server.log`, "-o", options, "-w", "-t", "60", "start");
+  const control = (...args: string[]) =>
+    run("pg_ctl", "-D", data, "-l", `${folder}/server.log`, "-o", options, "-w", "-t", "60", ...args);
+  await control("start");
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    restartAtOnce: async () => {
+      await control("-m", "immediate", "restart");
+    },
     stop: async () => {
       await run("pg_ctl", "-D", data, "-m", "immediate", "stop");
     },

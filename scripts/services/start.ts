@@ -47,7 +47,7 @@ export async function startServices(want: { kafka: boolean; durable: boolean }):
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

@@ -1,9 +1,11 @@
 /** `orrery serve`: one node, until it is told to stop. */
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { Config, Flags } from "../config.ts";
 import { closeLog, createLog, type Log } from "../observe/log.ts";
 import { collectEarly } from "../observe/memory.ts";
+import { SqlError } from "../store/sql.ts";
 import { configOf, withConfigOptions } from "./options.ts";
 
 /** Opens a node, and starts the example mission where the configuration wants it. Handed in: the runtime lies above the command line. */
@@ -30,6 +32,9 @@ Examples:
 }
 
 const exitMsMax = 10_000;
+/** A node may be started before its database, or while that restarts: then it begins anew, for so long. */
+const databaseAwayMsMax = 30_000;
+const databasePauseMs = 500;
 
 async function serve(flags: Flags, startNode: StartNode): Promise<void> {
   const config = configOf(flags);
@@ -60,10 +65,24 @@ async function serve(flags: Flags, startNode: StartNode): Promise<void> {
   process.on("uncaughtException", onDefect).on("unhandledRejection", onDefect);
 
   try {
-    node = await startNode(config, log);
+    node = await onceDatabaseAnswers(() => startNode(config, log), log);
     collectEarly();
   } catch (error) {
     await closeLog(log);
     throw error;
+  }
+}
+
+async function onceDatabaseAnswers<Node>(start: () => Promise<Node>, log: Log): Promise<Node> {
+  const endMs = performance.now() + databaseAwayMsMax;
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      const isAway = error instanceof SqlError && error.fault !== "defect" && error.fault !== "data";
+      if (!isAway || performance.now() > endMs) throw error;
+      log.warn({ reason: error.message }, "the database does not answer: trying again for 30 s");
+      await sleep(databasePauseMs);
+    }
   }
 }

@@ -2,6 +2,7 @@
  * Writes the audit's own rows: one insert for all that wait, one under way at a time. A write is answered once its row is
  * stored; a refusal's row is stored soon after, and a service that is refused again and again fills no table.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Instant } from "../model/clock.ts";
 import { AuditUnavailableError, OverloadedError } from "../model/errors.ts";
 import { type DatasetId, newTimeUuid } from "../model/ids.ts";
@@ -39,7 +40,10 @@ export interface AuditTrailParts {
 /** One insert takes so many; more would hold the embedded store for long. */
 const rowsMax = 500;
 const waitingMax = 10_000;
-const triesMax = 3;
+/** The write is done: an answer that says otherwise is worse than a late one, and a database that restarts is back in seconds. */
+const insistMsMax = 8_000;
+const firstWaitMs = 20;
+const waitMsMax = 500;
 const targetLengthMax = 500;
 /** Refusals of one service: so many at once, and one more each second. */
 const refusalsBurst = 20;
@@ -56,6 +60,7 @@ export function createAuditTrail(parts: AuditTrailParts): AuditTrail {
   const waiting: Waiting[] = [];
   const refusals = new Map<string, { left: number; atMs: number }>();
   let writing: Promise<void> | null = null;
+  const stopping = new AbortController();
 
   function add(entry: AuditEntry): Promise<void> {
     const target = entry.target.slice(0, targetLengthMax).replaceAll("\u0000", "").toWellFormed();
@@ -84,12 +89,14 @@ export function createAuditTrail(parts: AuditTrailParts): AuditTrail {
 
   /** The ids make a repetition harmless, so a lost answer is no reason to give up. */
   async function insert(rows: readonly NewAuditRow[]): Promise<void> {
-    for (let tries = 1; ; tries++) {
+    const endMs = performance.now() + insistMsMax;
+    for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, waitMsMax)) {
       try {
         return await insertAudit(sql, rows);
       } catch (error) {
         const mayPass = error instanceof SqlError && error.fault !== "data" && error.fault !== "defect";
-        if (!mayPass || tries >= triesMax) throw error;
+        if (!mayPass || stopping.signal.aborted || performance.now() + waitMs > endMs) throw error;
+        await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     }
   }
@@ -116,6 +123,7 @@ export function createAuditTrail(parts: AuditTrailParts): AuditTrail {
       else metrics.audit.dropped.inc();
     },
     async stop() {
+      stopping.abort();
       while (writing !== null) await writing;
     },
   };

@@ -2,7 +2,7 @@
 import { dueLaneKey } from "../model/job.ts";
 import type { Log } from "../observe/log.ts";
 import type { LeaseAsk, LeasedJob } from "../store/jobs.ts";
-import type { Claims } from "./claims.ts";
+import type { Claimed, Claims } from "./claims.ts";
 import type { Lane, Lanes } from "./lanes.ts";
 
 export interface ClaimLoopParts {
@@ -64,18 +64,22 @@ export class ClaimLoop {
         keyed,
         countMax,
       }));
-      const { jobs, retryInMs } = await claims.claim(holder, lanes).finally(() => {
-        for (const { lane } of wanted) lane.isClaiming = false;
-      });
       const asked = new Map(wanted.map(({ lane, countMax }) => [dueLaneKey(lane), { lane, left: countMax }]));
-      for (const job of jobs) {
-        const one = asked.get(dueLaneKey({ ...job, keyed: job.concurrencyKey !== null }));
-        if (one === undefined) throw new Error(`Job ${job.jobId} was leased, and nobody asked for its lane`);
-        onLeased(job, one.lane);
-        one.left -= 1;
+      let claimed: Claimed;
+      try {
+        claimed = await claims.claim(holder, lanes);
+        for (const job of claimed.jobs) {
+          const one = asked.get(dueLaneKey({ ...job, keyed: job.concurrencyKey !== null }));
+          if (one === undefined) throw new Error(`Job ${job.jobId} was leased, and nobody asked for its lane`);
+          onLeased(job, one.lane);
+          one.left -= 1;
+        }
+      } finally {
+        // Not before its jobs are in it: an idle lane is forgotten, and what is in it then would never run.
+        for (const { lane } of wanted) lane.isClaiming = false;
       }
       for (const { lane, left } of asked.values()) if (left <= 0) lane.mayHaveMore = true;
-      onBatch(jobs.length, retryInMs);
+      onBatch(claimed.jobs.length, claimed.retryInMs);
     }
   }
 

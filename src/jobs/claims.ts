@@ -79,8 +79,28 @@ export class Claims {
     return known;
   }
 
-  /** Due jobs of these lanes, leased for `holder`. */
-  async claim(holder: Holder, wanted: readonly WantedLane[]): Promise<Claimed> {
+  /**
+   * Due jobs of these lanes, leased for `holder`; not more than `countMax` of all of them. Nothing is leased only to be given
+   * back: that would use up a rate, and leave a dead row for each.
+   */
+  async claimAtMost(holder: Holder, wanted: readonly WantedLane[], countMax: number): Promise<LeasedJob[]> {
+    const jobs: LeasedJob[] = [];
+    const claim = async (lanes: readonly WantedLane[]): Promise<void> => {
+      const left = countMax - jobs.length;
+      if (left <= 0 || lanes.length === 0) return;
+      const asked = lanes.map((lane) => ({ ...lane, countMax: Math.min(lane.countMax, left) }));
+      jobs.push(...(await this.claim(holder, asked, left)).jobs);
+    };
+    const groups = [wanted.filter((lane) => !this.isLimited(lane))];
+    for (const lane of wanted) if (this.isLimited(lane)) groups.push([lane]);
+    // Whoever comes first may take all: each has its turn.
+    const first = Math.floor(Math.random() * groups.length);
+    for (const lanes of [...groups.slice(first), ...groups.slice(0, first)]) await claim(lanes);
+    return jobs;
+  }
+
+  /** Due jobs of these lanes, leased for `holder`. `countMax`: of all lanes that no policy limits. */
+  async claim(holder: Holder, wanted: readonly WantedLane[], countMax?: number): Promise<Claimed> {
     for (;;) {
       const { version } = this.#policies;
       const open = wanted.filter((lane) => !this.isPaused(lane));
@@ -88,7 +108,7 @@ export class Claims {
       const limited = open.filter((lane) => this.isLimited(lane));
       const jobs: LeasedJob[] = [];
       if (free.length > 0) {
-        const leased = await leaseJobs(this.#sql, { ...holder, wanted: free, policyVersion: version });
+        const leased = await leaseJobs(this.#sql, { ...holder, wanted: free, countMax, policyVersion: version });
         jobs.push(...leased.jobs);
         if (leased.policyVersion !== version) {
           await this.reload();

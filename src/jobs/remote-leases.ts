@@ -63,13 +63,8 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
     const found = await dueLanes(sql, lanesMax);
     const lanes = found.filter((lane) => isOf(lane, ask));
     if (lanes.length === 0) return [];
-    let left = ask.countMax;
     const wanted = lanes.map((lane) => ({ ...lane, countMax: ask.countMax }));
-    const { jobs } = await claims.claim({ workerId: ask.workerId, leaseMs, labels: ask.labels }, wanted);
-    // Lanes are asked for the whole count each: what is too much goes back as it was.
-    const kept = jobs.filter(() => left-- > 0);
-    if (kept.length < jobs.length) await releaseLeases(sql, jobs.slice(kept.length));
-    return kept;
+    return await claims.claimAtMost({ workerId: ask.workerId, leaseMs, labels: ask.labels }, wanted, ask.countMax);
   }
 
   const isOf = ({ queue, jobType }: DueLane, { queues, jobTypes }: RemoteAsk): boolean =>

@@ -63,14 +63,14 @@ describe("an attempt's outcome", () => {
 
 describe("an expired lease", () => {
   it("burns an attempt only if one had begun", () => {
-    const tried = { attempt: 1, returned: 0, attemptsMax: 1, token: 2 };
+    const tried = { attempt: 1, returned: 0, attemptsMax: 1, unbegunBefore: 0 };
     assert.equal(retryAfterExpiry({ ...tried, begun: true }, 0.5).reason, "attempts_exhausted");
     assert.equal(retryAfterExpiry({ ...tried, begun: false }, 0.5).inMs, 0);
   });
 
   it("ends a job that no holder ever lives to begin", () => {
     const tried = { attempt: 1, returned: 0, attemptsMax: 3, begun: false };
-    assert.equal(retryAfterExpiry({ ...tried, token: 20 }, 0.5).inMs, 0);
-    assert.equal(retryAfterExpiry({ ...tried, token: 21 }, 0.5).reason, "lease_lost");
+    assert.equal(retryAfterExpiry({ ...tried, unbegunBefore: 18 }, 0.5).inMs, 0);
+    assert.equal(retryAfterExpiry({ ...tried, unbegunBefore: 19 }, 0.5).reason, "lease_lost");
   });
 });

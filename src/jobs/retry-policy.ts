@@ -62,11 +62,14 @@ export function retryAfterFailure(tried: Tried, chance: number, rule?: RetryRule
  * such a job may be what killed its holders.
  */
 export function retryAfterExpiry(
-  tried: Tried & { readonly token: number; readonly begun: boolean },
+  tried: Tried & {
+    readonly begun: boolean /** Leases before this one that ran out likewise. */;
+    readonly unbegunBefore: number;
+  },
   chance: number,
   rule?: RetryRule,
 ): Retry {
   if (tried.begun) return retryAfterFailure(tried, chance, rule);
-  if (tried.token - tried.attempt >= unbegunLeasesMax) return dead("lease_lost");
+  if (tried.unbegunBefore + 1 >= unbegunLeasesMax) return dead("lease_lost");
   return { inMs: 0, reason: null, givesBack: false };
 }

@@ -14,6 +14,8 @@ export interface LeaseAsk {
   readonly labels: readonly string[];
   /** Each lane with room for more, and for how many; without concurrency keys and limits. */
   readonly wanted: readonly (Lane & { readonly countMax: number })[];
+  /** Of all lanes together; absent: the sum of theirs. */
+  readonly countMax?: number | undefined;
   /** Of the policies that `wanted` relies on: when they have changed, nothing is leased. */
   readonly policyVersion: number;
 }
@@ -92,18 +94,23 @@ function leaseStatement(due: string): string {
     ${leasedTables}`;
 }
 
-const dueOfLanes = `
+const dueOfLanes = (last: string): string => `
     wanted as (
       select * from unnest($4::text::text[], $5::text::text[], $6::text::int[]) as wanted (queue, job_type, count_max)),
     due as materialized ( -- a CTE, not "in (…)": that may run twice and pass the limit
       select one.job_id from wanted cross join lateral (
-        select job_id from job
+        select job_id, priority, run_at from job
         where state = 'queued' and held_by is null and queue = wanted.queue and job_type = wanted.job_type
           and keyed = false and (requires is null or requires <@ $7::text::text[])
         order by priority desc, run_at, job_id limit wanted.count_max for update skip locked) as one
-      where (select version from policy_version) = $8::bigint)`;
+      where (select version from policy_version) = $8::bigint${last})`;
 
-const leaseLanes = leaseStatement(dueOfLanes);
+const leaseLanes = leaseStatement(dueOfLanes(""));
+/** The sort is only for who asks several lanes for as many as one could give. */
+const leaseLanesAtMost = leaseStatement(
+  dueOfLanes(`
+      order by one.priority desc, one.run_at, one.job_id limit $9::int`),
+);
 
 type Row = LeasedJob & { readonly policyVersion: number };
 
@@ -112,14 +119,16 @@ type Row = LeasedJob & { readonly policyVersion: number };
  * given: one statement a batch. No two callers get the same one.
  */
 export async function leaseJobs(sql: Sql, ask: LeaseAsk): Promise<Leased> {
+  const { countMax } = ask;
   return leasedOf(
-    await sql.query<Row>(leaseLanes, [
+    await sql.query<Row>(countMax === undefined ? leaseLanes : leaseLanesAtMost, [
       ...headOf(ask),
       array(ask.wanted.map((one) => one.queue)),
       array(ask.wanted.map((one) => one.jobType)),
       array(ask.wanted.map((one) => one.countMax)),
       array(ask.labels),
       ask.policyVersion,
+      ...(countMax === undefined ? [] : [countMax]),
     ]),
   );
 }
@@ -201,6 +210,8 @@ export interface ExpiredLease extends Lease {
   readonly workerId: string;
   /** Null: the lease ended before its attempt began. */
   readonly startedAt: string | null;
+  /** Leases before this one that ran out before an attempt began. Those that were given back are none of them. */
+  readonly unbegunBefore: number;
 }
 
 /** Leases that ran out, the oldest first. */
@@ -208,7 +219,9 @@ export function expiredLeases(sql: Sql, countMax: number): Promise<ExpiredLease[
   return sql<ExpiredLease>`
     select job_id as "jobId", token, queue, job_type as "jobType", attempt, returned, attempts_max as "attemptsMax",
       dataset_id as "datasetId", product_id as "productId", worker_id as "workerId",
-      to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "startedAt"
+      to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "startedAt",
+      (select count(*)::int from attempt
+       where attempt.job_id = job.job_id and outcome = 'lost' and attempt.started_at is null) as "unbegunBefore"
     from job where state = 'leased' and lease_until < now()
     order by lease_until limit ${countMax}::int`;
 }

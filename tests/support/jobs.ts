@@ -6,7 +6,7 @@ import { type ComputeFunction, createFunction } from "../../src/compute/function
 import { createDueSignal } from "../../src/jobs/due-signal.ts";
 import { createJobRunner, type JobRunner } from "../../src/jobs/runner.ts";
 import type { JobRunnerParts } from "../../src/jobs/runner-parts.ts";
-import { systemClock } from "../../src/model/clock.ts";
+import { type Clock, systemClock } from "../../src/model/clock.ts";
 import { newUuid } from "../../src/model/ids.ts";
 import type { ProductRow } from "../../src/model/plan.ts";
 import { createLog } from "../../src/observe/log.ts";
@@ -31,13 +31,14 @@ export interface NodeSettings extends Partial<Pick<JobRunnerParts, "leaseMs" | "
   readonly attempts?: number;
   /** The store is this node's alone; else several of them may share it, an embedded one too. */
   readonly alone?: boolean;
+  readonly clock?: Clock;
 }
 
 const soon = { kind: "exponential", baseMs: 20, maxMs: 1_000, jitter: true } as const;
 
 /** Retries come within 20 ms, as the tests need not wait for what the retry policy's own tests show. */
 export async function startNode(database: Database, settings: NodeSettings = {}): Promise<Node> {
-  const { functions = {}, attempts = 3, alone = false, ...rest } = settings;
+  const { functions = {}, attempts = 3, alone = false, clock = systemClock, ...rest } = settings;
   const computes = createComputes(
     new Map<string, Compute>([
       ["cams", externalCompute],
@@ -49,7 +50,7 @@ export async function startNode(database: Database, settings: NodeSettings = {})
   );
   const observe = { turn: () => {}, batch: () => {}, defect: (error: unknown) => console.error(error) };
   const store = createPlanStore(database.sql);
-  const shared = { clock: systemClock, computes };
+  const shared = { clock, computes };
   const supervisor = createSupervisor({ ...shared, store, alone, timers: systemTimers, observe });
   const nodeId = newUuid();
   const own: Database = { ...database, kind: alone ? "embedded" : "postgres" };

@@ -155,6 +155,20 @@ describe("a remote worker", () => {
     }
   });
 
+  it("whose report was stored is told so again when the first answer was lost; another report is refused", async () => {
+    const id = await enqueue();
+    const { lease_id } = await lease();
+    for (let times = 0; times < 2; times++) done(await tell(lease_id, "complete", { result: 1 }));
+    problem(await tell(lease_id, "fail", { error: "no" }), 409, "lease_lost");
+    const { state, result } = await job(id);
+    assert.deepEqual([state, result], ["succeeded", 1]);
+    const told = await attemptsOf(node.runtime.database.sql, id);
+    assert.deepEqual(
+      told.map(({ outcome }) => outcome),
+      ["succeeded", "superseded"],
+    );
+  });
+
   it("whose lease was superseded is told so, changes nothing, and its result is kept as evidence", async () => {
     const id = await enqueue();
     const { lease_id } = await lease();

@@ -7,7 +7,7 @@ import { epochMsOf } from "../model/clock.ts";
 import type { AttemptReport, JobCommand } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { DueLane } from "../model/job.ts";
-import { recordEvidence } from "../store/attempts.ts";
+import { hasEndedAs, recordEvidence } from "../store/attempts.ts";
 import { dueLanes } from "../store/due-jobs.ts";
 import { isCancelled, type LeasedRow, leasedJob } from "../store/held-jobs.ts";
 import { type Lease, type LeasedJob, releaseLeases, renewLeases } from "../store/jobs.ts";
@@ -114,8 +114,10 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
     });
   }
 
-  async function lose(lease: Lease, outcome: Outcome | null): Promise<never> {
+  /** Returns only for a report that was stored before: its answer was lost, and it is sent again. */
+  async function lose(lease: Lease, outcome: Outcome | null): Promise<void> {
     if (outcome !== null) {
+      if (await hasEndedAs(sql, lease, outcome.outcome)) return;
       run.metrics.jobs.leasesLost.inc();
       const report = reportOf(lease, null, outcome);
       await recordEvidence(sql, { jobId: lease.jobId, token: lease.token, as: "superseded", report });

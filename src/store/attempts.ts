@@ -25,6 +25,17 @@ export async function recordEvidence(sql: Sql, evidence: Evidence): Promise<void
     on conflict do nothing`;
 }
 
+/** Whether this lease has ended with this outcome, and it counted. */
+export async function hasEndedAs(
+  sql: Sql,
+  { jobId, token }: Lease,
+  outcome: AttemptReport["outcome"],
+): Promise<boolean> {
+  const rows = await sql`
+    select 1 from attempt where job_id = ${jobId}::uuid and token = ${token}::bigint and outcome = ${outcome}`;
+  return rows.length > 0;
+}
+
 export interface AttemptRow {
   readonly jobId: JobId;
   readonly token: number;

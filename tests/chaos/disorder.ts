@@ -6,13 +6,15 @@ import { leaseMs } from "./place.ts";
 
 const everyMs = 2_000;
 const restartEveryMs = 10_000;
-const frozenShare = 0.2;
+/** Each fifth victim is frozen, the third one first. */
+const frozenEach = 5;
 
 export class Disorder {
   readonly done = { nodeKills: 0, workerKills: 0, freezes: 0, restarts: 0 };
   readonly #fleet: ChaosFleet;
   readonly #postgres: PostgresService;
   readonly #random: () => number;
+  #strikes = 0;
   readonly #end = new AbortController();
   readonly #loops: Promise<unknown>;
   readonly #frozen = new Set<Promise<void>>();
@@ -52,7 +54,8 @@ export class Disorder {
     const up = members.filter((member) => member.isUp);
     const member = up[Math.floor(this.#random() * up.length)];
     if (member === undefined) return;
-    if (this.#random() < frozenShare) {
+    this.#strikes += 1;
+    if (this.#strikes % frozenEach === 3) {
       const freezing = this.#freeze(member, leaseMs * (1.25 + 1.75 * this.#random()));
       this.#frozen.add(freezing);
       void freezing.finally(() => this.#frozen.delete(freezing));

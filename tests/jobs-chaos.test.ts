@@ -86,8 +86,9 @@ async function drill(): Promise<void> {
         askedAgain: a.askedAgain + b.askedAgain,
       }));
     console.log(JSON.stringify({ seed, ...account, ...done, ...met, drainedS: Math.round(drainedMs / 100) / 10 }));
-    for (const [what, times] of Object.entries({ ...done, ...met, lost: account.lost }))
-      assert.ok(times > 0, `never met: ${what}`);
+    const { nodeKills, workerKills, freezes, restarts } = done;
+    const faults = { kills: nodeKills + workerKills, freezes, restarts, lost: account.lost };
+    for (const [what, times] of Object.entries({ ...faults, ...met })) assert.ok(times > 0, `never met: ${what}`);
 
     // What lives ends in good order when it is told to.
     own.check();

@@ -51,6 +51,8 @@ export interface Dispatch {
   readonly queue: string;
   /** Labels that a worker must have. */
   readonly requires: readonly string[];
+  /** -100 to 100; 0 if absent. */
+  readonly priority?: number;
 }
 
 export type ProductEmitted =

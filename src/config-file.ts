@@ -1,4 +1,4 @@
-/** orrery.yaml: which computes there are, where templates lie, how the ground segment listens. Errors name file, line and column. */
+/** orrery.yaml: which computes there are, where templates lie, how jobs are run, how the ground segment listens. Errors name file, line and column. */
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
@@ -31,18 +31,60 @@ const Ground = v.strictObject({
   packet_size_max: v.optional(v.pipe(v.number(), v.integer(), v.minValue(7), v.maxValue(65_542)), 65_542),
 });
 
+const Jobs = v.strictObject({
+  lease_s: v.optional(v.pipe(v.number(), v.minValue(0.5), v.maxValue(3_600)), 30),
+  concurrency: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), 64),
+  labels: v.optional(v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(32)), []),
+  retention_days: v.optional(v.pipe(v.number(), v.integer(), v.minValue(7), v.maxValue(3_650)), 90),
+});
+const Webhook = v.strictObject({
+  url: v.pipe(
+    v.string(),
+    v.check(
+      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+      "an http or https address is needed",
+    ),
+  ),
+  secret_env: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable is needed")),
+  allow_private: v.optional(v.union([v.boolean(), v.array(v.string())]), false),
+});
+const Alarms = v.strictObject({ webhook: v.optional(Webhook) });
+
 const File = v.strictObject({
   computes: v.optional(Computes, {}),
   job_types: v.optional(JobTypes, {}),
   templates: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  jobs: v.optional(Jobs, {}),
   ground: v.optional(Ground, {}),
+  alarms: v.optional(Alarms, {}),
 });
 
+export interface AlarmsConfig {
+  readonly webhook: {
+    readonly url: string;
+    /** The environment variable that holds its secret, `whsec_…`. */
+    readonly secretEnv: string;
+    readonly allowPrivate: boolean | readonly string[];
+  } | null;
+}
+
 export interface ConfigFile {
+  readonly alarms: AlarmsConfig;
   readonly computes: Readonly<Record<string, ComputeConfig>>;
   readonly jobTypes: Readonly<Record<string, JobTypeConfig>>;
   /** As written: relative to the file. */
   readonly templates: string | null;
+  /** How this node runs jobs. */
+  readonly jobs: {
+    /** A holder that is not heard of for so long loses its job. */
+    readonly leaseMs: number;
+    /** Runs at once, over all computes. */
+    readonly concurrency: number;
+    /** What this node is: jobs may require some. */
+    readonly labels: readonly string[];
+    /** How long the record of ended jobs is kept. */
+    readonly retentionDays: number;
+  };
   readonly ground: {
     readonly host: string;
     readonly portMin: number;
@@ -111,7 +153,9 @@ function messageOf(issue: v.BaseIssue<unknown>, keys: readonly (string | number)
 
 function knownKeys(parents: readonly (string | number)[], value: unknown): string[] {
   if (parents.length === 0) return Object.keys(File.entries);
+  if (parents[0] === "alarms") return Object.keys(parents.length === 1 ? Alarms.entries : Webhook.entries);
   if (parents[0] === "ground") return Object.keys(Ground.entries);
+  if (parents[0] === "jobs") return Object.keys(Jobs.entries);
   if (parents.at(-1) === "retry") return retryKeys;
   if (parents.includes("mounts")) return mountKeys;
   if (parents[0] === "job_types") return jobTypeKeys;
@@ -136,11 +180,23 @@ function offsetOf(document: Document, keys: readonly (string | number)[]): numbe
 }
 
 function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
-  const { ground } = file;
+  const { ground, jobs } = file;
+  const { webhook } = file.alarms;
   return {
+    alarms: {
+      webhook: webhook
+        ? { url: webhook.url, secretEnv: webhook.secret_env, allowPrivate: webhook.allow_private }
+        : null,
+    },
     computes: file.computes,
     jobTypes: file.job_types,
     templates: file.templates ?? null,
+    jobs: {
+      leaseMs: jobs.lease_s * 1000,
+      concurrency: jobs.concurrency,
+      labels: jobs.labels,
+      retentionDays: jobs.retention_days,
+    },
     ground: {
       host: ground.host,
       portMin: ground.ports[0],

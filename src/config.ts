@@ -22,6 +22,14 @@ export interface GroundConfig {
   readonly packetSizeMax: number;
 }
 
+/** Where alarms are sent. */
+export interface WebhookConfig {
+  readonly url: string;
+  /** One or, while one is replaced, several: `whsec_…`. */
+  readonly secrets: readonly string[];
+  readonly allowPrivate: boolean | readonly string[];
+}
+
 export interface Config {
   readonly host: string;
   /** 0: any free one. */
@@ -42,7 +50,9 @@ export interface Config {
   readonly jobTypes: ConfigFile["jobTypes"];
   /** Absolute. */
   readonly templatesDir: string | null;
+  readonly jobs: ConfigFile["jobs"];
   readonly ground: GroundConfig;
+  readonly alarms: { readonly webhook: WebhookConfig | null };
   readonly configPath: string | null;
   /** What relative paths of the configuration are relative to. */
   readonly configDir: string;
@@ -139,11 +149,29 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     computes: file.computes,
     jobTypes: file.jobTypes,
     templatesDir: file.templates === null ? null : resolve(configDir, file.templates),
+    jobs: file.jobs,
     ground: file.ground,
+    alarms: { webhook: webhookOf(file.alarms, environment) },
     configPath,
     configDir,
     notes: identity.notes,
   });
+}
+
+/** Its secret is never in the file. */
+function webhookOf(
+  { webhook }: ConfigFile["alarms"],
+  env: Readonly<Record<string, string | undefined>>,
+): WebhookConfig | null {
+  if (webhook === null) return null;
+  const { url, secretEnv, allowPrivate } = webhook;
+  const secrets = (env[secretEnv] ?? "").split(/\s+/).filter((secret) => secret !== "");
+  if (secrets.length === 0 || !secrets.every((secret) => /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(secret))) {
+    throw new SetupError(
+      `Cannot send alarms to ${new URL(url).host} as ${secretEnv} is ${secrets.length === 0 ? "not set" : "no list of secrets"}: whsec_ and base64 of 24 bytes or more is needed (\`echo whsec_$(openssl rand -base64 32)\` makes one)`,
+    );
+  }
+  return { url, secrets, allowPrivate };
 }
 
 /** An address people can open: a wildcard host is shown as localhost. */

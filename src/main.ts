@@ -1,55 +1,14 @@
 #!/usr/bin/env bun
-/** The command line: `orrery` serves, the other commands are in cli/, one file each. */
+/** The command line: `orrery` serves, the other commands are in cli/. */
 import process from "node:process";
-import { Command } from "commander";
-import manifest from "../package.json" with { type: "json" };
-import { checkCommand } from "./cli/check.ts";
-import { dbCommand } from "./cli/db.ts";
 import { fail } from "./cli/fail.ts";
-import { hashCommand } from "./cli/hash.ts";
-import { serveCommand } from "./cli/serve.ts";
-import { simCommand } from "./cli/sim.ts";
-import { tokenCommand } from "./cli/token.ts";
+import { createProgram } from "./cli/program.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./observe/log.ts";
 import type { Runtime } from "./runtime.ts";
 
-const hint = "(`orrery --help` lists the commands)";
-
-const program = new Command("orrery")
-  .description("Receives spacecraft passes and computes data products from them. Without a command: serve.")
-  .version(manifest.version)
-  .exitOverride()
-  .showHelpAfterError(hint)
-  .addHelpText(
-    "after",
-    `
-Examples:
-  orrery                                   serve on http://127.0.0.1:3000, with the example mission
-  orrery serve --port 8080 --no-example    serve on another port, empty
-  DATABASE_URL=postgres://db/orrery orrery serve on Postgres
-  orrery check                             see whether everything that is configured can be reached
-  orrery token developer                   a token for the API
-
-Settings come from flags, then the environment, then .env, then orrery.yaml. docs/configuration.md lists them.`,
-  );
-
-for (const command of [
-  serveCommand(startNode),
-  simCommand(),
-  checkCommand(),
-  dbCommand(),
-  hashCommand(),
-  tokenCommand(),
-]) {
-  program.addCommand(
-    command.exitOverride().showHelpAfterError(hint),
-    command.name() === "serve" ? { isDefault: true } : {},
-  );
-}
-
 try {
-  await program.parseAsync(process.argv);
+  await createProgram(startNode).parseAsync(process.argv);
 } catch (error) {
   process.exitCode = fail(error);
 }

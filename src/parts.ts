@@ -4,10 +4,14 @@ import type { Hono } from "hono";
 import manifest from "../package.json" with { type: "json" };
 import { createCallbacks } from "./compute/callbacks.ts";
 import { loadComputes } from "./compute/load.ts";
+import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createGround } from "./ground/ground.ts";
+import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
+import { createAuditTrail } from "./http/audit-trail.ts";
 import { createAuth } from "./http/auth.ts";
+import { createGuard } from "./http/guard.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createDueSignal } from "./jobs/due-signal.ts";
 import { createIntake } from "./jobs/intake.ts";
@@ -15,21 +19,29 @@ import { jobTypesOf } from "./jobs/known-types.ts";
 import { createJobRunner } from "./jobs/runner.ts";
 import type { Clock } from "./model/clock.ts";
 import { SetupError } from "./model/errors.ts";
+import { ownQueue } from "./model/job.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { sampleResidents, supervisorObserver } from "./observe/supervisor-metrics.ts";
 import { sampleVacuum } from "./observe/vacuum-metrics.ts";
+import { ownService } from "./services.ts";
 import { instantiateType } from "./store/instantiations.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
 import { readVacuumHorizon } from "./store/vacuum-horizon.ts";
+import { createAlarms } from "./supervisor/alarms.ts";
 import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
 import { openTelemetry } from "./telemetry/open.ts";
+import { createCondition } from "./templates/condition.ts";
 import { instantiateCompute } from "./templates/instantiate.ts";
-import { loadTemplates } from "./templates/load.ts";
+import { readFolder } from "./templates/load.ts";
+import { Scheduler } from "./templates/scheduler.ts";
+import { createStoredTemplates } from "./templates/stored.ts";
+import { conditionCompute, waitCompute } from "./templates/templates.ts";
+import { createWait } from "./templates/wait.ts";
 
 export interface Parts extends Omit<AppParts, "config" | "isReady"> {
   readonly app: Hono;
@@ -56,10 +68,11 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const callbacks = createCallbacks({ baseUrl: config.baseUrl, log });
   const { jobTypes, configDir } = config;
   const computes = await loadComputes(config.computes, configDir, { jobTypes, callbacks });
-  const templates = await loadTemplates(config.templatesDir, computes);
+  const files = await readFolder(config.templatesDir, computes);
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
+  await makePartitions(database.sql, Date.now());
   if (database.kind === "postgres") sampleVacuum(metrics, () => readVacuumHorizon(database.sql), clock);
   await callbacks.start(database);
   teardown.add("callbacks", 500, () => callbacks.stop());
@@ -74,33 +87,54 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const alone = database.kind === "embedded";
   const observe = supervisorObserver(metrics, log);
   const supervisor = createSupervisor({ store, alone, clock, computes, timers: systemTimers, observe });
+  computes.addInline(waitCompute, createWait());
+  computes.addInline(conditionCompute, createCondition(supervisor));
+  const templates = createStoredTemplates({
+    ...{ database, computes, files, clock, log, service: ownService, environment: process.env },
+    cwd: config.templatesDir ?? config.configDir,
+  });
+  await templates.start();
+  teardown.add("templates", 500, () => templates.stop());
   sampleResidents(metrics, () => supervisor.residents());
   teardown.add("supervisor", 1000, () => supervisor.stop());
 
   const { dataDir, ground: settings } = config;
   const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
-  computes.addOwn(instantiateType, instantiateCompute(templates, supervisor, log));
-  await makePartitions(database.sql, Date.now());
+  computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;
-  const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, nodeId, url, version });
+  const own = { nodeId, url, version, ...config.jobs };
+  const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, ...own });
   teardown.add("jobs", 2500, () => jobs.stop());
   const onEnqueued = due.announce;
-  const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, onEnqueued });
+  const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, metrics, onEnqueued });
   teardown.add("intake", 1000, () => intake.stop());
-  const auth = createAuth(config);
-  teardown.add("auth", 100, () => auth.stop());
+  const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
+  const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
+  teardown.add("scheduler", 500, () => scheduler.stop());
+  const alarms = createAlarms({ database, log, webhook: config.alarms.webhook, send: sendWebhook });
+  teardown.add("alarms", 1000, () => alarms.stop());
+  const keys = createApiKeys({ database, services: config.services, log });
+  const audit = createAuditTrail({ sql: database.sql, log, metrics, now: () => clock.now() });
+  const auth = createGuard({ auth: createAuth(config), keys, audit });
+  teardown.add("auth", 1000, async () => {
+    auth.stop();
+    await Promise.all([audit.stop(), keys.stop()]);
+  });
 
   const parts = {
     config,
     supervisor,
     database,
     auth,
+    keys,
+    alarms,
     computes,
     callbacks,
     templates,
+    scheduler,
     ground,
     due,
     intake,
@@ -113,5 +147,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   };
   const app = createApp({ ...parts, isReady: given.isReady });
   await Promise.all([ground.start(), jobs.start()]);
+  alarms.start();
+  scheduler.start();
   return { ...parts, app, nodeId };
 }

@@ -201,6 +201,13 @@ describe("enqueueing over HTTP", () => {
       assert.equal((await post({ ...bomb, payload: "x".repeat(1024 * 1024 - 2) })).status, 200);
     });
 
+    it("is none of a list that is just within what a body may be", async () => {
+      const list = Array.from({ length: 15 }, (_, n) => ({ ...job(), payload: `${n}`.padEnd(1024 * 1024 - 2, "x") }));
+      const { status, json, text } = await post(list);
+      assert.equal(status, 200, text);
+      assert.equal((await get(`/job/${json.ids[14]}`)).json.payload.slice(0, 4), "14xx");
+    });
+
     it("is measured as UTF-8 against the queue's policy", async () => {
       const queue = "small";
       await setQueue(queue, { paused: true, payload_bytes_max: 10 });
@@ -333,6 +340,9 @@ describe("enqueueing over HTTP", () => {
     assert.equal(await count(queue), 5);
     const id = answers.find((answer) => answer.status === 200)?.json.id;
     assert.equal((await node.request("PUT", `/api/job/${id}/cancel`, { token: operator })).status, 200);
+    const metrics = (await node.request("GET", "/metrics")).text;
+    assert.match(metrics, /orrery_jobs_refused_total\{code="QUEUE_DEPTH_EXCEEDED"\} 1[6-9]/);
+    assert.match(metrics, /orrery_jobs_enqueued_total [1-9]/);
     await until("there is room", async () => (await post({ queue, job_type: "work" })).status === 200);
     assert.equal(await count(queue), 6);
     assert.ok((await decisions(queue, "QUEUE_DEPTH_EXCEEDED")).length > 0);

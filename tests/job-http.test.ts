@@ -311,6 +311,17 @@ describe("jobs over HTTP", () => {
       refused(await get(`/job/${id}/log?follow=maybe`), 400, "follow");
     });
 
+    it("is an attempt's output where it ended before a line was stored, however long", async () => {
+      const id = await enqueue({ queue: "log" });
+      const long = "ä".repeat(150_000);
+      await endByHand(sql(), id, { state: "dead", outputs: ["one\n", "", long] });
+      assert.ok((await get(`/job/${id}/log`)).text === `one\n${long}`);
+      const reader = await EventReader.open(`${node.url}/api/job/${id}/log?follow=true`, "1.0");
+      let text = "";
+      for (let event = await reader.next(); event.name !== "end"; event = await reader.next()) text += event.data.text;
+      assert.ok(text === long);
+    });
+
     it("is followed as it comes, from where a listener left off, until the job ends", async () => {
       const id = await enqueue({ queue: "log" });
       await say(id, 1, 0, "one\nand more");

@@ -6,6 +6,7 @@ import { createIntake, type EnqueueOrder, type Intake } from "../src/jobs/intake
 import { systemClock } from "../src/model/clock.ts";
 import type { DueLane } from "../src/model/job.ts";
 import { createLog } from "../src/observe/log.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
 import { savePolicy } from "../src/store/policy-rows.ts";
 import { type Database, SqlError, type SqlValue } from "../src/store/sql.ts";
 import { openTestDatabase } from "./support/database.ts";
@@ -52,6 +53,7 @@ describe("the intake", () => {
       },
       clock: systemClock,
       log: createLog("silent"),
+      metrics: createMetrics(),
       onEnqueued: (lanes) => void woken.push(...lanes),
       doubtMs: 1500,
     });
@@ -159,6 +161,7 @@ describe("the intake", () => {
       types: intake.types,
       clock: systemClock,
       log: createLog("silent"),
+      metrics: createMetrics(),
       onEnqueued: () => {},
     });
     const queue = "crossed";

@@ -61,6 +61,11 @@ describe("a job's life", () => {
     );
     assert.match(entries[2].output_tail, /hello/);
     assert.match((await get(`/job/${id}/attempt/${entries[2].token}/output`)).text, /^hello/);
+    // It ended before a line of it was stored: its output stands for its log.
+    assert.match((await get(`/job/${id}/log`)).text, /^hello/);
+    const reader = await EventReader.open(`${node.url}/api/job/${id}/log?follow=true`);
+    assert.match((await reader.next()).data.text, /^hello/);
+    assert.equal((await reader.next()).name, "end");
     await until("it is counted", async () => (await get("/job/metrics?queue=default")).json.success_rate === 1);
   });
 
@@ -129,6 +134,26 @@ describe("a job's life", () => {
     assert.deepEqual([why.state, why.blocked_by.code], ["queued", "QUEUE_PAUSED"]);
     await act("PUT", `/queue/${queue}`, { paused: false });
     await reaches(id, "succeeded");
+  });
+
+  it("says which limit of its queue or type it waits for", async () => {
+    await act("PUT", "/queue/narrow", { concurrency: 1 });
+    const [first, second] = [
+      await enqueue({ queue: "narrow", job_type: "slow" }),
+      await enqueue({ queue: "narrow", job_type: "slow" }),
+    ];
+    await reaches(first, "running");
+    await until("the limit is what it waits for", async () => {
+      const { blocked_by } = (await get(`/job/${second}/explain`)).json;
+      return blocked_by?.code === "QUEUE_CONCURRENCY";
+    });
+    await act("PUT", "/policy/job_type/slow", { paused: true });
+    await act("PUT", "/queue/narrow", { concurrency: null });
+    const why = (await get(`/job/${second}/explain`)).json;
+    assert.deepEqual([why.blocked_by.code, why.blocked_by.job_type], ["TYPE_PAUSED", "slow"]);
+    await act("PUT", "/policy/job_type/slow", { paused: false });
+    await reaches(second, "running");
+    for (const id of [first, second]) assert.equal((await act("PUT", `/job/${id}/cancel`)).status, 200);
   });
 
   it("is followed line by line while it runs", async () => {

@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { createComputes } from "../src/compute/compute.ts";
 import { newUuid } from "../src/model/ids.ts";
 import { enqueueInstantiation } from "../src/store/instantiations.ts";
-import { loadTemplates } from "../src/templates/load.ts";
+import { readFolder } from "../src/templates/load.ts";
 import { jobsOfSource } from "./support/job-rows.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
@@ -69,15 +69,15 @@ describe("a folder of templates", () => {
     const task = "tasks: [{ name: a, command: ls }]";
     await writeFile(join(folder, "a.yaml"), `id: one\n${task}`);
     await writeFile(join(folder, "b.yml"), `id: one\n${task}`);
-    await assert.rejects(loadTemplates(folder, computes()), /b\.yml: the template "one" is in .*a\.yaml too/);
+    await assert.rejects(readFolder(folder, computes()), /b\.yml: the template "one" is in .*a\.yaml too/);
     await writeFile(join(folder, "b.yml"), "tasks:\n  - name: x\n    compute: nowhere\n");
-    await assert.rejects(loadTemplates(folder, computes()), /b\.yml:3:5: unknown compute "nowhere"/);
+    await assert.rejects(readFolder(folder, computes()), /b\.yml:3:5: unknown compute "nowhere"/);
     await rm(folder, { recursive: true });
-    await assert.rejects(loadTemplates(folder, computes()), /Cannot read the folder of templates/);
+    await assert.rejects(readFolder(folder, computes()), /Cannot read the folder of templates/);
   });
 
   it("may be none", async () => {
-    assert.deepEqual((await loadTemplates(null, computes())).list(), []);
+    assert.deepEqual(await readFolder(null, computes()), []);
   });
 });
 
@@ -85,14 +85,19 @@ describe("GET /api/template", () => {
   it("lists templates without their commands", async () => {
     const { status, json, text } = await node.request("GET", "/api/template");
     assert.equal(status, 200);
-    assert.deepEqual(json[0].params, [{ name: "ship", description: "Its name", required: true }]);
+    assert.deepEqual(json[0].params, [{ name: "ship", type: "json", description: "Its name", required: true }]);
+    assert.deepEqual([json[0].version, json[0].paused, json[0].schedule], [1, false, null]);
     assert.deepEqual(json[0].tasks[1], {
       id: "sum",
       name: "Sum",
       version: "1",
-      compute: "template:orbit/sum",
+      kind: "command",
+      compute: "template:orbit@1/sum",
       eager: true,
       depends_on: ["count"],
+      retries: null,
+      timeout_s: null,
+      deadline_s: null,
     });
     assert.ok(!text.includes("printf"));
     assert.deepEqual((await node.request("GET", "/api/template/orbit")).json, json[0]);
@@ -104,7 +109,10 @@ describe("POST /api/template/{id}/trigger", () => {
   it("publishes a plan whose commands run, without our secrets", async () => {
     const { status, json } = await trigger({ params: { ship: "AURORA-1" } });
     assert.equal(status, 200);
-    assert.deepEqual(json.dataset.extra, { template: "orbit", name: "Orbit products", params: { ship: "AURORA-1" } });
+    assert.deepEqual(json.dataset.extra, {
+      ...{ template: "orbit", version: 1, name: "Orbit products" },
+      params: { ship: "AURORA-1" },
+    });
     const products = await computed(json.dataset.id);
     assert.deepEqual(products.get("count")?.passback, { canary: "" });
     const given = products.get("Sum")?.passback as { passthrough: unknown; parents: { name: string }[] };
@@ -130,13 +138,14 @@ describe("POST /api/template/{id}/trigger", () => {
   it("refuses what is wrong, in the contract's order", async () => {
     assert.equal((await node.request("POST", "/api/template/orbit/trigger", { body: {} })).status, 401);
     const token = await node.tokenOf("updater");
-    assert.equal((await node.request("POST", "/api/template/none/trigger", { token, body: [] })).status, 400);
+    assert.equal((await node.request("POST", "/api/template/none/trigger", { token, body: [] })).status, 422);
+    assert.equal((await node.request("POST", "/api/template/none/trigger", { token, body: "{" })).status, 400);
     assert.equal((await node.request("POST", "/api/template/none/trigger", { token, body: {} })).status, 403);
     assert.equal((await trigger({}, {}, "none")).status, 404);
     const missing = await trigger({ params: {} });
-    assert.deepEqual([missing.status, missing.json.field], [400, "params.ship"]);
-    assert.equal((await trigger({ params: "AURORA" })).status, 400);
-    assert.equal((await trigger({ params: { ship: "A" }, dataset_id: "1" })).status, 400);
+    assert.deepEqual([missing.status, missing.json.code, missing.json.field], [422, "invalid_field", "params.ship"]);
+    assert.equal((await trigger({ params: "AURORA" })).status, 422);
+    assert.equal((await trigger({ params: { ship: "A" }, dataset_id: "1" })).json.field, "dataset_id");
   });
 });
 
@@ -149,6 +158,7 @@ describe("a plan that names a template's compute", () => {
       name: "mine",
       version: "1",
       eager: true,
+      // As plans from before templates had versions name it.
       compute: "template:orbit/sum",
       passthrough: { command: "touch /tmp/x" },
     };

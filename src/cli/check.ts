@@ -59,7 +59,7 @@ async function finding(subject: string, look: () => Promise<string>): Promise<Fi
 
 async function checkComputes({ computes: configs, jobTypes, configDir, templatesDir }: Config): Promise<Finding[]> {
   const { loadComputes } = await import("../compute/load.ts");
-  const { loadTemplates } = await import("../templates/load.ts");
+  const { readFolder } = await import("../templates/load.ts");
   const { checkCompute } = await import("../compute/check.ts");
   const each = await Promise.all(
     Object.entries(configs).map(async ([name, config]) => ({
@@ -71,7 +71,7 @@ async function checkComputes({ computes: configs, jobTypes, configDir, templates
     const computes = await loadComputes(configs, configDir, { jobTypes });
     const found: Finding = { subject: "computes", result: "ok", detail: computes.names().join(", ") };
     const templates = await finding("templates", async () => {
-      const names = (await loadTemplates(templatesDir, computes)).list().map(({ id }) => id);
+      const names = (await readFolder(templatesDir, computes)).map(({ template }) => template.id);
       return templatesDir === null ? "no folder configured" : `${names.join(", ") || "none"} in ${templatesDir}`;
     });
     return [found, ...each, templates];

@@ -13,12 +13,14 @@ export function dbCommand(): Command {
     withConfigOptions(new Command("status"))
       .description("list the migrations and when each one was run")
       .option("--json", "as JSON")
+      .addHelpText("after", "\nExamples:\n  orrery db status --json")
       .action(status)
       .exitOverride(),
   );
   db.addCommand(
     withConfigOptions(new Command("migrate"))
       .description("run the migrations that are missing (forward only; any number of processes may do so at once)")
+      .addHelpText("after", "\nExamples:\n  DATABASE_URL=postgres://db/orrery orrery db migrate")
       .action(migrateNow)
       .exitOverride(),
   );

@@ -54,7 +54,7 @@ export type Outcome =
       readonly retryAfterMs?: number;
       readonly output: string;
     }
-  /** Given back until later; it counts as no attempt. */
+  /** Not yet: the job goes back, to be run again `runInMs` from now, and no attempt is burned. How a `wait` waits. */
   | { readonly outcome: "deferred"; readonly runInMs: number; readonly output: string };
 
 /** When a failed attempt is tried again. */
@@ -82,6 +82,8 @@ export interface Compute {
   readonly timeoutMs?: number;
   /** Codes of failures that no further attempt can mend. `run` heeds them itself; of a worker's, whoever takes its report does. */
   readonly noRetry?: ReadonlySet<string>;
+  /** Of its products' jobs, -100 to 100; 0 if absent. */
+  readonly priority?: number;
   /**
    * Never rejects. Ends soon after `signal` aborts, as `cancelled`. An external compute and one that remote workers pull are
    * never run.
@@ -113,17 +115,28 @@ export interface Computes {
   /** Whether nodes run it, each its share; false for external ones and those that remote workers pull. */
   runsHere(name: string): boolean;
   get(name: string): Compute | undefined;
-  /** Adds the command of a template's task, under a name of its own. */
+  /** Adds what runs a template's task, under a name of its own. */
   addInline(name: string, compute: Compute): void;
   /** Adds what runs jobs of ours, named `orrery.…`: no plan can name it. */
   addOwn(name: string, compute: Compute): void;
 }
+
+/** How the names of computes begin that templates bring along. */
+export const inlinePrefix = "template:";
+
+const unseenInline: Compute = {
+  kind: "internal",
+  ...dispatchOf({}, 0),
+  run: async () => ({ outcome: "failed", error: "this node does not know the template's version yet", output: "" }),
+};
 
 /** A registry of `configured` computes. */
 export function createComputes(configured: ReadonlyMap<string, Compute>): Computes {
   const names = [...configured.keys()];
   const all = new Map(configured);
   const own = new Set<string>();
+  /** Another node has stored a template that this one has not read yet: its jobs are made all the same, and run there. */
+  const isUnseenInline = (name: string): boolean => name.startsWith(inlinePrefix) && !all.has(name);
   const isOf = (name: string, wanted: (kind: Compute["kind"]) => boolean): boolean => {
     const compute = all.get(name);
     return compute !== undefined && wanted(compute.kind);
@@ -131,9 +144,9 @@ export function createComputes(configured: ReadonlyMap<string, Compute>): Comput
   return {
     names: () => names,
     isKnown: (name) => all.has(name) && !own.has(name),
-    dispatches: (name) => isOf(name, (kind) => kind !== "external"),
+    dispatches: (name) => isOf(name, (kind) => kind !== "external") || isUnseenInline(name),
     runsHere: (name) => isOf(name, (kind) => kind !== "external" && kind !== "worker"),
-    get: (name) => all.get(name),
+    get: (name) => all.get(name) ?? (isUnseenInline(name) ? unseenInline : undefined),
     addInline: (name, compute) => void all.set(name, compute),
     addOwn(name, compute) {
       own.add(name);
@@ -161,7 +174,7 @@ export function dispatchOf(config: DispatchConfig, concurrency: number): Dispatc
   };
 }
 
-type Dispatch = Required<Omit<Compute, "kind" | "run">>;
+type Dispatch = Required<Omit<Compute, "kind" | "run" | "priority">>;
 
 /** A failure whose code is listed is final. Kinds hand their outcomes through here. */
 export function judged(outcome: Outcome, noRetry: ReadonlySet<string>): Outcome {

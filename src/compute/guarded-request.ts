@@ -6,7 +6,7 @@ import { AddressRefusedError, type AllowPrivate, connectGuarded, type Resolve } 
 
 export interface RequestAsk {
   readonly url: URL;
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly allowPrivate: AllowPrivate;

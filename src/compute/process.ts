@@ -1,5 +1,6 @@
 /** Runs one process in a group of its own, and leaves nothing of the group alive: TERM, then KILL, at the timeout, on abort and after its exit. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { LeaseLostError } from "../model/errors.ts";
 import { defaults } from "./compute.ts";
 import { timerMs } from "./function.ts";
 import { Output } from "./output.ts";
@@ -45,13 +46,16 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
   const stdout = new Output(0, defaults.passbackBytesMax + 4096);
   let reason: Ended["reason"] = "exited";
   let exit: { code: number | null; signal: string | null } | null = null;
+  let isLost = false;
   const timers = new Set<NodeJS.Timeout>();
   const later = (ms: number, work: () => void) => timers.add(setTimeout(work, timerMs(ms)));
 
   const stop = (why: "timed_out" | "aborted") => {
     if (reason !== "exited" || exit !== null) return;
     reason = why;
-    killGroup(child, "SIGTERM");
+    // Another worker may run the job by now: two at once are worse than one without a farewell.
+    isLost = why === "aborted" && ask.signal.reason instanceof LeaseLostError;
+    killGroup(child, isLost ? "SIGKILL" : "SIGTERM");
     later(why === "aborted" ? Math.min(ask.killAfterMs, killAfterAbortMs) : ask.killAfterMs, () =>
       killGroup(child, "SIGKILL"),
     );
@@ -77,6 +81,7 @@ export function runProcess(ask: ProcessAsk): Promise<Ended> {
   });
   child.once("exit", (code, signal) => {
     exit = { code, signal };
+    if (isLost && signal === null) reason = "exited"; // by itself, before SIGKILL reached it
     killGroup(child, "SIGKILL");
     later(drainMs, settle);
   });

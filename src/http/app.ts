@@ -9,15 +9,20 @@ import { assetRoutes } from "../ui/assets.ts";
 import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
+import { alarmRoutes } from "./alarm.ts";
+import { auditRoutes } from "./audit.ts";
 import { authenticateRoutes } from "./authenticate.ts";
+import { backfillRoutes } from "./backfill.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
 import { dataProductRoutes } from "./data-product.ts";
 import { deadLetterRoutes } from "./dead-letter.ts";
 import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
+import { explainRoutes } from "./explain.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
+import { keyRoutes } from "./key.ts";
 import { leaseRoutes } from "./lease.ts";
 import { methodsByPath } from "./methods.ts";
 import type { AppParts } from "./parts.ts";
@@ -27,6 +32,7 @@ import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
 import { requestLog } from "./request-log.ts";
+import { runRoutes } from "./run.ts";
 import { shipRoutes } from "./ship.ts";
 import { specRoutes } from "./spec.ts";
 import { statusRoutes } from "./status.ts";
@@ -44,7 +50,10 @@ export function createApp(parts: AppParts): Hono {
     authenticateRoutes,
     planRoutes,
     dataProductRoutes,
+    explainRoutes,
     templateRoutes,
+    runRoutes,
+    backfillRoutes,
     shipRoutes,
     passRoutes,
     streamRoutes,
@@ -57,6 +66,9 @@ export function createApp(parts: AppParts): Hono {
     workerRoutes,
     leaseRoutes,
     statusRoutes,
+    keyRoutes,
+    auditRoutes,
+    alarmRoutes,
   ]) {
     api.route("/", routes(parts));
   }

@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { RoleMissingError, TokenRefusedError, UnauthorizedError, UnknownServiceError } from "../model/errors.ts";
-import { type Role, roles, type Service } from "../model/service.ts";
+import { type Caller, type Role, roles, type Service } from "../model/service.ts";
 import { createPasswordCheck, type PasswordCheck } from "./password.ts";
 
 /** What login answers. Times are Unix seconds. */
@@ -139,7 +139,7 @@ export function createAuth({
       const { service, expiresS } = verifiedOnce(token);
       if (Math.floor(nowMs() / 1000) > expiresS + leewayS) {
         verified.delete(token);
-        throw refused("expired");
+        throw refused("expired", service);
       }
       const caller = configured.get(service);
       if (caller === undefined) throw new UnknownServiceError(service);
@@ -155,7 +155,7 @@ export function createAuth({
 }
 
 /** Throws 403 when the service lacks the role. */
-export function requireRole(caller: Service, role: Role): void {
+export function requireRole(caller: Caller, role: Role): void {
   if (!caller.roles.includes(role)) throw new RoleMissingError(caller.service, role);
 }
 
@@ -180,8 +180,8 @@ function decode(part: string): Record<string, unknown> {
   throw refused("malformed");
 }
 
-const refused = (how: string): TokenRefusedError =>
-  new TokenRefusedError(`The token is refused as it is ${how}: log in again at /api/authenticate`);
+const refused = (how: string, service: string | null = null): TokenRefusedError =>
+  new TokenRefusedError(`The token is refused as it is ${how}: log in again at /api/authenticate`, service);
 
 const isSeconds = (value: unknown): value is number =>
   typeof value === "number" && Number.isFinite(value) && value >= 0;

@@ -1,9 +1,10 @@
 /** Data products: read one; update, clear, disable and enable some (CONTRACT.md §4, §7, §10). */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ClientCommand, StateReport } from "../model/command.ts";
-import { MethodNotAllowedError, NotFoundError, StateNotReportableError } from "../model/errors.ts";
+import { MethodNotAllowedError, NotFoundError } from "../model/errors.ts";
 import type { ProductId } from "../model/ids.ts";
 import { jsonTextOf } from "../model/json.ts";
+import { StateNotReportableError } from "../model/plan-errors.ts";
 import type { Role } from "../model/service.ts";
 import { notModified, planText } from "./answer.ts";
 import { checkedList, uuid } from "./check.ts";
@@ -65,6 +66,7 @@ export function dataProductRoutes({ supervisor, auth, computes }: AppParts): Ope
       method: "put",
       path: "/data_product/{dataset_id}/update",
       role: "update",
+      audit: { action: "products.update", keptAs: "event" },
       summary: "Report the states of products",
       tag,
       body: StateParam.array(),
@@ -86,7 +88,17 @@ export function dataProductRoutes({ supervisor, auth, computes }: AppParts): Ope
     guardedOperation<ProductId[]>(
       routes,
       auth,
-      { method, path, role, summary, tag, body: ProductIds, read: (parsed) => checkedList(uuid, parsed), answer: Plan },
+      {
+        method,
+        path,
+        role,
+        audit: { action: type, keptAs: "event" },
+        summary,
+        tag,
+        body: ProductIds,
+        read: (parsed) => checkedList(uuid, parsed),
+        answer: Plan,
+      },
       (ask) =>
         submit(
           ask,

@@ -1,7 +1,7 @@
 /** Dead letters: list them, see why they died, put new jobs in their place. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { createRedriver } from "../jobs/redrive.ts";
-import { InvalidFieldError } from "../model/job-errors.ts";
+import { InvalidFieldError } from "../model/errors.ts";
 import { countDead, deadReasons, listDead } from "../store/dead-letters.ts";
 import { json } from "./answer.ts";
 import { checked } from "./check.ts";
@@ -67,6 +67,7 @@ export function deadLetterRoutes({ database, supervisor, intake, auth }: AppPart
       method: "post",
       path: "/dlq/redrive",
       role: "operate",
+      audit: "dlq.redrive",
       summary: "Put new jobs in the place of dead ones, by ids or by a filter; with dry_run only say which",
       tag,
       body: RedriveParam,
@@ -74,7 +75,7 @@ export function deadLetterRoutes({ database, supervisor, intake, auth }: AppPart
       badField: 422,
       answer: Redriven,
     },
-    async ({ body, caller }) => {
+    async ({ body, caller, wrote }) => {
       const { ids, filter } = body;
       const which = {
         ids: ids ?? null,
@@ -82,6 +83,7 @@ export function deadLetterRoutes({ database, supervisor, intake, auth }: AppPart
         limit: body.limit ?? redrivenMax,
       };
       const isDry = body.dry_run ?? false;
+      if (isDry) wrote(null);
       return json({ dry_run: isDry, ...(await redriver.redrive(which, caller.service, isDry)) });
     },
   );
@@ -93,7 +95,7 @@ function readRedrive(parsed: unknown): z.output<typeof RedriveParam> {
   const hasIds = body.ids !== undefined && body.ids !== null;
   const hasFilter = body.filter !== undefined && body.filter !== null;
   if (hasIds === hasFilter) {
-    throw new InvalidFieldError("ids: either ids or a filter is needed, an empty filter for all of them", "ids");
+    throw new InvalidFieldError("ids", "either ids or a filter is needed, an empty filter for all of them");
   }
   return body;
 }

@@ -66,7 +66,7 @@ export function openEventStream(onClosed: () => void, onDropped: () => void = ()
   return {
     body,
     push(event, id) {
-      const key = event.type === "plan" ? event.datasetId : event.passId;
+      const key = keyOf(event);
       const waiting = pending.get(key);
       pending.delete(key); // what was folded is as new as its newest part
       pending.set(key, { event: waiting === undefined ? event : folded(waiting.event, event), id });
@@ -100,6 +100,20 @@ export function openEventStream(onClosed: () => void, onDropped: () => void = ()
   };
 }
 
+/** What folds together: a plan's changes, a pass's; each alarm stands for itself. */
+function keyOf(event: LiveEvent): string {
+  switch (event.type) {
+    case "plan":
+      return event.datasetId;
+    case "pass":
+      return event.passId;
+    case "alarm":
+      return event.alarmId;
+    default:
+      return event satisfies never;
+  }
+}
+
 function folded(before: LiveEvent, event: LiveEvent): LiveEvent {
   if (before.type !== "plan" || event.type !== "plan") return event;
   return { ...event, redefined: before.redefined || event.redefined, products: both(before, event) };
@@ -131,6 +145,15 @@ function dataOf(event: LiveEvent): object {
       };
     case "pass":
       return { pass_id: event.passId, ship: event.ship, state: event.state };
+    case "alarm":
+      return {
+        id: event.alarmId,
+        kind: event.kind,
+        dataset_id: event.datasetId,
+        product_id: event.productId,
+        at: event.at,
+        detail: JSON.parse(event.detail),
+      };
     default:
       return event satisfies never;
   }

@@ -11,12 +11,19 @@ import type { AppParts } from "./parts.ts";
 const listenersMax = 1000;
 const heartbeatMs = 15_000;
 
-type EventParts = Pick<AppParts, "supervisor" | "database" | "ground" | "clock" | "metrics" | "closing">;
+type EventParts = Pick<AppParts, "supervisor" | "database" | "ground" | "alarms" | "clock" | "metrics" | "closing">;
 
 export function eventRoutes(parts: EventParts): Hono {
   const { supervisor, database, clock, metrics, closing } = parts;
   const monotonicMs = (): number => clock.monotonicMs();
-  const live = createLive({ supervisor, database, passes: parts.ground, runId: randomUUID(), monotonicMs });
+  const live = createLive({
+    supervisor,
+    database,
+    passes: parts.ground,
+    alarms: parts.alarms,
+    runId: randomUUID(),
+    monotonicMs,
+  });
   const streams = new Set<EventStream>();
   metrics.sampled(metrics.streams.open, () => streams.size);
   const heartbeat = setInterval(() => {

@@ -1,12 +1,18 @@
 /** `POST /api/job`: one job, or up to 10,000 at once; and the replay of a job, which is a new one like it. */
 import type { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Enqueued, Intake, JobOrder } from "../jobs/intake.ts";
-import { BodyTooLargeError, ConflictError, InvalidRequestError, NotFoundError } from "../model/errors.ts";
+import {
+  BodyTooLargeError,
+  ConflictError,
+  InvalidFieldError,
+  InvalidRequestError,
+  NotFoundError,
+} from "../model/errors.ts";
 import { defaultQueue } from "../model/job.ts";
-import { InvalidFieldError, PayloadTooLargeError } from "../model/job-errors.ts";
+import { PayloadTooLargeError } from "../model/job-errors.ts";
 import type { JobView } from "../model/job-view.ts";
 import { jsonTextOf } from "../model/json.ts";
-import type { Service } from "../model/service.ts";
+import type { Caller } from "../model/service.ts";
 import { findJob } from "../store/job-views.ts";
 import type { Sql } from "../store/sql.ts";
 import { json, jsonText } from "./answer.ts";
@@ -38,6 +44,7 @@ export function addEnqueueRoutes(routes: OpenAPIHono, parts: AppParts): void {
       method: "post",
       path: "/job",
       role: "publish",
+      audit: "job.enqueue",
       summary: "Enqueue a job, or a list of up to 10,000: all of them or none",
       tag,
       body: JobsParam,
@@ -54,6 +61,8 @@ export function addEnqueueRoutes(routes: OpenAPIHono, parts: AppParts): void {
         idempotency: keyOf(ask, "POST /job", ask.body.key),
         fieldOf: (i) => (isBatch ? `jobs.${i}.` : ""),
       });
+      const [first = ""] = enqueued.jobIds;
+      ask.wrote(isBatch ? `/job, ${enqueued.jobIds.length} of them, the first ${first}` : `/job/${first}`);
       if (isBatch) return json({ count: enqueued.jobIds.length, ids: enqueued.jobIds });
       return jsonText(jobJson(await enqueuedJob(sql, enqueued, ask.caller.service)));
     },
@@ -66,6 +75,7 @@ export function addEnqueueRoutes(routes: OpenAPIHono, parts: AppParts): void {
       method: "post",
       path: "/job/{job_id}/replay",
       role: "operate",
+      audit: "job.replay",
       summary: "Enqueue a job like this one",
       tag,
       body: ReplayParam,
@@ -151,15 +161,12 @@ function readSubmission(parsed: unknown): Submission {
     return { jobs: [orderOf(job, "")], isBatch: false, key: key === null ? null : keyOfBody(key) };
   }
   if (parsed.length === 0 || parsed.length > jobsMax) {
-    throw new InvalidFieldError(
-      `jobs: a list of 1 to ${jobsMax} jobs is needed, this one has ${parsed.length}`,
-      "jobs",
-    );
+    throw new InvalidFieldError("jobs", `a list of 1 to ${jobsMax} jobs is needed, this one has ${parsed.length}`);
   }
   const jobs = checkedList(JobItem, parsed, "jobs").map((job, i) => {
     if (typeof job.idempotency_key === "string") {
       const detail = "a list has one key for all of it, in the header Idempotency-Key";
-      throw new InvalidFieldError(`jobs.${i}.idempotency_key: ${detail}`, `jobs.${i}.idempotency_key`);
+      throw new InvalidFieldError(`jobs.${i}.idempotency_key`, detail);
     }
     return orderOf(job, `jobs.${i}.`);
   });
@@ -171,13 +178,13 @@ function keyOfBody(key: string): string {
     return checkedKey(key);
   } catch (error) {
     if (!(error instanceof InvalidRequestError)) throw error;
-    throw new InvalidFieldError(error.message.replace("Idempotency-Key", "idempotency_key"), "idempotency_key");
+    throw new InvalidFieldError("idempotency_key", error.message.replace("Idempotency-Key: ", ""));
   }
 }
 
 function orderOf(job: z.output<typeof JobItem>, at: string): JobOrder {
   if (typeof job.run_at === "string" && typeof job.delay_s === "number") {
-    throw new InvalidFieldError(`${at}delay_s: either run_at or delay_s is taken, not both`, `${at}delay_s`);
+    throw new InvalidFieldError(`${at}delay_s`, "either run_at or delay_s is taken, not both");
   }
   return {
     queue: job.queue ?? defaultQueue,
@@ -195,7 +202,7 @@ function orderOf(job: z.output<typeof JobItem>, at: string): JobOrder {
 }
 
 /** A body that is larger than any may be is a payload that is too large: which queue it was for was not read. */
-async function onUnread({ refusals }: Intake, error: unknown, caller: Service): Promise<unknown> {
+async function onUnread({ refusals }: Intake, error: unknown, caller: Caller): Promise<unknown> {
   if (!(error instanceof BodyTooLargeError) || !caller.roles.includes("publish")) return error;
   const refused = new PayloadTooLargeError("body", bodyBytesMax, "*");
   const { code, message: detail } = refused;

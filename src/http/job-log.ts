@@ -15,7 +15,7 @@ const tag = "job";
 const text = z.string();
 const plainType = "text/plain; charset=utf-8";
 /** Parts read at a time. */
-const partsMax = 200;
+const partsMax = 32;
 
 export function addLogRoutes(routes: OpenAPIHono, { database, clock, log, closing }: AppParts): void {
   const { sql } = database;
@@ -79,7 +79,7 @@ function wholeLog(sql: Sql, jobId: JobId): ReadableStream<Uint8Array<ArrayBuffer
   let place: LogPlace = { jobId, ...logStart };
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const [page] = await readLogs(sql, [place], partsMax);
+      const [page] = await readLogs(sql, [place], { countMax: partsMax, settledMs: 0 });
       const lines = page?.lines ?? [];
       for (const { token, part, text: line } of lines) {
         controller.enqueue(encoder.encode(line));

@@ -89,7 +89,15 @@ export function jobRoutes(parts: AppParts): OpenAPIHono {
   guardedOperation(
     routes,
     auth,
-    { method: "put", path: "/job/{job_id}/cancel", role: "operate", summary: "Cancel a job", tag, answer: Job },
+    {
+      method: "put",
+      path: "/job/{job_id}/cancel",
+      role: "operate",
+      audit: "job.cancel",
+      summary: "Cancel a job",
+      tag,
+      answer: Job,
+    },
     async ({ param, caller }) => {
       const jobId = param("job_id");
       const isCancelled = await cancelFreeJob(sql, jobId, caller.service);

@@ -4,9 +4,8 @@ import type { Outcome } from "../compute/compute.ts";
 import { Output, storableText } from "../compute/output.ts";
 import { checkPassback } from "../compute/passback.ts";
 import { epochMsOf, instantOf } from "../model/clock.ts";
-import { InvalidRequestError } from "../model/errors.ts";
+import { InvalidFieldError, InvalidRequestError } from "../model/errors.ts";
 import { parseUuid } from "../model/ids.ts";
-import { InvalidFieldError } from "../model/job-errors.ts";
 import { jsonTextOf } from "../model/json.ts";
 import type { Lease, LeasedJob } from "../store/jobs.ts";
 import { json, jsonText } from "./answer.ts";
@@ -76,7 +75,9 @@ const Stored = z.object({ stored: z.boolean() }).openapi("LeaseStored");
 
 export function leaseRoutes({ auth, remote, computes, clock, closing }: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
-  const own = { tag, role: "update", badField: 422 } as const;
+  // Each attempt is kept with its worker; a row for each heartbeat would tell nothing more.
+  const audit = { action: "lease.use", keptAs: "attempt" } as const;
+  const own = { tag, role: "update", audit, badField: 422 } as const;
 
   guardedOperation<z.output<typeof LeaseParam>>(
     routes,
@@ -176,7 +177,7 @@ function resultOf(value: unknown): string | null {
   try {
     return checkPassback(jsonTextOf(value));
   } catch (error) {
-    throw new InvalidFieldError(`result: ${error instanceof Error ? error.message : error}`, "result");
+    throw new InvalidFieldError("result", error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -3,7 +3,8 @@
  * Costs nothing while nobody looks: nodes forward a hint only for what another node has said, in the last half minute, that it watches.
  */
 import type { Instant } from "../model/clock.ts";
-import type { DatasetId, ProductId } from "../model/ids.ts";
+import type { DatasetId, ProductId, Uuid } from "../model/ids.ts";
+import type { JsonText } from "../model/json.ts";
 import type { PassId, PassState } from "../model/pass.ts";
 import type { ProductState } from "../model/plan.ts";
 import type { Database } from "../store/sql.ts";
@@ -30,8 +31,19 @@ export interface PassEvent {
   readonly state: PassState | null;
 }
 
-export type LiveEvent = PlanEvent | PassEvent;
-export const eventTypes: readonly LiveEvent["type"][] = ["plan", "pass"];
+export interface AlarmEvent {
+  readonly type: "alarm";
+  readonly alarmId: Uuid;
+  /** product.late */
+  readonly kind: string;
+  readonly datasetId: DatasetId | null;
+  readonly productId: ProductId | null;
+  readonly at: Instant;
+  readonly detail: JsonText;
+}
+
+export type LiveEvent = PlanEvent | PassEvent | AlarmEvent;
+export const eventTypes: readonly LiveEvent["type"][] = ["plan", "pass", "alarm"];
 
 /** What a listener wants. All null: everything. */
 export interface LiveFilter {
@@ -58,6 +70,7 @@ export interface LiveParts {
   readonly passes: {
     onPassChanged(hear: (pass: { passId: PassId; ship: string; state: PassState }) => void): () => void;
   };
+  readonly alarms: { onRaised(hear: (alarm: Omit<AlarmEvent, "type">) => void): () => void };
   readonly runId: string;
   readonly monotonicMs: () => number;
 }
@@ -68,6 +81,8 @@ const rememberedMax = 512;
 
 const planChannel = "live_plan";
 const passChannel = "live_pass";
+/** Rare, so they are told in full, whoever listens. */
+const alarmChannel = "live_alarm";
 
 export function createLive(parts: LiveParts): Live {
   const { database, runId } = parts;
@@ -90,12 +105,12 @@ export function createLive(parts: LiveParts): Live {
   function listenToNodes(): void {
     if (listensToNodes || watch === null) return;
     listensToNodes = true;
-    const hearHint = (channel: string, eventOf: (id: string) => LiveEvent): void => {
+    const hearHint = (channel: string, eventOf: (said: string) => LiveEvent): void => {
       const heard = database.listen(channel, (payload) => {
         // null, after a reconnect: nothing is known to have changed, but anything may have.
         if (payload === null) return forEachWatched(listeners, (event) => tell(event));
-        const [from, id] = payload.split(" ");
-        if (from !== runId && id !== undefined) tell(eventOf(id));
+        const end = payload.indexOf(" ");
+        if (payload.slice(0, end) !== runId) tell(eventOf(payload.slice(end + 1)));
       });
       stops.push(() => void heard.then((unlisten) => unlisten()).catch(() => undefined));
       heard.catch(() => {
@@ -104,6 +119,7 @@ export function createLive(parts: LiveParts): Live {
     };
     hearHint(planChannel, unknownPlanEvent);
     hearHint(passChannel, unknownPassEvent);
+    hearHint(alarmChannel, (said) => JSON.parse(said) as AlarmEvent); // another node's, as below
   }
 
   stops.push(
@@ -114,6 +130,11 @@ export function createLive(parts: LiveParts): Live {
     parts.passes.onPassChanged(({ passId, ship, state }) => {
       if (watch?.isWatched("pass", passId)) database.notify(passChannel, `${runId} ${passId}`);
       tell({ type: "pass", passId, ship, state });
+    }),
+    parts.alarms.onRaised((alarm) => {
+      const event: AlarmEvent = { type: "alarm", ...alarm };
+      database.notify(alarmChannel, `${runId} ${JSON.stringify(event)}`);
+      tell(event);
     }),
   );
 
@@ -150,7 +171,7 @@ export function createLive(parts: LiveParts): Live {
 function passesThrough({ datasetId, passId, types }: LiveFilter, event: LiveEvent): boolean {
   if (types !== null && !types.includes(event.type)) return false;
   if (datasetId === null && passId === null) return true;
-  return event.type === "plan" ? event.datasetId === datasetId : event.passId === passId;
+  return event.type === "pass" ? event.passId === passId : event.datasetId === datasetId && datasetId !== null;
 }
 
 function planEventOf(turn: Committed): PlanEvent {

@@ -13,9 +13,11 @@ const pollMs = 500;
 const heartbeatMs = 15_000;
 const followersMax = 500;
 /** Of one listener at one look. */
-const partsMax = 100;
+const partsMax = 16;
 /** Places in one statement. */
-const placesMax = 100;
+const placesMax = 50;
+/** The last lines of an attempt are stored within this time of its end. */
+const settledMs = 1000;
 
 export interface LogFollowers {
   /** The lines after `from` as server-sent events, and the job's end. */
@@ -69,7 +71,7 @@ export function createLogFollowers(
     const pages = await readLogs(
       database.sql,
       some.map((follower) => follower.place),
-      partsMax,
+      { countMax: partsMax, settledMs },
     );
     let hasMore = false;
     for (const [i, follower] of some.entries()) {

@@ -4,13 +4,14 @@
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { InvalidRequestError } from "../model/errors.ts";
+import { InvalidFieldError, InvalidRequestError } from "../model/errors.ts";
 import type { Uuid } from "../model/ids.ts";
-import { InvalidFieldError } from "../model/job-errors.ts";
-import type { Role, Service } from "../model/service.ts";
-import { type Auth, requireRole } from "./auth.ts";
+import type { Caller, Role } from "../model/service.ts";
+import { type Audited, auditorOf } from "./audited.ts";
+import { requireRole } from "./auth.ts";
 import { jsonBodyText, parseBody } from "./body.ts";
 import { checked, pathUuid } from "./check.ts";
+import type { Guard } from "./guard.ts";
 
 export interface Operation<Body> {
   readonly method: "get" | "post" | "put" | "delete";
@@ -44,7 +45,9 @@ export interface Ask<Body> {
 }
 
 export interface Asked<Body> extends Ask<Body> {
-  readonly caller: Service;
+  readonly caller: Caller;
+  /** Names what was written, for the audit, where the path does not: `/key/018f…`. Null: nothing was, as in a dry run. */
+  wrote(target: string | null): void;
 }
 
 /** An operation that needs no token, and ignores one. */
@@ -57,25 +60,35 @@ export function openOperation<Body = undefined>(
   declare(app, operation, null, async (c) => handle(await read(c)));
 }
 
-/** An operation for services that have `role`. */
+/** An operation for services that have `role`. A write is answered once the audit knows of it. */
 export function guardedOperation<Body = undefined>(
   app: OpenAPIHono,
-  auth: Auth,
-  operation: Operation<Body> & {
-    readonly role: Role;
-    /** Hears why a body was not read (it is too large, say), and tells what the caller is told instead. */
-    readonly onUnread?: (error: unknown, caller: Service) => Promise<unknown>;
-  },
+  guard: Guard,
+  operation: Operation<Body> &
+    Audited & {
+      readonly role: Role;
+      /** Hears why a body was not read (it is too large, say), and tells what the caller is told instead. */
+      readonly onUnread?: (error: unknown, caller: Caller) => Promise<unknown>;
+    },
   handle: (ask: Asked<Body>) => Response | Promise<Response>,
 ): void {
   const read = reader(operation);
+  const auditor = auditorOf(guard.audit, operation);
   declare(app, operation, operation.role, async (c) => {
-    const caller = auth.callerOf(c.req.raw.headers.get("authorization"));
-    const ask = await read(c).catch(async (error: unknown) => {
-      throw operation.onUnread ? await operation.onUnread(error, caller) : error;
-    });
-    requireRole(caller, operation.role);
-    return handle({ ...ask, caller });
+    let caller: Caller | null = null;
+    let ask: Ask<Body> | null = null;
+    try {
+      const said = guard.callerFrom(c.req.raw.headers);
+      caller = said instanceof Promise ? await said : said;
+      ask = await read(c);
+      requireRole(caller, operation.role);
+    } catch (error) {
+      auditor.refused(c, error);
+      if (caller === null || ask !== null || operation.onUnread === undefined) throw error;
+      throw await operation.onUnread(error, caller);
+    }
+    const [asked, by] = [ask, caller];
+    return auditor.write(c, by, (wrote) => handle({ ...asked, caller: by, wrote }));
   });
 }
 
@@ -101,7 +114,8 @@ export function readFields<Body>(parse: (parsed: unknown) => Body, parsed: unkno
   } catch (error) {
     if (badField === undefined || !(error instanceof InvalidRequestError)) throw error;
     const { field } = error.members;
-    throw new InvalidFieldError(error.message, typeof field === "string" ? field : "body");
+    const name = typeof field === "string" ? field : "body";
+    throw new InvalidFieldError(name, error.message.replace(`${name}: `, ""));
   }
 }
 
@@ -133,7 +147,7 @@ function declare<Body>(
     path,
     summary,
     tags: [tag],
-    ...(role && { description: `Needs the role ${role}.`, security: [{ token: [] }] }),
+    ...(role && { description: `Needs the role ${role}.`, security: [{ token: [] }, { key: [] }] }),
     request,
     responses: {
       200: { description: "Done", content: { [answerType]: { schema: answer } } },

@@ -1,7 +1,8 @@
 /** Where a write comes from: the service, its Idempotency-Key and the revision that its If-Match insists on. */
 import { createHash } from "node:crypto";
-import { InvalidRequestError, RevisionMovedError } from "../model/errors.ts";
+import { InvalidRequestError } from "../model/errors.ts";
 import type { DatasetId } from "../model/ids.ts";
+import { RevisionMovedError } from "../model/plan-errors.ts";
 import type { Origin, Supervisor } from "../supervisor/supervisor.ts";
 import { revisionsOf } from "./answer.ts";
 import type { Asked } from "./operation.ts";

@@ -42,6 +42,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       method: "post",
       path: "/pass",
       role: "publish",
+      audit: "pass.plan",
       summary: "Plan a pass",
       tag,
       body: PassParam,
@@ -59,6 +60,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
         throw asReusedKey(error, ask, order.passId);
       });
       ground.changed(pass);
+      ask.wrote(`/pass/${pass.passId}`);
       return shown(pass);
     },
   );
@@ -106,6 +108,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       method: "put",
       path: "/pass/{pass_id}/cancel",
       role: "publish",
+      audit: "pass.cancel",
       summary: "Cancel a pass that has not ended",
       tag,
       answer: Pass,

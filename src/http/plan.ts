@@ -1,12 +1,14 @@
 /** Plans: publish, read, search, pause and unpause (CONTRACT.md §4, §7, §8). */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { NotFoundError, UnknownComputeError } from "../model/errors.ts";
+import { NotFoundError } from "../model/errors.ts";
 import type { DatasetId } from "../model/ids.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
-import type { DependencyDefinition, ProductDefinition } from "../model/plan.ts";
+import type { DependencyDefinition, PublishedProduct } from "../model/plan.ts";
+import { UnknownComputeError } from "../model/plan-errors.ts";
 import { searchPlans } from "../store/search.ts";
 import { jsonText, notModified, planText } from "./answer.ts";
 import { checked, checkedList } from "./check.ts";
+import { readExpectation } from "./expectation.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import { originOf } from "./origin.ts";
 import type { AppParts } from "./parts.ts";
@@ -18,7 +20,7 @@ const tag = "plan";
 interface Publication {
   readonly datasetId: DatasetId;
   readonly extra: JsonText | null;
-  readonly products: ProductDefinition[];
+  readonly products: PublishedProduct[];
   readonly dependencies: DependencyDefinition[];
 }
 
@@ -59,6 +61,7 @@ export function planRoutes({ supervisor, database, auth, computes }: AppParts): 
       method: "post",
       path: "/plan",
       role: "publish",
+      audit: { action: "plan.publish", keptAs: "event" },
       summary: "Create or extend a plan",
       tag,
       body: PlanParam,
@@ -73,6 +76,29 @@ export function planRoutes({ supervisor, database, auth, computes }: AppParts): 
     },
   );
 
+  guardedOperation(
+    routes,
+    auth,
+    {
+      method: "post",
+      path: "/plan/{dataset_id}/retry-failed",
+      role: "operate",
+      audit: { action: "products.retry", keptAs: "event" },
+      summary: "Clear what has failed, and all that depends on it",
+      tag,
+      answer: Plan,
+    },
+    async (ask) => {
+      const datasetId = ask.param("dataset_id");
+      const write = { cause: "products.retry", route: "POST /plan/retry-failed", datasetId };
+      const answer = await supervisor.submit(
+        { type: "products.retry", datasetId },
+        await originOf(ask, supervisor, write),
+      );
+      return planText(answer.planJson, answer.revision);
+    },
+  );
+
   for (const verb of ["pause", "unpause"] as const) {
     guardedOperation(
       routes,
@@ -81,6 +107,7 @@ export function planRoutes({ supervisor, database, auth, computes }: AppParts): 
         method: "put",
         path: `/plan/{dataset_id}/${verb}`,
         role: "pause",
+        audit: { action: `dataset.${verb}`, keptAs: "event" },
         summary: verb === "pause" ? "Stop triggering" : "Trigger again, now and from now on",
         tag,
         answer: Plan,
@@ -106,15 +133,13 @@ function readPublication(parsed: unknown, schemas: PlanSchemas, computes: AppPar
   return {
     datasetId: dataset.id,
     extra: jsonTextOf(dataset.extra),
-    products: products.map(({ id, compute, name, version, eager, passthrough, extra }) => ({
-      productId: id,
-      compute,
-      name,
-      version,
-      eager,
-      passthrough: jsonTextOf(passthrough),
-      extra: jsonTextOf(extra),
-    })),
+    products: products.map((item, i) => {
+      const { id, compute, name, version, eager, passthrough, extra } = item;
+      const product = { productId: id, compute, name, version, eager };
+      const whole = { ...product, passthrough: jsonTextOf(passthrough), extra: jsonTextOf(extra) };
+      const expected = readExpectation(schemas.ExpectedItem, data_products[i], `data_products.${i}`);
+      return expected === null ? whole : { ...whole, ...expected };
+    }),
     dependencies: checkedList(schemas.DependencyParam, dependencies, "dependencies").map((edge) => ({
       parentId: edge.parent_id,
       childId: edge.child_id,

@@ -1,6 +1,6 @@
 /** The settings of a policy as HTTP names them: which a scope has, what they may be, how they are shown. */
 import { z } from "@hono/zod-openapi";
-import { InvalidFieldError } from "../model/job-errors.ts";
+import { InvalidFieldError } from "../model/errors.ts";
 import type { PolicyScope } from "../model/policy.ts";
 import type { PolicyLimits } from "../model/policy-limits.ts";
 import { checked } from "./check.ts";
@@ -61,7 +61,7 @@ export function readSettings(parsed: unknown, scope: PolicyScope): Partial<Polic
   // It is an object, or the check had thrown.
   for (const name of Object.keys(parsed as object)) {
     if (own.some((setting) => setting === name)) continue;
-    throw new InvalidFieldError(`${name}: no such setting of a ${scope.replace("_", " ")}: ${own.join(", ")}`, name);
+    throw new InvalidFieldError(name, `no such setting of a ${scope.replace("_", " ")}: ${own.join(", ")}`);
   }
   const changes: [keyof PolicyLimits, unknown][] = [];
   for (const setting of own) if (given[setting] !== undefined) changes.push([limitNames[setting], given[setting]]);

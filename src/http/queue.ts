@@ -52,6 +52,7 @@ export function queueRoutes(parts: AppParts): OpenAPIHono {
       method: "put",
       path: "/queue/{name}",
       role: "operate",
+      audit: "queue.set",
       summary: "Change a queue: pause it, limit it; what is absent stays, null takes a limit away",
       tag,
       body: PolicySettings,

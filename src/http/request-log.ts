@@ -46,6 +46,10 @@ export function requestLog({ log, metrics }: RequestLogParts): MiddlewareHandler
 
   return async (c, next) => {
     const startMs = performance.now();
+    const { headers } = c.req.raw;
+    const given = headers.get("x-request-id");
+    const id = given !== null && idShape.test(given) ? given : idPrefix + (served++).toString(36);
+    c.set(requestIdKey, id);
     metrics.requests.inFlight.inc();
     try {
       await next();
@@ -53,9 +57,6 @@ export function requestLog({ log, metrics }: RequestLogParts): MiddlewareHandler
       metrics.requests.inFlight.dec();
     }
     const ms = performance.now() - startMs;
-    const { headers } = c.req.raw;
-    const given = headers.get("x-request-id");
-    const id = given !== null && idShape.test(given) ? given : idPrefix + (served++).toString(36);
     const { status } = c.res;
     const route = routeOf(c);
     c.res.headers.set("X-Request-Id", id);
@@ -68,6 +69,14 @@ export function requestLog({ log, metrics }: RequestLogParts): MiddlewareHandler
     if (quiet.has(route)) lines.debug(line, "request");
     else lines.info(line, "request");
   };
+}
+
+const requestIdKey = "requestId";
+
+/** The id that the answer will carry as `X-Request-Id`; null outside of the log's reach. */
+export function requestIdOf(c: Context): string | null {
+  const id: unknown = c.get(requestIdKey);
+  return typeof id === "string" ? id : null;
 }
 
 /** The pattern that answered, such as `/api/plan/:dataset_id`: not the path, which anyone can invent. */

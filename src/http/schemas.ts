@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { productStates } from "../model/plan.ts";
 import { planRoles } from "../model/service.ts";
 import { anyJson, text, uuid } from "./check.ts";
+import { dateTime } from "./date.ts";
 
 const id = z.string().openapi({ format: "uuid" });
 const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
@@ -63,14 +64,36 @@ export const ProductIds = z
   .array(uuid)
   .openapi("ProductIds", { type: "array", items: { type: "string", format: "uuid" } });
 
+/** Ten years. */
+const deadlineSecondsMax = 315_360_000;
+
 /** What names computes: those of the configuration beside the contract's two. */
 export function planSchemas(computes: readonly string[]) {
   const [first = "cams", ...others] = computes;
   const Compute = z.enum([first, ...others]).openapi("Compute");
+  const expected = {
+    deadline: dateTime.nullish().openapi({
+      type: ["string", "null"],
+      format: "date-time",
+      description: "Beyond the contract: an alarm is raised unless the product is success by then",
+    }),
+    deadline_s: z
+      .number()
+      .min(0)
+      .max(deadlineSecondsMax)
+      .nullish()
+      .openapi({ description: "The same, in seconds after this publication" }),
+    check: anyJson.openapi({
+      description:
+        "Beyond the contract: a JSON Schema, without references and patterns, that the passback of a success must fit",
+    }),
+  };
   const definition = { id: uuid, name: text, version: text, eager: z.boolean(), passthrough: anyJson, extra: anyJson };
   /** As it is checked: whether the compute is known is told by an error that lists the known ones. */
   const ProductItem = z.object({ ...definition, compute: text });
-  const ProductParam = z.object({ ...definition, compute: Compute }).openapi("DataProductParam");
+  /** Apart, as few products have any of it. */
+  const ExpectedItem = z.object(expected);
+  const ProductParam = z.object({ ...definition, ...expected, compute: Compute }).openapi("DataProductParam");
   const DependencyParam = z.object({ parent_id: uuid, child_id: uuid, extra: anyJson }).openapi("DependencyParam");
   const DatasetParam = z.object({ id: uuid, extra: anyJson }).openapi("DatasetParam");
   const PlanParam = z
@@ -99,7 +122,7 @@ export function planSchemas(computes: readonly string[]) {
   const Plan = z
     .object({ dataset: Dataset, data_products: z.array(DataProduct), dependencies: z.array(Dependency) })
     .openapi("Plan");
-  return { PlanParam, PlanOutline, ProductItem, DependencyParam, DataProduct, Plan };
+  return { PlanParam, PlanOutline, ProductItem, ExpectedItem, DependencyParam, DataProduct, Plan };
 }
 
 export type PlanSchemas = ReturnType<typeof planSchemas>;

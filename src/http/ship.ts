@@ -44,6 +44,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       method: "put",
       path: "/ship/{ship}",
       role: "publish",
+      audit: "ship.save",
       summary: "Register a ship, or say anew how it speaks",
       tag,
       body: ShipParam,

@@ -21,6 +21,12 @@ function documentOf(api: OpenAPIHono, baseUrl: string): object {
     bearerFormat: "JWT",
     description: "The access_token of POST /authenticate",
   });
+  api.openAPIRegistry.registerComponent("securitySchemes", "key", {
+    type: "apiKey",
+    in: "header",
+    name: "x-api-key",
+    description: "A key of POST /key; it may be sent as a Bearer too",
+  });
   return api.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {

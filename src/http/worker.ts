@@ -46,6 +46,7 @@ export function workerRoutes({ database, auth }: AppParts): OpenAPIHono {
       method: "put",
       path: "/worker/{id}/drain",
       role: "operate",
+      audit: "worker.drain",
       summary: "Let a worker take no more; what it holds it finishes",
       tag,
       answer: Worker,

@@ -9,6 +9,7 @@ import type { Lease } from "../store/jobs.ts";
 import { type Sql, SqlError } from "../store/sql.ts";
 import { Batcher } from "../supervisor/batcher.ts";
 
+/** Quick jobs end by hundreds within one tick: a batch starts after it, and takes them all. */
 const beginsAtOnce = { inFlightMax: 2, keysMax: 500 };
 const endsAtOnce = { inFlightMax: 3, keysMax: 500 };
 const firstWaitMs = 20;
@@ -26,10 +27,14 @@ export function createAttemptWriter(sql: Sql, givingUp: AbortSignal): AttemptWri
     write: (items: readonly Item[]) => Promise<ReadonlySet<JobId>>,
     bounds: { inFlightMax: number; keysMax: number },
   ) =>
-    new Batcher<Item, true>(async (items) => {
-      const done = await write(items);
-      return new Map(items.filter(({ jobId }) => done.has(jobId)).map((item) => [item, true]));
-    }, bounds);
+    new Batcher<Item, true>(
+      async (items) => {
+        const done = await write(items);
+        return new Map(items.filter(({ jobId }) => done.has(jobId)).map((item) => [item, true]));
+      },
+      bounds,
+      setImmediate,
+    );
   const begins = batched((leases: readonly Lease[]) => beginFreeJobs(sql, leases), beginsAtOnce);
   const ends = batched((all: readonly FreeJobEnd[]) => endFreeJobs(sql, all), endsAtOnce);
 

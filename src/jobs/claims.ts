@@ -37,6 +37,7 @@ const candidatesMax = 1000;
 const sameDelayMs = 10_000;
 const delaysKeptMax = 1000;
 const limitsMax = 10_000;
+const lanesKeptMax = 10_000;
 
 type Holder = Pick<LeaseAsk, "workerId" | "leaseMs" | "labels">;
 
@@ -44,6 +45,8 @@ export class Claims {
   readonly #sql: Sql;
   readonly #clock: Clock;
   #policies: Policies = { version: 0, all: [] };
+  /** Lanes that the policies limit, or do not: asked for with every job that ends. */
+  #limited = new Map<string, boolean>();
   /** When a lane was last noted as blocked, by what it says. */
   readonly #noted = new Map<string, number>();
 
@@ -53,7 +56,12 @@ export class Claims {
   }
 
   async reload(): Promise<void> {
-    this.#policies = await readPolicies(this.#sql);
+    this.#take(await readPolicies(this.#sql));
+  }
+
+  #take(policies: Policies): void {
+    if (policies.version !== this.#policies.version || this.#limited.size > lanesKeptMax) this.#limited = new Map();
+    this.#policies = policies;
   }
 
   isPaused(lane: DueLane): boolean {
@@ -62,7 +70,13 @@ export class Claims {
 
   /** Leasing from it takes a look at what runs elsewhere, and an end there may make room. */
   isLimited(lane: DueLane): boolean {
-    return isLimited(this.#policies, lane);
+    const key = dueLaneKey(lane);
+    let known = this.#limited.get(key);
+    if (known === undefined) {
+      known = isLimited(this.#policies, lane);
+      this.#limited.set(key, known);
+    }
+    return known;
   }
 
   /** Due jobs of these lanes, leased for `holder`. */
@@ -91,7 +105,7 @@ export class Claims {
     return this.#sql.begin(async (tx) => {
       await lockLimits(tx);
       // Under the lock: a change of a policy that was acknowledged before counts.
-      this.#policies = await readPolicies(tx);
+      this.#take(await readPolicies(tx));
       const policies = this.#policies;
       const open = lanes.filter((lane) => !isPaused(policies, lane));
       const asked = open.map((lane) => ({

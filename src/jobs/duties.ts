@@ -6,12 +6,13 @@ import type { JobId } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
 import { dueLanes, promoteDueJobs } from "../store/due-jobs.ts";
 import { forgetWorker, notePresence } from "../store/presence.ts";
-import type { Sql } from "../store/sql.ts";
+import type { Database } from "../store/sql.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Claims } from "./claims.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Lanes } from "./lanes.ts";
+import { policyChannel } from "./policy-cache.ts";
 import { reap } from "./reaper.ts";
 import { type Repeating, repeat } from "./repeat.ts";
 import { startRetention } from "./retention.ts";
@@ -21,7 +22,7 @@ const promotedMax = 1000;
 const lanesMax = 10_000;
 
 export interface DutyParts {
-  readonly sql: Sql;
+  readonly database: Database;
   readonly supervisor: Pick<Supervisor, "submit">;
   readonly computes: Computes;
   readonly clock: Clock;
@@ -32,6 +33,7 @@ export interface DutyParts {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly concurrency: number;
+  readonly retentionDays: number;
   readonly held: ReadonlyMap<JobId, HeldJob>;
   readonly claims: Claims;
   readonly lanes: Lanes;
@@ -43,7 +45,8 @@ export interface DutyParts {
 
 /** Resolves when each that matters at a start has been done once. */
 export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
-  const { sql, log, leaseMs, pollMs, claims, lanes, nodeId } = parts;
+  const { database, log, leaseMs, pollMs, claims, lanes, nodeId } = parts;
+  const { sql } = database;
 
   /** Finds everything that no hint told of: time passed, a node died, a limit was lifted. */
   async function poll(): Promise<void> {
@@ -60,17 +63,26 @@ export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
     parts.onPresence(await notePresence(sql, { ...self, version, labels, slots, held: parts.held.size }));
   }
 
-  await reap(parts);
+  const reaping = { ...parts, sql };
+  await reap(reaping);
   await presence();
   const polling = repeat("poll", pollMs, log, poll);
+  // A queue that is unpaused, or let run more at once, goes on at once.
+  const unlisten = await database.listen(policyChannel, () => polling.now());
   await poll();
   const present = repeat("presence", presenceMs, log, presence);
   return [
-    startHeartbeat(parts),
+    startHeartbeat(reaping),
     repeat("reaper", leaseMs / 3, log, async () => {
-      if ((await reap(parts)) > 0) polling.now();
+      if ((await reap(reaping)) > 0) polling.now();
     }),
-    polling,
+    {
+      ...polling,
+      async stop() {
+        await unlisten();
+        await polling.stop();
+      },
+    },
     {
       ...present,
       async stop() {
@@ -78,6 +90,6 @@ export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
         await forgetWorker(sql, nodeId).catch(() => undefined); // it is seen to be gone after a while
       },
     },
-    startRetention(sql, log),
+    startRetention(sql, log, parts.retentionDays),
   ];
 }

@@ -39,7 +39,7 @@ export async function runFreeJob(
   if (isTakenAway(held)) return await keepEvidence(parts, held, report);
   const end = await endOf(parts, held, compute, outcome, report, begins);
   if (!(await store(parts, end))) await keepEvidence(parts, held, report);
-  else parts.seconds.ended(job.queue, report, end.to);
+  else parts.seconds.ended(job.queue, report.outcome, held.ranMs, end.to);
 }
 
 async function endOf(

@@ -30,13 +30,18 @@ export class HeldJob {
   readonly job: LeasedJob;
   phase: "waiting" | "running" | "settling" = "waiting";
   ending: Ending | null = null;
-  readonly #abort = new AbortController();
+  /** Of its run, from its start to the compute's end. */
+  ranMs = 0;
+  /** Made when somebody asks for it: most that wait are never told to end. */
+  #abort: AbortController | null = null;
 
   constructor(job: LeasedJob) {
     this.job = job;
   }
 
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.ending !== null && !this.#abort.signal.aborted) this.#abort.abort(new EndingError(this.ending));
     return this.#abort.signal;
   }
 
@@ -44,6 +49,6 @@ export class HeldJob {
   end(ending: Ending): void {
     if (this.ending !== null || this.phase === "settling") return;
     this.ending = ending;
-    this.#abort.abort(new EndingError(ending));
+    this.#abort?.abort(new EndingError(ending));
   }
 }

@@ -6,14 +6,16 @@ import type { Clock, Instant } from "../model/clock.ts";
 import { IdempotencyKeyReusedError, OverloadedError } from "../model/errors.ts";
 import { derivedUuid, type JobId } from "../model/ids.ts";
 import { type DueLane, dueLaneKey } from "../model/job.ts";
-import { EnqueueRateError, PayloadTooLargeError, QueueDepthError, UnknownJobTypeError } from "../model/job-errors.ts";
+import { EnqueueRateError, QueueDepthError } from "../model/job-errors.ts";
 import type { Policies } from "../model/policy.ts";
-import { burstOf, defaultGuardrails, limitsOf } from "../model/policy-limits.ts";
+import { defaultGuardrails, limitsOf } from "../model/policy-limits.ts";
 import { createTimeIds } from "../model/time-ids.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { type EnqueueLimit, type EnqueueRequest, findEnqueued, type NewJob } from "../store/enqueue.ts";
 import type { Database } from "../store/sql.ts";
 import { EnqueueLane, type LaneOutcome } from "./enqueue-lane.ts";
+import { checkSizes, limitOf, withTypes } from "./guardrails.ts";
 import type { JobTypes } from "./known-types.ts";
 import { createPolicyCache, type PolicyCache } from "./policy-cache.ts";
 import { createQueueDepths, type QueueDepths } from "./queue-depths.ts";
@@ -56,6 +58,7 @@ export interface IntakeParts {
   readonly types: JobTypes;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "jobs">;
   /** Called after the commit, with the lanes of jobs that are due now. */
   readonly onEnqueued: (lanes: Iterable<DueLane>) => void;
   /** How long a request waits while it is not known whether it was stored. */
@@ -70,13 +73,13 @@ const sizeBytesMax = 128 * 1024 * 1024;
 const lanesMax = 1000;
 
 export async function createIntake(parts: IntakeParts): Promise<Intake> {
-  const { database, clock, log } = parts;
+  const { database, clock, log, metrics } = parts;
   const monotonicMs = (): number => clock.monotonicMs();
   const policies = await createPolicyCache(database, monotonicMs);
   return new GroupIntake(parts, {
     policies,
     depths: createQueueDepths(database.sql, monotonicMs),
-    refusals: createRefusals(database.sql, log),
+    refusals: createRefusals(database.sql, log, (code, count) => metrics.jobs.refused.labels(code).inc(count)),
   });
 }
 
@@ -120,10 +123,12 @@ class GroupIntake implements Intake {
 
   async #pass(order: EnqueueOrder, sizes: readonly number[], sizeBytes: number): Promise<Enqueued> {
     const { depths } = this;
-    const jobs = await this.#checked(order);
+    const { refusals, types } = this;
+    const known = await withTypes(order, types, refusals);
+    const jobs = known.map((job): NewJob => ({ ...job, jobId: this.#nextId() }));
     const policies = await this.policies.current();
     const request = { jobs, service: order.service, idempotency: keyOf(order) };
-    await this.#checkSizes(order, sizes, policies);
+    await checkSizes(order, sizes, policies, refusals);
     const counts = new Map<string, number>();
     for (const { queue } of jobs) counts.set(queue, (counts.get(queue) ?? 0) + 1);
 
@@ -153,12 +158,14 @@ class GroupIntake implements Intake {
     const { jobs } = request;
     switch (outcome.outcome) {
       case "stored": {
+        this.#parts.metrics.jobs.enqueued.inc(jobs.length);
         this.wake(jobs.filter((job) => job.runAt === null && job.delayMs === null));
         const [job] = jobs;
         const { createdAt, runAt } = outcome;
         return { jobIds: jobs.map(({ jobId }) => jobId), first: job === undefined ? null : { job, createdAt, runAt } };
       }
       case "there":
+        this.#parts.metrics.jobs.enqueued.inc(jobs.length);
         this.wake(jobs);
         return { jobIds: jobs.map(({ jobId }) => jobId), first: null };
       case "repeated": {
@@ -200,38 +207,6 @@ class GroupIntake implements Intake {
     const { code, message: detail } = error;
     await this.refusals.note({ code, queue, jobType, service: request.service, count, detail });
     throw error;
-  }
-
-  /** The jobs with their ids and what their types say. */
-  async #checked({ jobs, service, fieldOf }: EnqueueOrder): Promise<NewJob[]> {
-    const checked: NewJob[] = [];
-    for (const [i, job] of jobs.entries()) {
-      const type = this.types.find(job.jobType);
-      if (type === null) {
-        const error = new UnknownJobTypeError(job.jobType, this.types.names(), `${fieldOf(i)}job_type`);
-        const { queue, jobType } = job;
-        await this.refusals.note({ code: error.code, queue, jobType, service, count: 1, detail: error.message });
-        throw error;
-      }
-      const requires = type.requires.length === 0 ? job.requires : [...new Set([...type.requires, ...job.requires])];
-      checked.push({ ...job, jobId: this.#nextId(), attemptsMax: job.attemptsMax ?? type.attemptsMax, requires });
-    }
-    return checked;
-  }
-
-  async #checkSizes(order: EnqueueOrder, sizes: readonly number[], policies: Policies): Promise<void> {
-    const known = new Map<string, number>();
-    for (const [i, job] of order.jobs.entries()) {
-      const { queue, jobType } = job;
-      const max =
-        known.get(queue) ?? limitsOf(policies, "queue", queue).payloadBytesMax ?? defaultGuardrails.payloadBytesMax;
-      known.set(queue, max);
-      if ((sizes[i] ?? 0) <= max) continue;
-      const error = new PayloadTooLargeError(`${order.fieldOf(i)}payload`, max, queue);
-      const { code, message: detail } = error;
-      await this.refusals.note({ code, queue, jobType, service: order.service, count: 1, detail });
-      throw error;
-    }
   }
 
   #laneOf(limited: readonly string[]): EnqueueLane {
@@ -280,11 +255,6 @@ class GroupIntake implements Intake {
 }
 
 const noLimits: ReadonlyMap<string, EnqueueLimit> = new Map();
-
-function limitOf(policies: Policies, queue: string): EnqueueLimit | null {
-  const { enqueuePerS, enqueueBurst } = limitsOf(policies, "queue", queue);
-  return enqueuePerS === null ? null : { perS: enqueuePerS, burst: burstOf(enqueuePerS, enqueueBurst) };
-}
 
 /** The type that all of them have; null when they differ. */
 function typeOf(jobs: readonly NewJob[]): string | null {

@@ -70,6 +70,7 @@ export function createJobLog({ sql, notify }: Database, clock: Clock, log: Log):
       attempt.text += attempt.decoder.decode(kept, { stream: true }).replaceAll("\u0000", "\ufffd");
     },
     end({ jobId, token }) {
+      if (attempts.size === 0) return;
       const key = `${jobId}.${token}`;
       const attempt = attempts.get(key);
       if (attempt === undefined) return;

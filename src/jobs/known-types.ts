@@ -14,13 +14,12 @@ export interface JobTypes {
   find(name: string): JobType | null;
 }
 
-/** Orrery's own are enqueued by Orrery alone. */
-const isInternal = (name: string): boolean => name.startsWith("orrery.");
-
+/** What is configured and not external. Orrery's own types and the commands of templates are not for others to enqueue. */
 export function jobTypesOf(computes: Pick<Computes, "names" | "dispatches" | "get">): JobTypes {
-  const isRun = (name: string): boolean => !isInternal(name) && computes.dispatches(name);
+  const names = computes.names().filter((name) => computes.dispatches(name));
+  const known = new Set(names.toSorted());
   return {
-    names: () => computes.names().filter(isRun).sort(),
-    find: (name) => (isRun(name) ? (computes.get(name) ?? null) : null),
+    names: () => [...known],
+    find: (name) => (known.has(name) ? (computes.get(name) ?? null) : null),
   };
 }

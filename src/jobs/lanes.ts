@@ -28,11 +28,17 @@ class Slots {
   }
 }
 
+/** Counts how long the runs of a type take. */
+interface Observer {
+  observe(seconds: number): void;
+}
+
 export class Lane implements DueLane {
   readonly queue: string;
   readonly jobType: string;
   readonly keyed: boolean;
   readonly compute: Compute;
+  readonly runSeconds: Observer;
   /** There may be due jobs in the store beyond those that were leased. */
   mayHaveMore = true;
   /** A claim is under way for it, and will bring its jobs here. */
@@ -40,11 +46,12 @@ export class Lane implements DueLane {
   readonly #slots: Slots;
   readonly #waiting: HeldJob[] = [];
 
-  constructor({ queue, jobType, keyed }: DueLane, compute: Compute, slots: Slots) {
+  constructor({ queue, jobType, keyed }: DueLane, compute: Compute, slots: Slots, runSeconds: Observer) {
     this.queue = queue;
     this.jobType = jobType;
     this.keyed = keyed;
     this.compute = compute;
+    this.runSeconds = runSeconds;
     this.#slots = slots;
   }
 
@@ -104,12 +111,14 @@ export class Lane implements DueLane {
 /** All lanes of this node, made when there is first work in them. */
 export class Lanes {
   readonly #computeOf: (jobType: string) => Compute | undefined;
+  readonly #secondsOf: (jobType: string) => Observer;
   readonly #lanes = new Map<string, Lane>();
   readonly #slots = new Map<string, Slots>();
 
   /** `computeOf`: what runs a type here; undefined: this node does not. */
-  constructor(computeOf: (jobType: string) => Compute | undefined) {
+  constructor(computeOf: (jobType: string) => Compute | undefined, secondsOf: (jobType: string) => Observer) {
     this.#computeOf = computeOf;
+    this.#secondsOf = secondsOf;
   }
 
   all(): Lane[] {
@@ -128,7 +137,7 @@ export class Lanes {
         slots = new Slots(compute.concurrency);
         this.#slots.set(due.jobType, slots);
       }
-      lane = new Lane(due, compute, slots);
+      lane = new Lane(due, compute, slots, this.#secondsOf(due.jobType));
       this.#lanes.set(key, lane);
     }
     lane.mayHaveMore = true;

@@ -85,10 +85,10 @@ async function settle(parts: RunParts, held: HeldJob, ended: JobCommand, report:
   else await keepEvidence(parts, held, report);
 }
 
-function count({ seconds }: RunParts, { job }: HeldJob, ended: JobCommand): void {
-  if (ended.type === "attempt.succeeded") seconds.ended(job.queue, ended.attempt, "succeeded");
-  else if (ended.type === "attempt.failed")
-    seconds.ended(job.queue, ended.attempt, ended.retryInMs === null ? "dead" : "queued");
+function count({ seconds }: RunParts, { job, ranMs }: HeldJob, ended: JobCommand): void {
+  if (!("attempt" in ended)) return;
+  const to = ended.type === "attempt.succeeded" ? "succeeded" : ended.retryInMs === null ? "dead" : "queued";
+  seconds.ended(job.queue, ended.attempt.outcome, ranMs, to);
 }
 
 async function endOf(

@@ -2,8 +2,9 @@
  * Redrives dead letters in bounded batches, each one transaction: a free-standing job gets a new one in its place, a product's
  * job has its product cleared, if that is still failed by it. Two redrives at once do each only once.
  */
-import { OrreryError, RevisionMovedError } from "../model/errors.ts";
+import { OrreryError } from "../model/errors.ts";
 import { type JobId, newTimeUuid } from "../model/ids.ts";
+import { RevisionMovedError } from "../model/plan-errors.ts";
 import { createTimeIds } from "../model/time-ids.ts";
 import { type DeadFilter, type DeadJob, deadIds, findDead, markRedriven, redriveFree } from "../store/dead-letters.ts";
 import type { Sql } from "../store/sql.ts";
@@ -36,6 +37,8 @@ export interface RedriveParts {
 }
 
 const batchMax = 200;
+/** Plans that are cleared at the same time. */
+const plansMax = 8;
 /** How often a plan may move on between a look at it and the clearing of its product. */
 const triesMax = 10;
 
@@ -62,7 +65,18 @@ export function createRedriver({ sql, supervisor, intake }: RedriveParts): Redri
       return;
     }
     await redriveAllFree(free, service, result);
-    for (const job of ofProducts) await clearProduct(job, service, result);
+    await clearAll(ofProducts, service, result);
+  }
+
+  /** Some plans at a time; of one plan one product after the other, as each clearing moves it on. */
+  async function clearAll(jobs: readonly DeadJob[], service: string, result: RedriveResult): Promise<void> {
+    const plans = [...Map.groupBy(jobs, (job) => job.datasetId).values()];
+    const worker = async (): Promise<void> => {
+      for (let own = plans.shift(); own !== undefined; own = plans.shift()) {
+        for (const job of own) await clearProduct(job, service, result);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(plansMax, plans.length) }, worker));
   }
 
   function whyNot(job: DeadJob | undefined): string | null {

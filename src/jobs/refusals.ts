@@ -29,7 +29,11 @@ interface Kind {
   rest: Refusal | null;
 }
 
-export function createRefusals(sql: Sql, log: Pick<Log, "warn">): Refusals {
+export function createRefusals(
+  sql: Sql,
+  log: Pick<Log, "warn">,
+  onRefused: (code: string, count: number) => void,
+): Refusals {
   const kinds = new Map<string, Kind>();
   let rows = 0;
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -66,6 +70,7 @@ export function createRefusals(sql: Sql, log: Pick<Log, "warn">): Refusals {
 
   return {
     async note(given) {
+      onRefused(given.code, given.count);
       const { kind, refusal } = kindOf(given);
       timer ??= setTimeout(flush, windowMs);
       if (kind.rows < rowsMaxOfKind && rows < rowsMax) {

@@ -3,6 +3,7 @@
  * worker's heartbeats, and ended by its report under the lease's token. A report under an old one is kept as evidence.
  */
 import { type Compute, type Computes, judged, type Outcome } from "../compute/compute.ts";
+import { epochMsOf } from "../model/clock.ts";
 import type { AttemptReport, JobCommand } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { DueLane } from "../model/job.ts";
@@ -171,7 +172,8 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
         : { ...fenced, type: "attempt.failed", retryInMs: inMs, reason: retry?.reason ?? "attempts_exhausted" };
       stored = await insist(run.supervisor, command, run.givingUp);
     }
-    if (stored) run.seconds.ended(job.queue, attempt, to);
+    const ranMs = job.startedAt === null ? 0 : epochMsOf(attempt.finishedAt) - epochMsOf(job.startedAt);
+    if (stored) run.seconds.ended(job.queue, attempt.outcome, Math.max(0, ranMs), to);
     return stored;
   }
 

@@ -14,25 +14,24 @@ const batchMax = 1000;
 const batchesMax = 100;
 
 const dayS = 86_400;
-/** The record of what was run lives three months. */
-const recordS = 90 * dayS;
-/** An answer under an idempotency key lives a day. */
-const ages: readonly { readonly prune: Prune; readonly ageS: number }[] = [
+/** An answer under an idempotency key lives a day; null: as long as the record of what was run. */
+const ages: readonly { readonly prune: Prune; readonly ageS: number | null }[] = [
   { prune: pruneAnswers, ageS: dayS },
-  { prune: pruneSources, ageS: recordS },
+  { prune: pruneSources, ageS: null },
   { prune: pruneSeconds, ageS: 3_600 },
   { prune: pruneWorkers, ageS: dayS },
 ];
 
-export function startRetention(sql: Sql, log: Log): Repeating {
+export function startRetention(sql: Sql, log: Log, recordDays: number): Repeating {
+  const recordS = recordDays * dayS;
   let stopped = false;
   const repeating = repeat("retention", everyMs, log, async () => {
     await makePartitions(sql, Date.now());
     const dropped = await dropPartitions(sql, Date.now() - recordS * 1000);
-    if (dropped.length > 0) log.info({ dropped }, "partitions were dropped as they are older than 90 days");
+    if (dropped.length > 0) log.info({ dropped }, "partitions were dropped as they are older than the record is kept");
     for (const { prune, ageS } of ages) {
       for (let batch = 0; batch < batchesMax && !stopped; batch++) {
-        if ((await prune(sql, ageS, batchMax)) < batchMax) break;
+        if ((await prune(sql, ageS ?? recordS, batchMax)) < batchMax) break;
       }
     }
   });

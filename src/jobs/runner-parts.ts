@@ -27,8 +27,17 @@ export interface JobRunnerParts {
   /** Runs at once, over all computes. */
   readonly concurrency?: number;
   readonly pollMs?: number;
+  /** How long the record of ended jobs is kept. */
+  readonly retentionDays?: number;
   /** All of a stop: the first third is for runs to end by themselves. */
   readonly stopMs?: number;
 }
 
-export const runnerDefaults = { labels: [], leaseMs: 30_000, concurrency: 64, pollMs: 1_000, stopMs: 2_300 };
+export const runnerDefaults = {
+  labels: [],
+  leaseMs: 30_000,
+  concurrency: 64,
+  pollMs: 1_000,
+  retentionDays: 90,
+  stopMs: 2_300,
+};

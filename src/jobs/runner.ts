@@ -66,7 +66,10 @@ class Runner implements JobRunner {
     const { sql } = database;
     const givingUp = this.#givingUp.signal;
     this.#claims = new Claims(sql, clock);
-    this.#lanes = new Lanes((jobType) => (computes.runsHere(jobType) ? computes.get(jobType) : undefined));
+    this.#lanes = new Lanes(
+      (jobType) => (computes.runsHere(jobType) ? computes.get(jobType) : undefined),
+      (jobType) => parts.metrics.jobs.seconds.labels(jobType),
+    );
     this.#run = {
       ...parts,
       sql,
@@ -114,7 +117,6 @@ class Runner implements JobRunner {
     if (database.kind === "embedded") await expireEveryLease(database.sql);
     this.#duties = await startDuties({
       ...this.#parts,
-      sql: database.sql,
       held: this.#held,
       claims: this.#claims,
       lanes: this.#lanes,
@@ -219,9 +221,9 @@ class Runner implements JobRunner {
       hasSlot = false;
       held.phase = "settling";
       this.#running -= 1;
-      const ms = clock.monotonicMs() - startedMs;
-      lane.free(ms);
-      metrics.jobs.seconds.labels(job.jobType).observe(ms / 1000);
+      held.ranMs = clock.monotonicMs() - startedMs;
+      lane.free(held.ranMs);
+      lane.runSeconds.observe(held.ranMs / 1000);
       if (this.#stopping) return;
       this.#dispatch();
       this.#loop.start();

@@ -2,7 +2,7 @@
 import type { DatasetId, JobId, ProductId, Uuid } from "./ids.ts";
 import type { DeathReason } from "./job.ts";
 import type { JsonText } from "./json.ts";
-import type { DependencyDefinition, ProductDefinition, ProductState } from "./plan.ts";
+import type { DependencyDefinition, ProductState, PublishedProduct } from "./plan.ts";
 
 export interface StateReport {
   readonly productId: ProductId;
@@ -17,7 +17,7 @@ export type ClientCommand =
       readonly type: "plan.publish";
       readonly datasetId: DatasetId;
       readonly extra: JsonText | null;
-      readonly products: ProductDefinition[];
+      readonly products: PublishedProduct[];
       readonly dependencies: DependencyDefinition[];
       /** Do nothing (and answer the plan) when the dataset exists: how a pass or a template run is instantiated once. */
       readonly onlyIfAbsent?: boolean;
@@ -26,6 +26,8 @@ export type ClientCommand =
   | { readonly type: "dataset.unpause"; readonly datasetId: DatasetId }
   | { readonly type: "products.update"; readonly datasetId: DatasetId; readonly reports: StateReport[] }
   | { readonly type: "products.clear"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
+  /** Clears whatever has failed. */
+  | { readonly type: "products.retry"; readonly datasetId: DatasetId }
   | { readonly type: "products.disable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
   | { readonly type: "products.enable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] };
 

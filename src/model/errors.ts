@@ -29,57 +29,12 @@ export class InvalidRequestError extends OrreryError {
   }
 }
 
-export class DuplicateProductError extends OrreryError {
-  override readonly code = "duplicate_product";
-  override readonly status = 400;
-  constructor(productId: string) {
-    super(`Cannot publish the plan as it lists data product ${productId} twice: list each one once`, {
-      data_product_id: productId,
-    });
-  }
-}
-
-export class DuplicateDependencyError extends OrreryError {
-  override readonly code = "duplicate_dependency";
-  override readonly status = 400;
-  constructor(parentId: string, childId: string) {
-    super(`Cannot publish the plan as it lists the dependency of ${childId} on ${parentId} twice: list each one once`, {
-      parent_id: parentId,
-      child_id: childId,
-    });
-  }
-}
-
-export class UnknownComputeError extends OrreryError {
-  override readonly code = "unknown_compute";
-  override readonly status = 400;
-  constructor(compute: string, known: readonly string[]) {
-    super(`Cannot use compute "${compute}" as it is not configured: name one of ${known.join(", ")}`, {
-      compute,
-      known,
-    });
-  }
-}
-
-export class StateNotReportableError extends OrreryError {
-  override readonly code = "state_not_reportable";
-  override readonly status = 400;
-  constructor(productId: string, state: string) {
-    super(`Cannot set data product ${productId} to ${state}: an update reports running, success or failed`, {
-      data_product_id: productId,
-      state,
-    });
-  }
-}
-
-export class PauseStateError extends OrreryError {
-  override readonly code = "pause_state";
-  override readonly status = 400;
-  constructor(datasetId: string, paused: boolean) {
-    super(`Cannot ${paused ? "pause" : "unpause"} dataset ${datasetId} as its paused state is already ${paused}`, {
-      dataset_id: datasetId,
-      paused,
-    });
+/** JSON of the right shape with a field that cannot be used. `field` is a path such as `jobs.3.payload` or `params.day`. */
+export class InvalidFieldError extends OrreryError {
+  override readonly code = "invalid_field";
+  override readonly status = 422;
+  constructor(field: string, reason: string) {
+    super(`${field}: ${reason}`, { field });
   }
 }
 
@@ -90,40 +45,31 @@ export class UnauthorizedError extends OrreryError {
 
 export class UnknownServiceError extends UnauthorizedError {
   override readonly code = "unknown_service";
+  readonly service: string;
   constructor(service: string) {
     super(`Cannot accept service "${service}" as it is not configured: add it to REMOTE_APIS`, { service });
+    this.service = service;
   }
 }
 
 export class TokenRefusedError extends OrreryError {
   override readonly code = "token_refused";
   override readonly status = 403;
+  /** Whose it is, when that is certain (an expired token, a revoked key): for the audit, not for the caller. */
+  readonly service: string | null;
+  constructor(detail: string, service: string | null = null) {
+    super(detail);
+    this.service = service;
+  }
 }
 
 export class RoleMissingError extends OrreryError {
   override readonly code = "role_missing";
   override readonly status = 403;
+  readonly service: string;
   constructor(service: string, role: string) {
-    super(`Service "${service}" lacks the role ${role}: ask for it in REMOTE_APIS`, { service, role });
-  }
-}
-
-export class ProductDisabledError extends OrreryError {
-  override readonly code = "product_disabled";
-  override readonly status = 403;
-  constructor(productId: string) {
-    super(`Cannot change data product ${productId} as it is disabled: enable it first`, { data_product_id: productId });
-  }
-}
-
-export class ProductNotDisabledError extends OrreryError {
-  override readonly code = "product_not_disabled";
-  override readonly status = 403;
-  constructor(productId: string, state: string) {
-    super(`Cannot enable data product ${productId} as it is not disabled: its current state is ${state}`, {
-      data_product_id: productId,
-      state,
-    });
+    super(`Service "${service}" lacks the role ${role}: ask an administrator for it`, { service, role });
+    this.service = service;
   }
 }
 
@@ -162,16 +108,6 @@ export class ConflictError extends OrreryError {
   override readonly status = 409;
 }
 
-export class RevisionMovedError extends OrreryError {
-  override readonly code = "revision_moved";
-  override readonly status = 412;
-  constructor(datasetId: string) {
-    super(`Dataset ${datasetId} has changed since the revision in If-Match: read it again, then decide`, {
-      dataset_id: datasetId,
-    });
-  }
-}
-
 export class BodyTooLargeError extends OrreryError {
   override readonly code = "body_too_large";
   override readonly status = 413;
@@ -183,16 +119,8 @@ export class BodyTooLargeError extends OrreryError {
 export class MediaTypeError extends OrreryError {
   override readonly code = "media_type";
   override readonly status = 415;
-  constructor() {
-    super("Cannot read the body: send it with Content-Type: application/json");
-  }
-}
-
-export class CyclicalPlanError extends OrreryError {
-  override readonly code = "cyclical";
-  override readonly status = 422;
-  constructor(cycle: readonly string[]) {
-    super(`The plan would be cyclical: ${cycle.join(" -> ")}. Remove one of these dependencies`, { cycle });
+  constructor(detail = "Cannot read the body: send it with Content-Type: application/json") {
+    super(detail);
   }
 }
 
@@ -217,6 +145,19 @@ export class OverloadedError extends OrreryError {
   override readonly retryAfterS = 1;
 }
 
+/** The write was done, but the audit does not say so: rare, and the caller must know that something happened. */
+export class AuditUnavailableError extends OrreryError {
+  override readonly code = "audit_unavailable";
+  override readonly status = 503;
+  constructor(cause: unknown) {
+    super(
+      "The change was made, but it could not be written to the audit: read it again before you repeat it",
+      {},
+      { cause },
+    );
+  }
+}
+
 /** The database did not answer in time, or not at all. */
 export class StoreUnavailableError extends OrreryError {
   override readonly code = "store_unavailable";
@@ -228,20 +169,6 @@ export class StoreUnavailableError extends OrreryError {
 }
 
 /** The outcome of a commit is not known yet. A retry under the same Idempotency-Key is safe. */
-export class CommitUnknownError extends OrreryError {
-  override readonly code = "commit_unknown";
-  override readonly status = 503;
-  override readonly retryAfterS = 2;
-  constructor(datasetId: string) {
-    super(
-      `Whether the change to dataset ${datasetId} was stored is not known yet: read it again before you repeat it`,
-      {
-        dataset_id: datasetId,
-      },
-    );
-  }
-}
-
 /** The lease ended before the result came. Drop the result: another holder may have the job. */
 export class LeaseLostError extends OrreryError {
   override readonly code = "lease_lost";

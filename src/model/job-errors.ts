@@ -2,14 +2,6 @@
 import { OrreryError } from "./errors.ts";
 
 /** A body is JSON, but a field of it breaks its rules. `field` is a path such as `jobs.3.payload`. */
-export class InvalidFieldError extends OrreryError {
-  override readonly code = "invalid_field";
-  override readonly status = 422;
-  constructor(detail: string, field: string) {
-    super(detail, { field });
-  }
-}
-
 /** A payload is larger than its queue takes. */
 export class PayloadTooLargeError extends OrreryError {
   override readonly code = "PAYLOAD_TOO_LARGE";

@@ -27,6 +27,22 @@ export interface ProductDefinition {
   readonly extra: JsonText | null;
 }
 
+/** What a plan expects of a product. */
+export interface Expectation {
+  /** By then it must be success; null: whenever. */
+  readonly deadlineAt: Instant | null;
+  /** JSON Schema of its passback, as far as json-schema.ts knows it; null: any. */
+  readonly check: JsonText | null;
+}
+
+/** A product as a plan lists it. Absent and null are alike: nothing is expected. */
+export interface PublishedProduct extends ProductDefinition {
+  readonly check?: JsonText | null;
+  readonly deadlineAt?: Instant | null;
+  /** Seconds after the publication; `deadlineAt` wins. */
+  readonly deadlineS?: number | null;
+}
+
 export interface ProductRow extends ProductDefinition {
   readonly state: ProductState;
   readonly runId: Uuid | null;
@@ -55,6 +71,7 @@ export interface PlanRows {
   readonly dataset: DatasetRow;
   readonly products: ProductRow[];
   readonly dependencies: DependencyRow[];
+  readonly expectations?: readonly (Expectation & { readonly productId: ProductId })[];
 }
 
 /** The key of an edge within its dataset. */

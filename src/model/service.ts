@@ -6,10 +6,14 @@ export const planRoles = ["disable", "pause", "publish", "update"] as const;
 export const roles = [...planRoles, "operate", "admin"] as const;
 export type Role = (typeof roles)[number];
 
-export interface Service {
+/** Who calls: a service that logged in, or an API key under its name. */
+export interface Caller {
   /** Its name, as tokens and stamps say it. Case counts. */
   readonly service: string;
+  readonly roles: readonly Role[];
+}
+
+export interface Service extends Caller {
   /** The bcrypt hash of its key. */
   readonly hash: string;
-  readonly roles: readonly Role[];
 }

@@ -57,6 +57,8 @@ export function createMetrics() {
       total: count("drops_total", "Datagrams and packets lost on this machine, by where", ["where"]),
     },
     jobs: {
+      enqueued: count("jobs_enqueued_total", "Free-standing jobs that were let in"),
+      refused: count("jobs_refused_total", "Free-standing jobs that a guardrail refused, by its code", ["code"]),
       leased: count("jobs_leased_total", "Leases taken"),
       attempts: count("job_attempts_total", "Attempts ended, by compute and outcome", ["compute", "outcome"]),
       seconds: spread("job_attempt_seconds", "One attempt", [...secondsBuckets, 60, 600], ["compute"]),
@@ -78,6 +80,18 @@ export function createMetrics() {
         "database_oldest_xmin_age_transactions",
         "Transactions begun since the oldest one that vacuum is held back for, by sessions, standbys or replication slots",
       ),
+    },
+    audit: {
+      rows: count("audit_rows_total", "Rows written to the audit"),
+      dropped: count(
+        "audit_refusals_dropped_total",
+        "Refused writes left out of the audit, as one service had too many",
+      ),
+    },
+    templates: {
+      ticks: count("cron_ticks_total", "Ticks of schedules, by what became of them", ["outcome"]),
+      triggered: count("runs_triggered_total", "Runs of templates that were asked for, by source", ["source"]),
+      finished: count("runs_finished_total", "Runs of templates that ended, by state", ["state"]),
     },
     streams: {
       open: level("event_streams", "Browsers that listen for live events"),

@@ -27,10 +27,3 @@ export async function promoteDueJobs(sql: Sql, countMax: number): Promise<number
     returning 1`;
   return rows.length;
 }
-
-/** Milliseconds until the next job's time comes; null if none is ahead. */
-export async function nextDueMs(sql: Sql): Promise<number | null> {
-  const [row] = await sql<{ ms: number | null }>`
-    select (extract(epoch from min(run_at) - now()) * 1000)::float8 as ms from job where state in ('scheduled', 'backing-off')`;
-  return row?.ms ?? null;
-}

@@ -19,12 +19,14 @@ export interface Instantiation {
   readonly datasetId: DatasetId;
   readonly params: Readonly<Record<string, unknown>>;
   readonly at: Instant;
+  /** Due so much later; at once if absent. */
+  readonly delayMs?: number;
 }
 
 /** Asks, in one statement, for a template's plan; does nothing if the same source has asked before. True if it is new. */
 export async function enqueueInstantiation(sql: Sql, ask: Instantiation): Promise<boolean> {
-  const { templateId, version = null, datasetId, params } = ask;
-  const payload = JSON.stringify({ templateId, version, datasetId, params });
+  const { templateId, version = null, datasetId, params, delayMs = 0 } = ask;
+  const payload = JSON.stringify({ templateId, version, datasetId, params, source: ask.source });
   const rows = await sql`
     with asked as (
       insert into job_source (source, source_key, job_id, at)
@@ -32,9 +34,12 @@ export async function enqueueInstantiation(sql: Sql, ask: Instantiation): Promis
       on conflict do nothing returning job_id),
     recorded as (
       insert into job_record (job_id, queue, job_type, payload, priority, run_at, attempts_max, created_by, created_at)
-      select job_id, ${ownQueue}, ${instantiateType}, ${payload}, 0, now(), ${attemptsMax}::int, 'orrery', ${ask.at}::timestamptz from asked)
+      select job_id, ${ownQueue}, ${instantiateType}, ${payload}, 0,
+        now() + ${delayMs}::float8 * interval '1 millisecond', ${attemptsMax}::int, 'orrery', ${ask.at}::timestamptz
+      from asked)
     insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max)
-    select job_id, ${ownQueue}, ${instantiateType}, 'queued', 0, now(), ${attemptsMax}::int from asked
+    select job_id, ${ownQueue}, ${instantiateType}, ${delayMs > 0 ? "scheduled" : "queued"}, 0,
+      now() + ${delayMs}::float8 * interval '1 millisecond', ${attemptsMax}::int from asked
     returning job_id`;
   return rows.length > 0;
 }

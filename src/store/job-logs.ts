@@ -39,21 +39,48 @@ export interface LogLine {
 
 export interface LogPage {
   readonly lines: LogLine[];
-  /** How the job had ended before it was looked at: no more lines come than its log holds. */
+  /** How the job has ended: no more lines come than its log holds. */
   readonly endState: string | null;
 }
 
-/** What follows each place, at most `countMax` parts of each. */
-export async function readLogs(sql: Sql, places: readonly LogPlace[], countMax: number): Promise<LogPage[]> {
+/** What an attempt's output is cut into when it stands for its log. */
+const sliceLength = 65_536;
+
+/**
+ * What follows each place, at most `countMax` parts of each. A quick attempt wrote no log: its output stands for it. Lines may be
+ * stored a moment after the end that they came before, so an end counts when it is `settledMs` old.
+ */
+export async function readLogs(
+  sql: Sql,
+  places: readonly LogPlace[],
+  { countMax, settledMs }: { readonly countMax: number; readonly settledMs: number },
+): Promise<LogPage[]> {
+  // Zero is no matter of whose clock is ahead.
+  const waits = settledMs > 0;
   const rows = await sql<LogLine & { place: number; endState: string | null; hasLine: boolean }>`
-    select p.place, l.token, l.part, l.text, l.job_id is not null as "hasLine",
-      (select state from job_end where job_end.job_id = p.job_id) as "endState"
+    select p.place, l.token, l.part, l.text, l.token is not null as "hasLine", (
+        select state from job_end where job_end.job_id = p.job_id
+          and (not ${waits}::boolean or finished_at <= now() - ${settledMs}::float8 * interval '1 millisecond')) as "endState"
     from unnest(${array(places.map((_, i) => i))}::text::int[], ${array(places.map((place) => place.jobId))}::text::uuid[],
       ${array(places.map((place) => place.token))}::text::bigint[],
       ${array(places.map((place) => place.part))}::text::int[]) as p (place, job_id, token, part)
     left join lateral (
-      select * from job_log where job_log.job_id = p.job_id and (job_log.token, job_log.part) > (p.token, p.part)
-      order by job_log.token, job_log.part limit ${countMax}::int) as l on true
+      (select token, part, text from job_log
+       where job_log.job_id = p.job_id and (job_log.token, job_log.part) > (p.token, p.part)
+       order by token, part limit ${countMax}::int)
+      union all
+      (select a.token, slice, substr(a.output, slice * ${sliceLength}::int + 1, ${sliceLength}::int)
+       from (
+         select distinct on (token) token, output from attempt
+         where attempt.job_id = p.job_id and attempt.token >= p.token and output <> ''
+           and (not ${waits}::boolean or finished_at <= now() - ${settledMs}::float8 * interval '1 millisecond')
+           and not exists (
+             select 1 from job_log where job_log.job_id = p.job_id and job_log.token = attempt.token)
+         order by token, outcome = 'superseded') as a
+       cross join generate_series(0, (length(a.output) - 1) / ${sliceLength}::int) as slice
+       where (a.token, slice) > (p.token, p.part)
+       order by a.token, slice limit ${countMax}::int)
+      order by token, part limit ${countMax}::int) as l on true
     order by p.place, l.token, l.part`;
   const pages: LogPage[] = places.map(() => ({ lines: [], endState: null }));
   for (const { place, endState, hasLine, token, part, text } of rows) {

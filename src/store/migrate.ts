@@ -9,6 +9,9 @@ import jobs from "./migrations/0002_jobs.sql" with { type: "text" };
 import ground from "./migrations/0003_ground.sql" with { type: "text" };
 import queue from "./migrations/0004_queue.sql" with { type: "text" };
 import callbacks from "./migrations/0005_callbacks.sql" with { type: "text" };
+import templates from "./migrations/0006_templates.sql" with { type: "text" };
+import keys from "./migrations/0007_keys.sql" with { type: "text" };
+import expectations from "./migrations/0008_expectations.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -24,6 +27,9 @@ export const migrations: readonly Migration[] = [
   { version: 3, name: "ground", text: ground },
   { version: 4, name: "queue", text: queue },
   { version: 5, name: "callbacks", text: callbacks },
+  { version: 6, name: "templates", text: templates },
+  { version: 7, name: "keys", text: keys },
+  { version: 8, name: "expectations", text: expectations },
 ];
 
 /** The database was migrated by a newer Orrery. */

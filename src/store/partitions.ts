@@ -12,7 +12,7 @@ const firstMondayMs = 4 * 86_400_000;
 const weeksAhead = 2;
 /** A row of these belongs to a job: while one of its week lives, the week stays. */
 const ofJobs = ["job_record", "job_end", "attempt", "job_log"] as const;
-const others = ["decision"] as const;
+const others = ["decision", "audit"] as const;
 const parents: readonly string[] = [...ofJobs, ...others];
 
 /** "orrery parts", as a key of an advisory lock. */

@@ -4,6 +4,8 @@
  * datasets whose revision was the expected one and whose jobs' leases are current; every part writes only for them.
  */
 
+import { expectationPart } from "./expectations.ts";
+
 /** By part; `$*` stands for its columns, each an array of the type named. */
 const statements = {
   fence: {
@@ -81,6 +83,7 @@ const statements = {
       on conflict (dataset_id, parent_id, child_id) do update set extra = excluded.extra,
         modified_by = excluded.modified_by, modified_at = excluded.modified_at)`,
   },
+  expectation: expectationPart,
   event: {
     types: ["uuid", "bigint", "smallint", "uuid", "timestamptz", "text", "text", "text"],
     sql: `add_event as (
@@ -89,18 +92,19 @@ const statements = {
       where dataset_id in (select dataset_id from won))`,
   },
   job: {
-    types: ["uuid", "uuid", "uuid", "text", "text", "text", "integer", "text", "text", "timestamptz"],
+    types: ["uuid", "uuid", "uuid", "text", "text", "text", "integer", "text", "smallint", "text", "timestamptz"],
     sql: `new_job as materialized (
-      select job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires::text[], created_by, at
-      from unnest($*) as j (job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires, created_by, at)
+      select job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires::text[], priority, created_by, at
+      from unnest($*)
+        as j (job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires, priority, created_by, at)
       where dataset_id in (select dataset_id from won)),
     add_record as (
       insert into job_record (job_id, queue, job_type, dataset_id, product_id, priority, run_at, attempts_max, requires,
         created_by, created_at)
-      select job_id, queue, job_type, dataset_id, product_id, 0, at, attempts_max, requires, created_by, at from new_job),
+      select job_id, queue, job_type, dataset_id, product_id, priority, at, attempts_max, requires, created_by, at from new_job),
     add_job as (
       insert into job (job_id, queue, job_type, dataset_id, product_id, state, priority, run_at, attempts_max, requires)
-      select job_id, queue, job_type, dataset_id, product_id, 'queued', 0, clock_timestamp(), attempts_max, requires
+      select job_id, queue, job_type, dataset_id, product_id, 'queued', priority, clock_timestamp(), attempts_max, requires
       from new_job where state = 'queued'),
     add_unborn as (
       insert into job_end (job_id, state, reason, token, attempt, finished_at)

@@ -3,6 +3,7 @@
  * round trip and one transaction. Here its parameters: a table for each kind of row, a column each.
  */
 import type { DatasetId, JobId } from "../model/ids.ts";
+import { expectationColumns } from "./expectations.ts";
 import { commitStatement, type PartName } from "./plan-commit-statement.ts";
 import type { CommitOutcome, JobMove, Step } from "./plan-store.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
@@ -94,6 +95,10 @@ function partsOf(steps: readonly Step[]): Part[] {
     ),
   );
   add(
+    "expectation",
+    each((s) => s.expectations ?? [], expectationColumns),
+  );
+  add(
     "event",
     each(
       (s) => s.events,
@@ -105,7 +110,11 @@ function partsOf(steps: readonly Step[]): Part[] {
         e.at,
         e.service,
         e.cause,
-        JSON.stringify(e.changes.map((c) => [c.productId, c.from, c.to])),
+        JSON.stringify(
+          e.changes.map((c) =>
+            c.why === undefined ? [c.productId, c.from, c.to] : [c.productId, c.from, c.to, c.why],
+          ),
+        ),
       ],
     ),
   );
@@ -122,6 +131,7 @@ function partsOf(steps: readonly Step[]): Part[] {
         j.state,
         j.attemptsMax,
         j.requires.length === 0 ? null : array(j.requires),
+        j.priority ?? 0,
         j.by,
         j.at,
       ],

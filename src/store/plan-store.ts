@@ -4,6 +4,7 @@ import type { AttemptReport } from "../model/command.ts";
 import type { DatasetId, JobId, ProductId, TurnId } from "../model/ids.ts";
 import type { EndReason } from "../model/job.ts";
 import type { DatasetRow, DependencyRow, PlanRows, ProductRow, ProductState } from "../model/plan.ts";
+import type { ExpectationChange } from "./expectations.ts";
 
 export interface PlanStore {
   /** Whole plans, each read by one statement, so never torn. A missing dataset is absent from the map. */
@@ -34,6 +35,8 @@ export interface Step {
   /** Products of which only state, run fields, job and stamps changed. */
   readonly moved: readonly ProductRow[];
   readonly dependencies: readonly DependencyRow[];
+  /** Absent: nothing changed. */
+  readonly expectations?: readonly ExpectationChange[];
   readonly events: readonly EventRow[];
   readonly jobs: readonly JobInsert[];
   readonly jobMoves: readonly JobMove[];
@@ -55,6 +58,8 @@ export interface Change {
   readonly productId: ProductId | null;
   readonly from: ProductState | "active" | "paused" | null;
   readonly to: ProductState | "active" | "paused";
+  /** Why, where the cause of the turn does not tell. */
+  readonly why?: string;
 }
 
 export interface JobInsert {
@@ -65,6 +70,8 @@ export interface JobInsert {
   readonly jobType: string;
   /** Labels that a worker must have. */
   readonly requires: readonly string[];
+  /** 0 if absent. */
+  readonly priority?: number;
   readonly attemptsMax: number;
   readonly by: string;
   readonly at: Instant;

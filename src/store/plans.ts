@@ -1,7 +1,7 @@
 /** The store of plans by SQL: loads, revision checks, look-ups of turns and answers. Writing is in plan-commit.ts. */
 import type { Instant } from "../model/clock.ts";
-import type { DatasetId } from "../model/ids.ts";
-import type { DependencyRow, PlanRows, ProductRow } from "../model/plan.ts";
+import type { DatasetId, ProductId } from "../model/ids.ts";
+import type { DependencyRow, Expectation, PlanRows, ProductRow } from "../model/plan.ts";
 import { commitSteps } from "./plan-commit.ts";
 import type { PlanStore } from "./plan-store.ts";
 import { array, type Sql } from "./sql.ts";
@@ -29,6 +29,7 @@ interface LoadedRow {
   /** JSON arrays of rows; client JSON inside is text. */
   readonly products: string | null;
   readonly dependencies: string | null;
+  readonly expectations: string | null;
 }
 
 /** One statement reads dataset, products and edges: a torn read under a fresh revision would pass for current. */
@@ -36,7 +37,8 @@ async function loadPlans(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Ma
   const rows = await sql<LoadedRow>`
     select h.dataset_id as "datasetId", h.revision, d.paused, d.extra, d.modified_by as "modifiedBy",
       to_char(d.modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "modifiedAt",
-      products.list as products, dependencies.list as dependencies
+      products.list as products, dependencies.list as dependencies,
+      expectations.list as expectations
     from unnest(${array(datasetIds)}::text::uuid[]) as asked (dataset_id)
     join dataset_head h on h.dataset_id = asked.dataset_id
     join dataset d on d.dataset_id = h.dataset_id
@@ -50,7 +52,11 @@ async function loadPlans(sql: Sql, datasetIds: readonly DatasetId[]): Promise<Ma
       select json_agg(json_build_object('parentId', parent_id, 'childId', child_id, 'extra', extra,
         'modifiedBy', modified_by, 'modifiedAt',
         to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')))::text as list
-      from dependency where dependency.dataset_id = h.dataset_id) as dependencies on true`;
+      from dependency where dependency.dataset_id = h.dataset_id) as dependencies on true
+    left join lateral (
+      select json_agg(json_build_object('productId', product_id, 'check', "check", 'deadlineAt',
+        to_char(deadline_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')))::text as list
+      from expectation where expectation.dataset_id = h.dataset_id) as expectations on true`;
   return new Map(rows.map((row) => [row.datasetId, planOf(row)]));
 }
 
@@ -62,6 +68,9 @@ function planOf(row: LoadedRow): PlanRows {
     // Our own statement wrote these texts, with the fields of the rows as keys.
     products: JSON.parse(row.products ?? "[]") as ProductRow[],
     dependencies: JSON.parse(row.dependencies ?? "[]") as DependencyRow[],
+    ...(row.expectations !== null && {
+      expectations: JSON.parse(row.expectations) as (Expectation & { productId: ProductId })[],
+    }),
   };
 }
 

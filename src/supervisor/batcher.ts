@@ -12,14 +12,24 @@ export class Batcher<Key, Value> {
   readonly #fetch: (keys: Key[]) => Promise<Map<Key, Value>>;
   readonly #inFlightMax: number;
   readonly #keysMax: number;
+  readonly #whenever: (start: () => void) => void;
   readonly #waiting = new Map<Key, Waiting<Value>[]>();
   #inFlight = 0;
   #scheduled = false;
 
-  constructor(fetch: (keys: Key[]) => Promise<Map<Key, Value>>, bounds: { inFlightMax: number; keysMax: number }) {
+  /**
+   * `whenever` says when a batch starts that something asks for: at the end of this tick, unless something later lets more
+   * come along.
+   */
+  constructor(
+    fetch: (keys: Key[]) => Promise<Map<Key, Value>>,
+    bounds: { inFlightMax: number; keysMax: number },
+    whenever: (start: () => void) => void = queueMicrotask,
+  ) {
     this.#fetch = fetch;
     this.#inFlightMax = bounds.inFlightMax;
     this.#keysMax = bounds.keysMax;
+    this.#whenever = whenever;
   }
 
   /** The value as of a moment after this call; undefined if there is none. */
@@ -32,11 +42,10 @@ export class Batcher<Key, Value> {
     });
   }
 
-  /** Starts at the end of this tick: whatever else the tick brings goes along. */
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= this.#inFlightMax) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    this.#whenever(() => {
       this.#scheduled = false;
       void this.#run();
     });

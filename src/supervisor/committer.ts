@@ -3,7 +3,8 @@
  * becomes of a batch: each dataset's step won (its gate opens) or lost (its turns are undone and run again). Without an
  * answer the outcome is unknown until each dataset has been asked for its turn.
  */
-import { CommitUnknownError, InvalidRequestError, StoreUnavailableError } from "../model/errors.ts";
+import { InvalidRequestError, StoreUnavailableError } from "../model/errors.ts";
+import { CommitUnknownError } from "../model/plan-errors.ts";
 import type { CommitOutcome, PlanStore } from "../store/plan-store.ts";
 import { SqlError } from "../store/sql.ts";
 import { fold } from "./fold.ts";

@@ -1,10 +1,13 @@
 /** Folds all turns of one dataset in a batch into one step, base → base + k: the last word on each row, every event. */
-import type { JobId } from "../model/ids.ts";
+import type { JobId, ProductId } from "../model/ids.ts";
+import type { ExpectationChange } from "../store/expectations.ts";
 import type { EventRow, JobInsert, JobMove, Step } from "../store/plan-store.ts";
 import { stampsAnything, type Turn } from "./turn.ts";
 
 /** How many changes one event row holds. */
 const changesMax = 1000;
+
+const nothing = { deadlineAt: null, check: null };
 
 /** `turns`: at least one, in order, the first of which expects revision `base`. */
 export function fold(base: number, turns: readonly Turn[]): Step {
@@ -17,6 +20,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
   const jobMoves = new Map<JobId, JobMove>();
   const events: EventRow[] = [];
   const answers: Step["answers"][number][] = [];
+  let expectations: Map<ProductId, ExpectationChange> | null = null;
   let dataset: Step["dataset"] = null;
   let names: Step["names"] = null;
   let modifiedAt: Step["modifiedAt"] = null;
@@ -34,6 +38,10 @@ export function fold(base: number, turns: readonly Turn[]): Step {
     }
     for (const [id, row] of turn.moved) (defined.has(id) ? defined : moved).set(id, row);
     for (const row of turn.dependencies) dependencies.set(`${row.parentId}>${row.childId}`, row);
+    for (const [id, expected] of turn.expectations ?? []) {
+      expectations ??= new Map();
+      expectations.set(id, { productId: id, ...(expected ?? nothing) });
+    }
     for (const [id, job] of turn.jobs) jobs.set(id, job);
     for (const move of turn.jobMoves) foldJobMove(jobs, jobMoves, move);
     events.push(...eventRows(turn));
@@ -49,6 +57,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
     defined: [...defined.values()],
     moved: [...moved.values()],
     dependencies: [...dependencies.values()],
+    ...(expectations && { expectations: [...expectations.values()] }),
     events,
     jobs: [...jobs.values()],
     jobMoves: [...jobMoves.values()],

@@ -5,6 +5,7 @@
 import type { JobCommand } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { JobMove } from "../store/plan-store.ts";
+import { brokenCheck, giveReason } from "./expectations.ts";
 import { type Paced, type RuleContext, resetAndTrigger } from "./rules.ts";
 
 export function* playJobCommand(context: RuleContext, command: JobCommand): Paced {
@@ -24,6 +25,13 @@ export function* playJobCommand(context: RuleContext, command: JobCommand): Pace
       break;
     case "attempt.succeeded": {
       const { link, passback } = command;
+      const why = brokenCheck(context, productId, passback);
+      if (why !== null) {
+        move({ to: "dead", report: { ...command.attempt, outcome: "failed", error: why }, reason: "not_retryable" });
+        plan.send(productId, { type: "attempts.exhausted", jobId, stamp });
+        giveReason(context, productId, why);
+        break;
+      }
       move({ to: "succeeded", report: command.attempt });
       plan.send(productId, { type: "attempt.succeeded", jobId, link, passback, stamp });
       break;

@@ -1,15 +1,16 @@
 /** Publishing a plan: creates or extends it (CONTRACT.md §7, POST /api/plan). */
 import type { ClientCommand } from "../model/command.ts";
+import { NotFoundError } from "../model/errors.ts";
+import { type Edge, findCycle } from "../model/graph.ts";
+import type { ProductId } from "../model/ids.ts";
+import { dependencyKey } from "../model/plan.ts";
 import {
   CyclicalPlanError,
   DuplicateDependencyError,
   DuplicateProductError,
-  NotFoundError,
   UnknownComputeError,
-} from "../model/errors.ts";
-import { type Edge, findCycle } from "../model/graph.ts";
-import type { ProductId } from "../model/ids.ts";
-import { dependencyKey } from "../model/plan.ts";
+} from "../model/plan-errors.ts";
+import { definitionOf, expectationOf } from "./expectations.ts";
 import { type Paced, type RuleContext, trigger } from "./rules.ts";
 
 type Publish = Extract<ClientCommand, { type: "plan.publish" }>;
@@ -20,8 +21,9 @@ export function* publish(context: RuleContext, command: Publish): Paced {
   check(context, command);
   plan.sendDataset({ type: "published", extra: command.extra, stamp });
   yield;
-  for (const definition of command.products) {
-    plan.define(definition, stamp);
+  for (const product of command.products) {
+    plan.define(definitionOf(product), stamp);
+    plan.expect(product.productId, expectationOf(product, stamp.at));
     yield;
   }
   for (const edge of command.dependencies) {

@@ -3,14 +3,9 @@
  * readers see. One command runs at a time. When a step loses against another node, every uncommitted turn is undone
  * together: the actors go, come back from the store, and the kept commands run again in order.
  */
-import {
-  CommitUnknownError,
-  IdempotencyKeyReusedError,
-  OrreryError,
-  OverloadedError,
-  StoreUnavailableError,
-} from "../model/errors.ts";
+import { IdempotencyKeyReusedError, OrreryError, OverloadedError, StoreUnavailableError } from "../model/errors.ts";
 import type { DatasetId, JobId } from "../model/ids.ts";
+import { CommitUnknownError } from "../model/plan-errors.ts";
 import type { PlanStore } from "../store/plan-store.ts";
 import type { Entry } from "./entry.ts";
 import { oneStepOf } from "./fold.ts";

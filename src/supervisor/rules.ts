@@ -4,17 +4,18 @@
  */
 import type { Dispatch, Stamp } from "../../actors/product.ts";
 import type { ClientCommand, Command } from "../model/command.ts";
+import { NotFoundError } from "../model/errors.ts";
+import { findCycle } from "../model/graph.ts";
+import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
+import type { ReportedState } from "../model/plan.ts";
 import {
   CyclicalPlanError,
-  NotFoundError,
   PauseStateError,
   ProductDisabledError,
   ProductNotDisabledError,
   StateNotReportableError,
-} from "../model/errors.ts";
-import { findCycle } from "../model/graph.ts";
-import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
-import type { ReportedState } from "../model/plan.ts";
+} from "../model/plan-errors.ts";
+import { brokenCheck, giveReason } from "./expectations.ts";
 import { playJobCommand } from "./job-rules.ts";
 import { publish } from "./publish.ts";
 import type { Turn } from "./turn.ts";
@@ -52,6 +53,8 @@ export function* play(context: RuleContext, command: Command): Paced {
       return yield* update(context, command);
     case "products.clear":
       return yield* clear(context, command);
+    case "products.retry":
+      return yield* retry(context, command);
     case "products.disable":
       return yield* disable(context, command);
     case "products.enable":
@@ -79,6 +82,7 @@ export function* trigger(context: RuleContext, candidates: Iterable<ProductId>):
       attemptsMax: how.attemptsMax,
       queue: how.queue,
       requires: how.requires,
+      priority: how.priority ?? 0,
     };
     plan.send(id, { type: "triggered", job: job ?? null, stamp });
     yield;
@@ -120,7 +124,10 @@ function* update(context: RuleContext, { datasetId, reports }: Only<"products.up
   for (const { productId } of reports) requireEnabled(context, productId);
   for (const { productId, state, runId, link, passback } of reports) {
     if (!isReportable(state)) continue;
-    context.plan.send(productId, { type: "reported", state, runId, link, passback, stamp: context.stamp });
+    const why = state === "success" ? brokenCheck(context, productId, passback) : null;
+    const reached = why === null ? state : "failed";
+    context.plan.send(productId, { type: "reported", state: reached, runId, link, passback, stamp: context.stamp });
+    if (why !== null) giveReason(context, productId, why);
     yield;
   }
   yield* resetAndTrigger(
@@ -137,6 +144,14 @@ function* clear(context: RuleContext, { datasetId, productIds }: Only<"products.
     yield;
   }
   yield* resetAndTrigger(context, productIds);
+}
+
+/** What has failed goes back to waiting, and all that depends on it; as nothing has, nothing changes. */
+function* retry(context: RuleContext, { datasetId }: Only<"products.retry">): Paced {
+  requireDataset(context, datasetId);
+  const failed = context.plan.rows().filter((row) => row.state === "failed");
+  if (failed.length === 0) return;
+  yield* clear(context, { type: "products.clear", datasetId, productIds: failed.map((row) => row.productId) });
 }
 
 function* disable(context: RuleContext, { datasetId, productIds }: Only<"products.disable">): Paced {

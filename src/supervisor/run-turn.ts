@@ -1,7 +1,8 @@
 /** Runs one command on a plan's actors and says what came of it: a turn to commit, a refusal, or a defect. */
 import type { Clock } from "../model/clock.ts";
-import { OrreryError, RevisionMovedError } from "../model/errors.ts";
+import { OrreryError } from "../model/errors.ts";
 import type { DatasetId, JobId, TurnId } from "../model/ids.ts";
+import { RevisionMovedError } from "../model/plan-errors.ts";
 import type { Entry } from "./entry.ts";
 import { pace } from "./pace.ts";
 import { type ComputeNames, play } from "./rules.ts";

@@ -4,10 +4,11 @@
  */
 import type { Clock, Instant } from "../model/clock.ts";
 import type { Command } from "../model/command.ts";
-import { CommitUnknownError, OrreryError, OverloadedError, StoreUnavailableError } from "../model/errors.ts";
+import { OrreryError, OverloadedError, StoreUnavailableError } from "../model/errors.ts";
 import type { DatasetId, JobId, ProductId, TurnId } from "../model/ids.ts";
 import { newTimeUuid, newUuid } from "../model/ids.ts";
 import type { DatasetRow, DependencyRow, PlanRows, ProductRow } from "../model/plan.ts";
+import { CommitUnknownError } from "../model/plan-errors.ts";
 import type { PlanStore } from "../store/plan-store.ts";
 import { Batcher } from "./batcher.ts";
 import { Committer } from "./committer.ts";

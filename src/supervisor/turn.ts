@@ -1,7 +1,7 @@
 /** A turn: what one command changed, as its actors said while it ran. Nothing of it leaves before its commit. */
 import type { Stamp } from "../../actors/product.ts";
 import type { DatasetId, JobId, ProductId, TurnId } from "../model/ids.ts";
-import type { DatasetRow, DependencyRow, ProductRow } from "../model/plan.ts";
+import type { DatasetRow, DependencyRow, Expectation, ProductRow } from "../model/plan.ts";
 import type { AnswerInsert, Change, JobInsert, JobMove } from "../store/plan-store.ts";
 
 export interface Turn {
@@ -19,6 +19,8 @@ export interface Turn {
   /** Products that only moved. */
   readonly moved: Map<ProductId, ProductRow>;
   readonly dependencies: DependencyRow[];
+  /** What is expected from now on of products; null: nothing any more. Not there until somebody expects something. */
+  expectations: Map<ProductId, Expectation | null> | null;
   readonly changes: Change[];
   readonly jobs: Map<JobId, JobInsert>;
   readonly jobMoves: JobMove[];
@@ -35,6 +37,7 @@ export function newTurn(head: Pick<Turn, "turnId" | "datasetId" | "stamp" | "cau
     defined: new Map(),
     moved: new Map(),
     dependencies: [],
+    expectations: null,
     changes: [],
     jobs: new Map(),
     jobMoves: [],

@@ -4,7 +4,7 @@ import { type DatasetEvent, datasetMachine } from "../../actors/dataset.ts";
 import { type ProductEmitted, type ProductEvent, productMachine, type Stamp } from "../../actors/product.ts";
 import { Graph } from "../model/graph.ts";
 import type { ProductId } from "../model/ids.ts";
-import type { DatasetRow, DependencyRow, PlanRows, ProductDefinition, ProductRow } from "../model/plan.ts";
+import type { DatasetRow, DependencyRow, Expectation, PlanRows, ProductDefinition, ProductRow } from "../model/plan.ts";
 import type { Turn } from "./turn.ts";
 
 export class WorkingPlan {
@@ -13,6 +13,7 @@ export class WorkingPlan {
   readonly #products = new Map<ProductId, Actor<typeof productMachine>>();
   /** What each product said last; its actor's context is the same object. */
   readonly #rows = new Map<ProductId, ProductRow>();
+  readonly #expectations = new Map<ProductId, Expectation>();
   #datasetRow: DatasetRow;
   #turn: Turn | null = null;
 
@@ -32,6 +33,9 @@ export class WorkingPlan {
   static *restore(rows: PlanRows): Generator<void, WorkingPlan> {
     const plan = new WorkingPlan(rows.dataset);
     for (const edge of rows.dependencies) plan.graph.add(edge);
+    for (const { productId, deadlineAt, check } of rows.expectations ?? []) {
+      plan.#expectations.set(productId, { deadlineAt, check });
+    }
     for (const row of rows.products) {
       plan.#rows.set(row.productId, row);
       plan.#spawn(row);
@@ -95,6 +99,19 @@ export class WorkingPlan {
     if (this.#turn === null || row === undefined) return;
     this.#turn.moved.delete(id);
     this.#turn.defined.set(id, row);
+  }
+
+  /** What is expected of a product; undefined: nothing. */
+  expectation(id: ProductId): Expectation | undefined {
+    return this.#expectations.get(id);
+  }
+
+  expect(id: ProductId, expected: Expectation | null): void {
+    if (expected !== null) this.#expectations.set(id, expected);
+    else if (!this.#expectations.delete(id)) return;
+    if (this.#turn === null) return;
+    this.#turn.expectations ??= new Map();
+    this.#turn.expectations.set(id, expected);
   }
 
   connect(row: DependencyRow): void {

@@ -1,68 +1,64 @@
 /** The plan of a template: always the same ids for the same dataset, so that publishing it twice makes one. */
 import type { ClientCommand } from "../model/command.ts";
-import { InvalidRequestError } from "../model/errors.ts";
-import { type DatasetId, derivedUuid } from "../model/ids.ts";
-import { type JsonText, parseJson } from "../model/json.ts";
+import { type DatasetId, derivedUuid, type ProductId } from "../model/ids.ts";
+import type { JsonText } from "../model/json.ts";
+import { completedParams, type Params } from "./params.ts";
+import { filled } from "./placeholders.ts";
 import type { Template, TemplateTask } from "./templates.ts";
 
-export type Params = Readonly<Record<string, unknown>>;
+export type { Params } from "./params.ts";
 
-/** Every product carries the parameters, so they are kept small. */
-const paramsBytesMax = 64 * 1024;
+/** The product of a task, in a dataset that was made of its template. */
+export const productIdOf = (datasetId: DatasetId, taskId: string): ProductId => derivedUuid(datasetId, taskId);
 
 /**
- * `params` go into the dataset's extra, `{template, name, params}`, and beside each task's own passthrough, `{…, params}`.
- * Throws `InvalidRequestError` when a required one is missing or all of them are too large.
+ * `params` go into the dataset's extra, `{template, version, name, params}`, and beside each task's own passthrough,
+ * `{…, params}`, whose placeholders they fill. Throws `InvalidFieldError` when a required one is missing, one is of another type,
+ * or all of them are too large.
  */
 export function planOf(
   template: Template,
-  run: { readonly datasetId: DatasetId; readonly params: Params },
+  run: { readonly datasetId: DatasetId; readonly params: Params; readonly strict?: boolean },
 ): Extract<ClientCommand, { type: "plan.publish" }> {
   const { datasetId } = run;
-  const params = completed(template, run.params);
-  const productIdOf = (taskId: string) => derivedUuid(datasetId, taskId);
+  const params = completedParams(template, run.params, run.strict ?? false);
+  const { id, version, name } = template;
+  const parents = new Set(template.tasks.flatMap((task) => task.dependsOn));
   return {
     type: "plan.publish",
     datasetId,
-    extra: JSON.stringify({ template: template.id, name: template.name, params }),
+    extra: JSON.stringify({ template: id, ...(version > 0 && { version }), name, params }),
     products: template.tasks.map((task) => ({
-      productId: productIdOf(task.id),
+      productId: productIdOf(datasetId, task.id),
       compute: task.compute,
       name: task.name,
       version: task.version,
       eager: task.eager,
       passthrough: passthroughOf(task, params),
       extra: null,
+      ...(task.check !== null && { check: task.check }),
+      ...deadlineOf(task, parents.has(task.id) ? null : template.deadlineS),
     })),
     dependencies: template.tasks.flatMap((task) =>
-      task.dependsOn.map((parent) => ({ parentId: productIdOf(parent), childId: productIdOf(task.id), extra: null })),
+      task.dependsOn.map((parent) => ({
+        parentId: productIdOf(datasetId, parent),
+        childId: productIdOf(datasetId, task.id),
+        extra: null,
+      })),
     ),
     onlyIfAbsent: true,
   };
 }
 
-function completed(template: Template, given: Params): Params {
-  // No prototype: a parameter named __proto__ is one like any other.
-  const params: Record<string, unknown> = Object.assign(Object.create(null), given);
-  for (const [name, param] of template.params) {
-    if (Object.hasOwn(given, name)) continue;
-    if (param.default !== null) params[name] = parseJson(param.default);
-    else if (param.required) {
-      throw new InvalidRequestError(`params.${name}: template "${template.id}" needs it`, `params.${name}`);
-    }
-  }
-  const sizeBytes = Buffer.byteLength(JSON.stringify(params));
-  if (sizeBytes > paramsBytesMax) {
-    throw new InvalidRequestError(
-      `params: they have ${sizeBytes} bytes, at most ${paramsBytesMax} are taken`,
-      "params",
-    );
-  }
-  return params;
+/** A run's own deadline is that of the tasks that nothing comes after. */
+function deadlineOf({ deadlineS }: TemplateTask, ofRunS: number | null): { readonly deadlineS?: number } {
+  if (deadlineS === null) return ofRunS === null ? {} : { deadlineS: ofRunS };
+  return { deadlineS: ofRunS === null ? deadlineS : Math.min(deadlineS, ofRunS) };
 }
 
 function passthroughOf(task: TemplateTask, params: Params): JsonText | null {
   const hasParams = Object.keys(params).length > 0;
-  if (!hasParams) return task.passthrough === null ? null : JSON.stringify(task.passthrough);
-  return JSON.stringify({ ...task.passthrough, params });
+  const own = task.passthrough === null ? null : (filled(task.passthrough, { params }) as object); // a mapping stays one
+  if (!hasParams) return own === null ? null : JSON.stringify(own);
+  return JSON.stringify({ ...own, params });
 }

@@ -3,15 +3,14 @@ import { describe, it } from "node:test";
 import { createComputes } from "../compute/compute.ts";
 import { externalCompute } from "../compute/external.ts";
 import { SetupError } from "../model/errors.ts";
+import { addInlineComputes } from "./inline.ts";
 import { planOf } from "./plan-of.ts";
 import { readTemplate } from "./read.ts";
 
 const datasetId = "018f3a52-0000-7000-8000-000000000001";
 const computesOf = () => createComputes(new Map([["cams", externalCompute]]));
-const makeShell = () => externalCompute;
-
 const read = (text: string, computes = computesOf()) =>
-  readTemplate({ text, path: "orbit.yaml", fallbackId: "orbit" }, computes, makeShell);
+  readTemplate({ text, path: "orbit.yaml", fallbackId: "orbit" }, { computes });
 
 function refused(text: string): string {
   try {
@@ -54,7 +53,7 @@ describe("a template", () => {
     );
     assert.deepEqual(
       [plot?.name, plot?.version, plot?.compute, plot?.eager, plot?.passthrough],
-      ["Quick look", "2", "template:orbit/plot", false, '{"dpi":90,"params":{"ship":"AURORA-1","limit":3.5}}'],
+      ["Quick look", "2", "template:orbit@0/plot", false, '{"dpi":90,"params":{"ship":"AURORA-1","limit":3.5}}'],
     );
     assert.deepEqual(plan.dependencies, [{ parentId: raw?.productId, childId: plot?.productId, extra: null }]);
     assert.equal(plan.extra, '{"template":"orbit","name":"Orbit products","params":{"ship":"AURORA-1","limit":3.5}}');
@@ -65,10 +64,16 @@ describe("a template", () => {
 
   it("keeps its commands with the server, under a compute that no configuration can name", () => {
     const computes = computesOf();
-    const plan = planOf(read(orbit, computes), { datasetId, params: { ship: "A" } });
-    assert.ok(!JSON.stringify(plan).includes("plot.py"));
-    assert.ok(computes.isKnown("template:orbit/plot"));
+    const template = read(orbit, computes);
+    assert.ok(!JSON.stringify(planOf(template, { datasetId, params: { ship: "A" } })).includes("plot.py"));
+    addInlineComputes({ computes, cwd: ".", environment: {} }, { ...template, version: 0 }, true);
+    assert.deepEqual(
+      ["template:orbit@0/plot", "template:orbit/plot", "template:orbit@1/plot"].map((name) => computes.isKnown(name)),
+      [true, true, false],
+    );
     assert.deepEqual(computes.names(), ["cams"]);
+    const plot = computes.get("template:orbit@0/plot");
+    assert.deepEqual([plot?.kind, plot?.attemptsMax], ["shell", 2]);
   });
 
   it("insists on required parameters, and on few bytes of them", () => {
@@ -113,10 +118,13 @@ describe("a template that cannot be used", () => {
       /^orbit\.yaml:4:5: cannot use tasks\.0\.version: text is needed: put it in quotes/,
     );
     assert.match(task("compute: cams\n    eager: often"), /^orbit\.yaml:4:5: cannot use tasks\.0\.eager/);
-    assert.match(task("compute: cams\n    retries: 3"), /^orbit\.yaml:4:5: retries is for a command/);
     assert.match(
-      refused("schedule: daily\ntasks: [{ name: a, compute: cams }]"),
-      /^orbit\.yaml:1:1: unknown key "schedule": known keys are id, name, description, params, tasks/,
+      task("compute: cams\n    retries: 3"),
+      /^orbit\.yaml:4:5: retries is for what Orrery runs: .* external/,
+    );
+    assert.match(
+      refused("shedule: daily\ntasks: [{ name: a, compute: cams }]"),
+      /^orbit\.yaml:1:1: unknown key "shedule": known keys are id, name, description, labels, schedule, timezone,/,
     );
   });
 

@@ -14,6 +14,7 @@ export function randomCommand(scheduler: Scheduler, datasetId: DatasetId): Clien
   if (choice < 0.42) return { type: "products.clear", datasetId, productIds: some() };
   if (choice < 0.45) return { type: "products.disable", datasetId, productIds: [scheduler.pick(productIds)] };
   if (choice < 0.5) return { type: "products.enable", datasetId, productIds: [scheduler.pick(productIds)] };
+  if (choice < 0.53) return { type: "products.retry", datasetId };
   const reports = some().map((productId) => ({
     productId,
     state: scheduler.pick(["running", "success", "success", "failed"] as const),

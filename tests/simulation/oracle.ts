@@ -43,6 +43,12 @@ export class OraclePlan {
         for (const id of command.productIds) this.#set(id, "waiting");
         this.#reset(command.productIds);
         break;
+      case "products.retry": {
+        const failed = [...this.products].flatMap(([id, { state }]) => (state === "failed" ? [id] : []));
+        for (const id of failed) this.#set(id, "waiting");
+        this.#reset(failed);
+        break;
+      }
       case "products.disable":
         for (const id of command.productIds) this.#set(id, "disabled");
         break;

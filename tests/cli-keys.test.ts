@@ -1,0 +1,74 @@
+/** API keys, audit, explain and retries of plans from the command line, on a real node. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type CliNode, openCliNode } from "./support/cli.ts";
+import { runOrrery } from "./support/process.ts";
+import { until } from "./support/signal.ts";
+
+const cwd = mkdtempSync(join(tmpdir(), "orrery-cli-keys-"));
+const openDoor = join(cwd, "open");
+const dataset = "11111111-1111-4111-8111-111111111111";
+const [first, second] = ["a", "b"].map((letter) => `${letter.repeat(8)}-aaaa-4aaa-8aaa-aaaaaaaaaaaa`);
+let cli: CliNode;
+
+before(async () => {
+  cli = await openCliNode(cwd, {
+    computes: { door: { kind: "shell", command: `test -e '${openDoor}'`, attempts: 1 } },
+  });
+});
+after(async () => {
+  await cli.stop();
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+const product = (id: string | undefined, name: string) => ({ id, compute: "door", name, version: "1", eager: true });
+
+describe("orrery key", () => {
+  it("makes a key that is a token until it is revoked", async () => {
+    const made = await cli.json(["key", "create", "planner", "--roles", "publish"]);
+    assert.match(made.key, /^orr_/);
+    const plan = {
+      dataset: { id: dataset },
+      data_products: [product(first, "one"), product(second, "two")],
+      dependencies: [{ parent_id: first, child_id: second }],
+    };
+    writeFileSync(join(cwd, "plan.json"), JSON.stringify(plan));
+    const asKey = (...args: string[]) => runOrrery(args, { cwd, env: { ...cli.env, ORRERY_TOKEN: made.key } });
+    assert.equal((await asKey("submit", "plan.json")).code, 0);
+    assert.equal((await asKey("key", "list")).code, 4, "it lacks the role admin");
+    assert.match((await cli.run("key", "list")).stdout, /planner +publish/);
+    assert.equal((await cli.run("key", "list")).stdout.includes(made.key), false);
+    assert.equal((await cli.run("key", "revoke", made.id)).code, 0);
+    assert.equal((await asKey("submit", "plan.json")).code, 4);
+  });
+
+  it("is in the audit, as are its writes", async () => {
+    const rows = (await cli.json(["audit"])).rows as { service: string; action: string }[];
+    assert.ok(rows.some(({ service, action }) => service === "operator" && action === "key.create"));
+    assert.ok(rows.some(({ service, action }) => service === "planner" && action === "plan.publish"));
+    const own = (await cli.json(["audit", "--service", "planner"])).rows as { service: string }[];
+    assert.ok(own.length > 0 && own.every(({ service }) => service === "planner"));
+    assert.match((await cli.run("audit")).stdout, /key\.create/);
+  });
+});
+
+describe("orrery explain and retry-failed", () => {
+  it("say what a product waits for, and run again what has failed", async () => {
+    const stateOf = async (at: number) => (await cli.json(["plans", "show", dataset])).data_products[at].state;
+    await until("the first has failed", async () => (await stateOf(0)) === "failed", 20_000);
+    const waiting = await cli.run("explain", dataset, second ?? "");
+    assert.match(waiting.stdout, /state +waiting/);
+    assert.match(waiting.stdout, /blocked by +one \(failed since /);
+    assert.match((await cli.run("explain", dataset, first ?? "")).stdout, /what to do/);
+    writeFileSync(openDoor, "");
+    assert.equal((await cli.run("retry-failed", dataset)).code, 0);
+    await until(
+      "all have succeeded",
+      async () => (await stateOf(0)) === "success" && (await stateOf(1)) === "success",
+      20_000,
+    );
+  });
+});

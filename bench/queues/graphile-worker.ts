@@ -6,6 +6,7 @@ import { jobsAtOnce, type Queue, type QueueParts } from "./queue.ts";
 const silent = new Logger(() => () => {});
 
 export async function openGraphileWorker(parts: QueueParts, hasLocalQueue: boolean): Promise<Queue> {
+  const { url, onStart } = parts;
   const {
     concurrency = hasLocalQueue ? 200 : 24,
     pool = hasLocalQueue ? 10 : 26,

@@ -2,7 +2,8 @@
 // Method: one node with a function compute that does nothing; batches of 1,000 are enqueued over the API (no socket) whenever fewer than
 // 20,000 wait, on a Postgres that waits for the disk, in its default settings (autovacuum looks once a minute). Every few seconds: dead and
 // live rows of `job` by the statistics, the size of `job` and of each of its indexes, the size of what is append-only, jobs a second, and
-// the gauge of /metrics. Then again while a second session holds a snapshot open for a minute, and a while after it has gone.
+// the gauge of /metrics. Then again while a second session holds a snapshot open for three minutes, as vacuum comes once a minute, and a
+// while after it has gone.
 // What would flatter it: a backlog of nothing, a queue that is emptied between samples, an autovacuum that looks more often.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -17,7 +18,7 @@ const { values: flags } = parseArgs({
     jobs: { type: "string", default: "1000000" },
     backlog: { type: "string", default: "20000" },
     "sample-s": { type: "string", default: "5" },
-    "hold-s": { type: "string", default: "60" },
+    "hold-s": { type: "string", default: "180" },
     /** Of the run with a transaction held open: before, and after it. */
     "around-s": { type: "string", default: "60" },
   },

@@ -3,9 +3,10 @@
 // Method: each queue in a process and a database of its own, driven by the same code (bench/queues/); rounds in alternating order, the
 // first of each, smaller one thrown away. A round fills the queue while nothing runs, then lets it run: from the first job's start
 // until the store says that none is left. CPU from /proc, of the process and of Postgres or Redis with all its children. Medians.
-// Peers: graphile-worker with its local queue and batched completion, in the settings that were fastest here; the same without, as it
-// is by default; BullMQ on Redis with an append-only file. Each deletes a job that succeeded and keeps no record of the attempt; Orrery
-// keeps what was asked, each attempt, how it ended and why it was let in: `records` counts them. BullMQ does not wait for the disk.
+// Peers: graphile-worker with its local queue and batched completion, in the settings that were cheapest here; the same without, as it is
+// by default; BullMQ on Redis with an append-only file, which does not wait for the disk. All run on Bun; on Node they took as much CPU or
+// more. Each deletes a job that succeeded and keeps no record of the attempt. Orrery keeps what was asked, each attempt, how it ended and
+// why it was let in: `records` counts them.
 // What would flatter it: work that lasts, as then every queue is fast enough; Orrery's batches with a payload of nothing; fsync off.
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -18,7 +19,7 @@ const { values: flags } = parseArgs({
     smoke: { type: "boolean", default: false },
     jobs: { type: "string", default: "100000" },
     rounds: { type: "string", default: "5" },
-    /** Some of them only, by comma. */
+    /** Some of them only, by semicolon. */
     only: { type: "string" },
     /** JSON: of the peers, by `bench/queues/`, to look for their best. */
     settings: { type: "string", default: "{}" },

@@ -31,7 +31,7 @@ export async function startContender(given: ContenderOrder): Promise<Contender> 
   const { name, url, storePid, settings = {}, execArgv = [] } = given;
   const child = fork(resolve(import.meta.dirname, "../queues/child.ts"), [name, url, JSON.stringify(settings)], {
     execArgv: [...execArgv],
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const pid = child.pid ?? 0;
   const answer = <Result>() =>

@@ -8,10 +8,10 @@ const silent = new Logger(() => () => {});
 export async function openGraphileWorker(parts: QueueParts, hasLocalQueue: boolean): Promise<Queue> {
   const { url, onStart } = parts;
   const {
-    concurrency = hasLocalQueue ? 96 : 24,
+    concurrency = hasLocalQueue ? 200 : 24,
     pool = hasLocalQueue ? 10 : 26,
-    size = 500,
-    batchMs = 0,
+    size = 2000,
+    batchMs = 5,
   } = parts.settings;
   const preset = {
     worker: {

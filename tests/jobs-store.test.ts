@@ -301,8 +301,14 @@ describe("a free-standing job", () => {
     assert.deepEqual(
       jobs.map((job) => [job.datasetId, job.payload]),
       [
-        [null, `{"templateId":"orbit","version":null,"datasetId":"${datasetId}","params":{"ship":"A"}}`],
-        [null, `{"templateId":"orbit","version":null,"datasetId":"${datasetId}","params":{"ship":"A"}}`],
+        [
+          null,
+          `{"templateId":"orbit","version":null,"datasetId":"${datasetId}","params":{"ship":"A"},"source":"pass"}`,
+        ],
+        [
+          null,
+          `{"templateId":"orbit","version":null,"datasetId":"${datasetId}","params":{"ship":"A"},"source":"pass"}`,
+        ],
       ],
     );
   });

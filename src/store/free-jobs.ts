@@ -80,16 +80,17 @@ const endStatement = `
       from held where job.job_id = held.job_id and held.goes_to = 'queued'),
     add_end as (
       insert into job_end (job_id, state, reason, error, token, attempt, result, started_at, finished_at)
-      select job_id, goes_to, reason, error, token, attempts, result, begun_at, finished_at from held where goes_to <> 'queued')
-    insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
-    select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output from held
-    returning job_id as "jobId"`;
+      select job_id, goes_to, reason, error, token, attempts, result, begun_at, finished_at from held where goes_to <> 'queued'),
+    add_attempt as (
+      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
+      select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output from held)
+    select string_agg(job_id::text, ',') as "jobIds" from held`;
 
 /** Moves jobs and records their attempts in one statement. Returns those whose lease was current: nothing of the others was changed. */
 export async function endFreeJobs(sql: Sql, ends: readonly FreeJobEnd[]): Promise<Set<JobId>> {
-  const rows = await sql.query<{ jobId: JobId }>(
+  const [row] = await sql.query<{ jobIds: string | null }>(
     endStatement,
     columns.map(([, , of]) => array(ends.map(of))),
   );
-  return new Set(rows.map((row) => row.jobId));
+  return new Set(row?.jobIds?.split(",") ?? []);
 }

@@ -5,7 +5,8 @@
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
 import type { Lane } from "../model/job.ts";
 import type { JsonText } from "../model/json.ts";
-import { array, type Sql, type SqlValue } from "./sql.ts";
+import { leaseStatement, runLease } from "./lease-statement.ts";
+import { array, type Sql } from "./sql.ts";
 
 export interface LeaseAsk {
   readonly workerId: string;
@@ -57,62 +58,23 @@ export interface Leased {
   readonly policyVersion: number;
 }
 
-/** All that a run is given, of the rows of a CTE named `leased`. "limit 1" keeps these look-ups by key, whatever the planner believes of the batch's size. */
-const leasedColumns = `
-  leased.job_id as "jobId", leased.token, leased.attempt, leased.returned, leased.queue, leased.job_type as "jobType",
-  leased.dataset_id as "datasetId", leased.product_id as "productId", leased.attempts_max as "attemptsMax",
-  leased.concurrency_key as "concurrencyKey", record.payload, record.timeout_ms as "timeoutMs",
-  extract(epoch from now() - leased.run_at)::float8 as "waitedS",
-  plan.extra, own.name, own.version, own.passthrough, parents.list as parents`;
-const leasedTables = `
-  left join lateral (
-    select payload, timeout_ms from job_record where job_id = leased.job_id and leased.dataset_id is null limit 1) as record on true
-  left join lateral (select extra from dataset where dataset_id = leased.dataset_id limit 1) as plan on true
-  left join lateral (
-    select name, version, passthrough from product
-    where dataset_id = leased.dataset_id and product_id = leased.product_id limit 1) as own on true
-  left join lateral (
-    select json_agg(json_build_object('id', parent.product_id, 'name', parent.name, 'version', parent.version,
-      'passback', parent.passback) order by parent.name, parent.product_id)::text as list
-    from dependency join product as parent
-      on parent.dataset_id = dependency.dataset_id and parent.product_id = dependency.parent_id
-    where dependency.dataset_id = leased.dataset_id and dependency.child_id = leased.product_id
-      and parent.state <> 'disabled') as parents on true
-  order by leased.priority desc, leased.run_at, leased.job_id`;
-
-/** The statement that leases the jobs of a CTE named `due`, whose text and parameters from $4 on are given. */
-function leaseStatement(due: string): string {
-  return `
-    with ${due},
-    leased as (
-      update job set state = 'leased', token = token + 1, worker_id = $1, started_at = null, held_by = null,
-        lease_until = now() + $2::float8 * interval '1 millisecond'
-      from due where job.job_id = due.job_id
-      returning job.*)
-    select head.version as "policyVersion", ${leasedColumns}
-    from policy_version as head left join leased on $3::boolean
-    ${leasedTables}`;
-}
-
 const dueOfLanes = (last: string): string => `
     wanted as (
-      select * from unnest($4::text::text[], $5::text::text[], $6::text::int[]) as wanted (queue, job_type, count_max)),
+      select * from unnest($3::text::text[], $4::text::text[], $5::text::int[]) as wanted (queue, job_type, count_max)),
     due as materialized ( -- a CTE, not "in (…)": that may run twice and pass the limit
       select one.job_id from wanted cross join lateral (
         select job_id, priority, run_at from job
         where state = 'queued' and held_by is null and queue = wanted.queue and job_type = wanted.job_type
-          and keyed = false and (requires is null or requires <@ $7::text::text[])
+          and keyed = false and (requires is null or requires <@ $6::text::text[])
         order by priority desc, run_at, job_id limit wanted.count_max for update skip locked) as one
-      where (select version from policy_version) = $8::bigint${last})`;
+      where (select version from policy_version) = $7::bigint${last})`;
 
 const leaseLanes = leaseStatement(dueOfLanes(""));
 /** The sort is only for who asks several lanes for as many as one could give. */
 const leaseLanesAtMost = leaseStatement(
   dueOfLanes(`
-      order by one.priority desc, one.run_at, one.job_id limit $9::int`),
+      order by one.priority desc, one.run_at, one.job_id limit $8::int`),
 );
-
-type Row = LeasedJob & { readonly policyVersion: number };
 
 /**
  * Leases due jobs, at most `countMax` of each lane, the most urgent and longest due first, with all that their runs are
@@ -120,21 +82,20 @@ type Row = LeasedJob & { readonly policyVersion: number };
  */
 export async function leaseJobs(sql: Sql, ask: LeaseAsk): Promise<Leased> {
   const { countMax } = ask;
-  return leasedOf(
-    await sql.query<Row>(countMax === undefined ? leaseLanes : leaseLanesAtMost, [
-      ...headOf(ask),
-      array(ask.wanted.map((one) => one.queue)),
-      array(ask.wanted.map((one) => one.jobType)),
-      array(ask.wanted.map((one) => one.countMax)),
-      array(ask.labels),
-      ask.policyVersion,
-      ...(countMax === undefined ? [] : [countMax]),
-    ]),
-  );
+  return await runLease<LeasedJob>(sql, countMax === undefined ? leaseLanes : leaseLanesAtMost, [
+    ask.workerId,
+    ask.leaseMs,
+    array(ask.wanted.map((one) => one.queue)),
+    array(ask.wanted.map((one) => one.jobType)),
+    array(ask.wanted.map((one) => one.countMax)),
+    array(ask.labels),
+    ask.policyVersion,
+    ...(countMax === undefined ? [] : [countMax]),
+  ]);
 }
 
 const leaseChosen = leaseStatement(
-  `due as materialized (select job_id from unnest($4::text::uuid[]) as chosen (job_id))`,
+  `due as materialized (select job_id from unnest($3::text::uuid[]) as chosen (job_id))`,
 );
 
 /** Leases jobs that the caller's transaction has chosen and locked. */
@@ -143,18 +104,7 @@ export async function leaseThese(
   ask: Pick<LeaseAsk, "workerId" | "leaseMs">,
   jobIds: readonly JobId[],
 ): Promise<LeasedJob[]> {
-  const rows = await sql.query<Row>(leaseChosen, [...headOf(ask), array(jobIds)]);
-  return leasedOf(rows).jobs;
-}
-
-const headOf = ({ workerId, leaseMs }: Pick<LeaseAsk, "workerId" | "leaseMs">): SqlValue[] => [workerId, leaseMs, true];
-
-/** There is a row for the version, even when nothing was leased. */
-function leasedOf(rows: Row[]): Leased {
-  const [first] = rows;
-  if (first === undefined) throw new Error("The table policy_version has no row");
-  const policyVersion = first.policyVersion;
-  return { policyVersion, jobs: (first.jobId as JobId | null) === null ? [] : rows };
+  return (await runLease<LeasedJob>(sql, leaseChosen, [ask.workerId, ask.leaseMs, array(jobIds)])).jobs;
 }
 
 /** A lease that was not renewed, and what became of the job: `cancelled`, or another holder has it, or it ended. */

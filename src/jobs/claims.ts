@@ -116,7 +116,14 @@ export class Claims {
         }
       }
       if (limited.length === 0) return { jobs, retryInMs: null };
-      const under = await this.#claimLimited(holder, limited);
+      // A policy that came meanwhile may have set a lane apart: what is left is for one of those.
+      const left = (countMax ?? Number.POSITIVE_INFINITY) - jobs.length;
+      if (left <= 0) return { jobs, retryInMs: null };
+      const asked = limited.slice(0, countMax === undefined ? limited.length : 1);
+      const under = await this.#claimLimited(
+        holder,
+        asked.map((lane) => ({ ...lane, countMax: Math.min(lane.countMax, left) })),
+      );
       return { jobs: [...jobs, ...under.jobs], retryInMs: under.retryInMs };
     }
   }

@@ -10,7 +10,7 @@ import type { HeldJob } from "./held-job.ts";
 const quickMs = 25;
 /** Jobs of a quick type that are leased ahead, so that a slot never waits for a claim; more of those that take no time. */
 const aheadMax = 256;
-const instantMs = 1;
+const instantMs = 4;
 const instantAheadMax = 1000;
 /** A bound on what is remembered; the rest is found again by the next look at the store. */
 const lanesMax = 10_000;
@@ -73,7 +73,8 @@ export class Lane implements DueLane {
     const isQuick = meanMs !== null && meanMs <= quickMs;
     const ahead = !isQuick ? 0 : meanMs <= instantMs ? instantAheadMax : aheadMax;
     const room = Math.min(concurrency - running - waiting, slots) + ahead;
-    return room >= Math.min(concurrency, ahead / 2) ? Math.max(room, 0) : 0;
+    // A claim costs a statement: of quick jobs it is made when half of what is leased ahead has been used up.
+    return room >= ahead / 2 ? Math.max(room, 0) : 0;
   }
 
   add(held: HeldJob): void {

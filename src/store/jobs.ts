@@ -116,22 +116,30 @@ export interface LostLease extends Lease {
  * What is leased is known here by its worker: the index of leases (`state = 'leased'`) can look cheaper than the key.
  * Renews leases that are still current; returns the others. Rows are locked in order, so that renewals do not deadlock.
  */
-export function renewLeases(sql: Sql, leases: readonly Lease[], leaseMs: number): Promise<LostLease[]> {
-  return sql<LostLease>`
+export async function renewLeases(sql: Sql, leases: readonly Lease[], leaseMs: number): Promise<LostLease[]> {
+  const rows = await sql<{ jobId: JobId }>`
     with held as (
       select * from unnest(${array(leases.map((lease) => lease.jobId))}::text::uuid[],
         ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)),
     locked as materialized (
-      select job.job_id from held join job on job.job_id = held.job_id and job.token = held.token
-      where job.worker_id is not null order by job.job_id for update of job),
-    renewed as (
-      update job set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
-      from locked where job.job_id = locked.job_id
-      returning job.job_id)
+      select own.job_id from (select * from held order by job_id) as held cross join lateral (
+        select job_id from job where job_id = held.job_id and token = held.token and worker_id is not null
+        limit 1 for update) as own)
+    update job set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
+    where job_id = any(array(select job_id from locked))
+    returning job_id as "jobId"`;
+  const renewed = new Set(rows.map((row) => row.jobId));
+  const lost = leases.filter(({ jobId }) => !renewed.has(jobId));
+  return lost.length === 0 ? [] : await whyLost(sql, lost);
+}
+
+function whyLost(sql: Sql, lost: readonly Lease[]): Promise<LostLease[]> {
+  return sql<LostLease>`
     select held.job_id as "jobId", held.token,
       case when exists (select 1 from job_end where job_end.job_id = held.job_id and state = 'cancelled' and job_end.token = held.token)
         then 'cancelled' else 'superseded' end as why
-    from held where not exists (select 1 from renewed where renewed.job_id = held.job_id)`;
+    from unnest(${array(lost.map((lease) => lease.jobId))}::text::uuid[],
+      ${array(lost.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)`;
 }
 
 /** Gives back jobs whose attempts have not begun, due as they were; leases that are lost are left alone. */
@@ -141,11 +149,12 @@ export async function releaseLeases(sql: Sql, leases: readonly Lease[]): Promise
       select * from unnest(${array(leases.map((lease) => lease.jobId))}::text::uuid[],
         ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)),
     locked as materialized (
-      select job.job_id from held join job on job.job_id = held.job_id and job.token = held.token
-      where job.worker_id is not null and job.started_at is null
-      order by job.job_id for update of job)
+      select own.job_id from (select * from held order by job_id) as held cross join lateral (
+        select job_id from job
+        where job_id = held.job_id and token = held.token and worker_id is not null and started_at is null
+        limit 1 for update) as own)
     update job set state = 'queued', lease_until = null, worker_id = null
-    from locked where job.job_id = locked.job_id`;
+    where job_id = any(array(select job_id from locked))`;
 }
 
 export interface ExpiredLease extends Lease {

@@ -62,7 +62,7 @@ export function leaseStatement(due: string): string {
     leased as (
       update job set state = 'leased', token = token + 1, worker_id = $1, started_at = null, held_by = null,
         lease_until = now() + $2::float8 * interval '1 millisecond'
-      from due where job.job_id = due.job_id
+      where job_id = any(array(select job_id from due))
       returning job.*),
     picked as (
       select ${picked} from ${tables}

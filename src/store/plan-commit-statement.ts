@@ -13,7 +13,7 @@ const statements = {
     sql: `fence as materialized (select * from unnest($*) as f (job_id, dataset_id, token, only_if_expired)),
     current as materialized (
       select job.job_id from job join fence on fence.job_id = job.job_id
-      where job.worker_id is not null and job.token = fence.token
+      where job.job_id = any(array(select job_id from fence)) and job.worker_id is not null and job.token = fence.token
         and (not fence.only_if_expired or job.lease_until < clock_timestamp())
         and (select count(*) from held) + (select count(*) from created) >= 0
       order by job.job_id for update of job),
@@ -124,9 +124,11 @@ const statements = {
         run_at = case when m.state = 'queued' then clock_timestamp() + m.run_in_ms * interval '1 millisecond' else job.run_at end,
         lease_until = case when m.state = 'leased' then job.lease_until end,
         worker_id = case when m.state = 'leased' then job.worker_id end
-      from job_move m where job.job_id = m.job_id and m.state in ('leased', 'queued')),
+      from job_move m where job.job_id = m.job_id and m.state in ('leased', 'queued')
+        and job.job_id = any(array(select job_id from job_move))),
     end_job as (
       delete from job using job_move m where job.job_id = m.job_id and m.state in ('succeeded', 'dead', 'cancelled')
+        and job.job_id = any(array(select job_id from job_move))
       returning job.job_id, m.state, m.reason, m.error, job.token,
         job.attempt + (m.begins and job.started_at is null)::int as attempt,
         case when m.begins then coalesce(job.started_at, m.at) else job.started_at end as started_at, m.at),

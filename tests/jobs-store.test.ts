@@ -18,8 +18,10 @@ import {
 import { dropPartitions, makePartitions } from "../src/store/partitions.ts";
 import { pruneAnswers, pruneSources } from "../src/store/retention.ts";
 import type { Database, Sql } from "../src/store/sql.ts";
+import { vacuumJobs } from "../src/store/vacuum.ts";
 import { openTestDatabase } from "./support/database.ts";
 import { jobOf } from "./support/job-rows.ts";
+import { until } from "./support/signal.ts";
 
 let database: Database;
 let sql: Sql;
@@ -412,6 +414,21 @@ describe("evidence", () => {
       (await attemptsOf(sql, jobId)).map((one) => one.outcome),
       ["succeeded"],
     );
+  });
+});
+
+describe("the table of live jobs", () => {
+  it("is vacuumed once many of its rows are dead", { skip: !process.env.TEST_DATABASE_URL }, async () => {
+    assert.equal(await vacuumJobs(sql, 1_000_000), false);
+    await sql`insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max)
+      select gen_random_uuid(), 'q', 't', 'queued', 0, now(), 1 from generate_series(1, 3000)`;
+    await sql`delete from job`;
+    await until("the dead rows are known, and vacuumed", () => vacuumJobs(sql, 2000));
+    await until("they are gone", async () => {
+      const [row] = await sql<{ dead: number }>`
+        select n_dead_tup as dead from pg_stat_user_tables where relid = 'job'::regclass`;
+      return (row?.dead ?? 0) < 2000;
+    });
   });
 });
 

@@ -7,6 +7,7 @@ import type { Log } from "../observe/log.ts";
 import { dueLanes, promoteDueJobs } from "../store/due-jobs.ts";
 import { forgetWorker, notePresence } from "../store/presence.ts";
 import type { Database } from "../store/sql.ts";
+import { vacuumJobs } from "../store/vacuum.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Claims } from "./claims.ts";
 import { startHeartbeat } from "./heartbeat.ts";
@@ -19,6 +20,9 @@ import { startRetention } from "./retention.ts";
 
 const presenceMs = 5_000;
 const promotedMax = 1000;
+const vacuumMs = 3_000;
+/** As many are gone in some 10 ms. */
+const deadRowsMin = 20_000;
 const lanesMax = 10_000;
 
 export interface DutyParts {
@@ -64,6 +68,10 @@ export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
   }
 
   const reaping = { ...parts, sql };
+  async function vacuum(): Promise<void> {
+    await vacuumJobs(sql, deadRowsMin);
+  }
+
   await reap(reaping);
   await presence();
   const polling = repeat("poll", pollMs, log, poll);
@@ -91,5 +99,6 @@ export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
       },
     },
     startRetention(sql, log, parts.retentionDays),
+    ...(database.kind === "postgres" ? [repeat("vacuum", vacuumMs, log, vacuum)] : []),
   ];
 }

@@ -79,7 +79,9 @@ export function createFunction(work: ComputeFunction, config: Omit<FunctionConfi
 function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, timeoutMs: number): Promise<Outcome> {
   const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
   const output = new Output(outputHalfBytes, outputHalfBytes);
-  const own = new AbortController();
+  /** Made when the function asks for its signal: most are done before anybody could. */
+  let own: AbortController | null = null;
+  let gaveUp: Error | null = null;
   let link: string | null = null;
 
   const end = (outcome: Outcome) => {
@@ -89,7 +91,8 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
   };
   // The function is told, and no longer waited for: what it returns later is dropped.
   const giveUp = (outcome: "timed_out" | "cancelled", error: string) => {
-    own.abort(new Error(error));
+    gaveUp = new Error(error);
+    own?.abort(gaveUp);
     end({ outcome, error, ...(outcome === "timed_out" && { code: "timeout" }), output: output.text() });
   };
   const onAbort = () => giveUp("cancelled", reasonOf(signal));
@@ -109,7 +112,11 @@ function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, tim
     parents: task.parents.map((parent) => ({ ...parent, passback: parsed(parent.passback) })),
     attempt: task.attempt,
     url: task.url,
-    signal: own.signal,
+    get signal() {
+      own ??= new AbortController();
+      if (gaveUp !== null) own.abort(gaveUp);
+      return own.signal;
+    },
     log(line) {
       const bytes = encoder.encode(`${line}\n`);
       output.push(bytes);

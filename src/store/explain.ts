@@ -1,6 +1,8 @@
 /** What the tables of jobs tell of one product's job: where it is, what holds it, how its last attempt ended. Reads only. */
+
 import type { Instant } from "../model/clock.ts";
 import { type DatasetId, firstTimeUuid, type JobId, type ProductId } from "../model/ids.ts";
+import { instantText } from "./instants.ts";
 import type { Sql } from "./sql.ts";
 
 export interface ToldJob {
@@ -23,13 +25,10 @@ export interface ToldJob {
   readonly lastCode: string | null;
 }
 
-const instant = (column: string): string =>
-  `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')`;
-
 const jobStatement = (which: string): string => `
   select r.job_id as "jobId", r.queue, r.job_type as "jobType", j.state as "liveState", j.held_by as "heldBy",
-    ${instant("j.run_at")} as "runAt", coalesce(j.attempt, e.attempt, 0) as "attempt", r.attempts_max as "attemptsMax",
-    j.worker_id as "workerId", ${instant("j.started_at")} as "startedAt",
+    ${instantText("j.run_at")} as "runAt", coalesce(j.attempt, e.attempt, 0) as "attempt", r.attempts_max as "attemptsMax",
+    j.worker_id as "workerId", ${instantText("j.started_at")} as "startedAt",
     coalesce(array_to_json(r.requires)::text, '[]') as "requires",
     e.state as "endState", e.reason as "endReason", e.error as "endError", a.error as "lastError", a.code as "lastCode"
   from job_record r

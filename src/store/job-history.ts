@@ -1,6 +1,8 @@
 /** What happened to one job: its attempts, what is kept of their output, who repeated it. Read by people, a bounded part at a time. */
+
 import type { Instant } from "../model/clock.ts";
 import type { JobId } from "../model/ids.ts";
+import { instantText } from "./instants.ts";
 import type { Sql } from "./sql.ts";
 
 export interface AttemptView {
@@ -16,9 +18,6 @@ export interface AttemptView {
   readonly outputTail: string;
 }
 
-const instant = (column: string): string =>
-  `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')`;
-
 /** The last `countMax` attempts, in order. */
 export async function attemptViews(
   sql: Sql,
@@ -26,8 +25,8 @@ export async function attemptViews(
   { countMax, tailLengthMax }: { countMax: number; tailLengthMax: number },
 ): Promise<AttemptView[]> {
   const rows = await sql.query<AttemptView>(
-    `select token, attempt, worker_id as "workerId", ${instant("started_at")} as "startedAt",
-       ${instant("finished_at")} as "finishedAt", outcome, code, error, right(output, $3::int) as "outputTail"
+    `select token, attempt, worker_id as "workerId", ${instantText("started_at")} as "startedAt",
+       ${instantText("finished_at")} as "finishedAt", outcome, code, error, right(output, $3::int) as "outputTail"
      from attempt where job_id = $1::uuid order by token desc, finished_at desc, outcome desc limit $2::int`,
     [jobId, countMax, tailLengthMax],
   );
@@ -45,7 +44,7 @@ export async function attemptOutput(sql: Sql, jobId: JobId, token: number): Prom
 /** Jobs that repeat this one, in order. */
 export async function replaysOf(sql: Sql, jobId: JobId, countMax: number): Promise<{ jobId: JobId; at: Instant }[]> {
   const rows = await sql.query<{ jobId: JobId; at: Instant }>(
-    `select job_id as "jobId", ${instant("at")} as at from job_source where source = $1 order by source_key desc limit $2::int`,
+    `select job_id as "jobId", ${instantText("at")} as at from job_source where source = $1 order by source_key desc limit $2::int`,
     [`replay:${jobId}`, countMax],
   );
   return rows.reverse();

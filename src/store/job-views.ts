@@ -2,25 +2,24 @@
  * Jobs as people see them: what was asked, where it stands, how it ended. A list begins where its filter is rarest (live jobs,
  * ends, records of a queue or a dataset), walks an index by id, the newest first, and is given up when it walks too far.
  */
+
 import type { Instant } from "../model/clock.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { type DatasetId, firstTimeUuid, type JobId } from "../model/ids.ts";
 import type { JobState } from "../model/job.ts";
 import type { JobSummary, JobView } from "../model/job-view.ts";
+import { instantText } from "./instants.ts";
 import type { Sql, SqlValue } from "./sql.ts";
-
-const instant = (column: string): string =>
-  `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')`;
 
 const summaryColumns = `r.job_id as "jobId", r.queue, r.job_type as "jobType",
   coalesce(e.state, case when j.state = 'leased' and j.started_at is not null then 'running' else j.state end) as state,
-  coalesce(j.priority, r.priority) as priority, ${instant("coalesce(j.run_at, r.run_at)")} as "runAt",
+  coalesce(j.priority, r.priority) as priority, ${instantText("coalesce(j.run_at, r.run_at)")} as "runAt",
   coalesce(e.attempt, j.attempt) as attempt, coalesce(j.attempts_max, r.attempts_max) as "attemptsMax",
-  r.timeout_ms as "timeoutMs", j.worker_id as "workerId", ${instant("j.lease_until")} as "leaseUntil", j.held_by as "heldBy",
+  r.timeout_ms as "timeoutMs", j.worker_id as "workerId", ${instantText("j.lease_until")} as "leaseUntil", j.held_by as "heldBy",
   r.dataset_id as "datasetId", r.product_id as "productId", r.concurrency_key as "concurrencyKey",
   array_to_json(r.requires)::text as requires, r.replay_of as "replayOf", r.created_by as "createdBy",
-  ${instant("r.created_at")} as "createdAt", ${instant("coalesce(e.started_at, j.started_at)")} as "startedAt",
-  ${instant("e.finished_at")} as "finishedAt", e.reason, e.error, e.redriven_as as "redrivenAs"`;
+  ${instantText("r.created_at")} as "createdAt", ${instantText("coalesce(e.started_at, j.started_at)")} as "startedAt",
+  ${instantText("e.finished_at")} as "finishedAt", e.reason, e.error, e.redriven_as as "redrivenAs"`;
 
 /** Look-ups by key, whatever the planner believes of a new table. */
 const joins = `left join lateral (select * from job where job.job_id = r.job_id limit 1) as j on true
@@ -42,7 +41,7 @@ function viewOf<View extends JobSummary>(row: Stored<View>): View | null {
 
 export async function findJob(sql: Sql, jobId: JobId): Promise<JobView | null> {
   const [row] = await sql.query<Stored<JobView>>(
-    `select ${summaryColumns}, r.payload, e.result, ${instant("r.run_at")} as "askedRunAt" from job_record r ${joins} where r.job_id = $1::uuid`,
+    `select ${summaryColumns}, r.payload, e.result, ${instantText("r.run_at")} as "askedRunAt" from job_record r ${joins} where r.job_id = $1::uuid`,
     [jobId],
   );
   return row === undefined ? null : viewOf<JobView>(row);

@@ -1,18 +1,17 @@
 /** Passes: asked for, found, listed, cancelled. How one is held and moved on is in pass-leases.ts. */
+
 import type { Instant } from "../model/clock.ts";
 import { ConflictError } from "../model/errors.ts";
 import type { PassArchive, PassDefinition, PassId, PassRow, PassState } from "../model/pass.ts";
+import { instantText } from "./instants.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
-const instant = (column: string): string =>
-  `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')`;
-
 /** As `rowOf` reads them. */
-export const passColumns = `pass_id as "passId", ship, station, host, port, ${instant("aos")} as aos, ${instant("los")} as los,
+export const passColumns = `pass_id as "passId", ship, station, host, port, ${instantText("aos")} as aos, ${instantText("los")} as los,
   prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, priority,
-  request_digest as "requestDigest", state, reason, token, node, is_open as "isOpen", ${instant("opened_at")} as "openedAt",
+  request_digest as "requestDigest", state, reason, token, node, is_open as "isOpen", ${instantText("opened_at")} as "openedAt",
   receive_buffer_bytes as "receiveBufferBytes", archive, dataset_id as "datasetId", created_by as "createdBy",
-  ${instant("created_at")} as "createdAt", ${instant("modified_at")} as "modifiedAt"`;
+  ${instantText("created_at")} as "createdAt", ${instantText("modified_at")} as "modifiedAt"`;
 
 export type StoredPass = Omit<PassRow, "archive"> & { readonly archive: string | null };
 

@@ -1,6 +1,7 @@
 /** Who runs jobs, for people: nodes and remote workers as they last said, and what they hold. */
 import type { Instant } from "../model/clock.ts";
 import type { JobId } from "../model/ids.ts";
+import { instantText } from "./instants.ts";
 import type { Presence } from "./presence.ts";
 import type { Sql } from "./sql.ts";
 
@@ -24,12 +25,9 @@ type StoredWorker = Omit<WorkerView, "queues" | "labels" | "jobs"> & {
   readonly jobs: string | null;
 };
 
-const instant = (column: string): string =>
-  `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')`;
-
 const columns = `worker_id as "workerId", kind, name, host, version, array_to_json(queues)::text as queues,
-  array_to_json(labels)::text as labels, slots, held, ${instant("started_at")} as "startedAt", ${instant("seen_at")} as "seenAt",
-  ${instant("draining_since")} as "drainingSince", seen_at < now() - interval '30 seconds' as "isLost"`;
+  array_to_json(labels)::text as labels, slots, held, ${instantText("started_at")} as "startedAt", ${instantText("seen_at")} as "seenAt",
+  ${instantText("draining_since")} as "drainingSince", seen_at < now() - interval '30 seconds' as "isLost"`;
 
 /** The last seen first. `workerId`: only this one. */
 export async function listWorkers(sql: Sql, countMax: number, workerId: string | null = null): Promise<WorkerView[]> {

@@ -1,6 +1,6 @@
 /** Makes a run's plan: what a tick, a backfill, a closed pass or a trigger asked for, once, of the version that it asked for. */
 import * as v from "valibot";
-import { type Compute, defaults, dispatchOf } from "../compute/compute.ts";
+import { type Compute, dispatchOf } from "../compute/compute.ts";
 import { messageOf } from "../compute/function.ts";
 import type { Clock } from "../model/clock.ts";
 import { InvalidFieldError } from "../model/errors.ts";
@@ -47,7 +47,6 @@ export function instantiateCompute(parts: InstantiateParts, log: Pick<Log, "warn
   return {
     kind: "internal",
     ...dispatchOf({}, concurrency),
-    retry: defaults.retry,
     async run({ payload, jobId }) {
       try {
         await instantiateRun(parts, v.parse(Payload, parseJson(payload ?? "null")));

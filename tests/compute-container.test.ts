@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
-import type { Outcome, Task } from "../src/compute/compute.ts";
+import { type Outcome, stopBy, type Task } from "../src/compute/compute.ts";
 import type { ContainerConfig } from "../src/compute/compute-config.ts";
 import { createContainer, findRuntime } from "../src/compute/container.ts";
 import { until } from "./support/signal.ts";
@@ -50,7 +50,7 @@ function run(
     environment,
     300,
   );
-  return container.run(taskOf(changes), signal);
+  return container.run(taskOf(changes), stopBy(signal));
 }
 
 const noted = (name: string): string => readFileSync(join(folder, name), "utf8");
@@ -160,7 +160,7 @@ describe("a container compute", () => {
     assert.equal(findRuntime("docker", only), null);
     const container = createContainer({ image: "a", configDir: "/" }, { PATH: `${bin}:/bin:/usr/bin` });
     const nothing = createContainer({ image: "a", configDir: "/" }, { PATH: folder });
-    const outcome = failureOf(await nothing.run(taskOf(), new AbortController().signal));
+    const outcome = failureOf(await nothing.run(taskOf(), stopBy(new AbortController().signal)));
     assert.deepEqual(
       [outcome.code, outcome.error],
       ["runtime_missing", "cannot run a: docker and podman are not on PATH"],
@@ -175,7 +175,7 @@ describe("a container compute with a real docker command", { skip: docker ? fals
     const environment = { PATH: process.env.PATH, DOCKER_HOST: `unix://${folder}/nothing.sock` };
     const config = { mounts: [{ source: "/srv", target: "/data" }], cpus: 1, memory_mb: 64, command: ["--help"] };
     const container = createContainer({ image: "registry.test/plot:1", configDir: "/", ...config }, environment);
-    const outcome = failureOf(await container.run(taskOf(), new AbortController().signal));
+    const outcome = failureOf(await container.run(taskOf(), stopBy(new AbortController().signal)));
     assert.deepEqual([outcome.outcome, outcome.code], ["failed", "125"], JSON.stringify(outcome));
     assert.match(outcome.output, /nothing\.sock/);
     assert.doesNotMatch(outcome.output, /flag|Usage/);

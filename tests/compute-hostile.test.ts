@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import type { Outcome, ShellConfig, Task } from "../src/compute/compute.ts";
+import { type Outcome, type ShellConfig, stopBy, type Task } from "../src/compute/compute.ts";
 import { createShell } from "../src/compute/shell.ts";
 import { until } from "./support/signal.ts";
 import { taskOf } from "./support/task.ts";
@@ -37,7 +37,7 @@ async function run(
   const marker = `marker-${crypto.randomUUID()}`;
   const shell = createShell({ ...config, cwd: folder, command, env: { MARKER: marker } }, environment, 300);
   const startedMs = performance.now();
-  const outcome = await shell.run(taskOf(changes), signal);
+  const outcome = await shell.run(taskOf(changes), stopBy(signal));
   return { outcome, tookMs: performance.now() - startedMs, marker };
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { Hono } from "hono";
 import { type Callbacks, createCallbacks } from "../src/compute/callbacks.ts";
-import type { Outcome, Task } from "../src/compute/compute.ts";
+import { type Outcome, stopBy, type Task } from "../src/compute/compute.ts";
 import type { HttpConfig } from "../src/compute/compute-config.ts";
 import { createHttp } from "../src/compute/http.ts";
 import { retryAfterOf } from "../src/compute/http-answer.ts";
@@ -66,7 +66,7 @@ const node = (i: number) => {
 function run(config: Partial<HttpConfig> = {}, task: Task = taskOf(), signal = new AbortController().signal) {
   const settings = { headers: {}, ca: undefined, secrets: [secret], callbacks: node(0).callbacks };
   const url = `${service.url}/compute?v=1`;
-  return createHttp({ url, allow_private: ["127.0.0.1"], ...config }, settings).run(task, signal);
+  return createHttp({ url, allow_private: ["127.0.0.1"], ...config }, settings).run(task, stopBy(signal));
 }
 
 const answering = (status: number, body = "", headers: Record<string, string> = {}) => {
@@ -231,7 +231,7 @@ describe("an http compute", () => {
       const outcome = await createHttp(
         { url: `${service.url}/${canary}?token=${canary}`, allow_private: true },
         { headers: { authorization: canary }, ca: undefined, secrets: [secret], callbacks: node(0).callbacks },
-      ).run(taskOf(), new AbortController().signal);
+      ).run(taskOf(), stopBy(new AbortController().signal));
       assert.ok(!JSON.stringify(outcome).includes(canary));
       assert.ok(!JSON.stringify(outcome).includes(secret));
     }

@@ -1,7 +1,7 @@
 /** The ray compute against a real Ray, where one is installed; and against nothing, and a service that is none. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Outcome, Task } from "../src/compute/compute.ts";
+import { type Outcome, stopBy, type Task } from "../src/compute/compute.ts";
 import type { RayConfig } from "../src/compute/compute-config.ts";
 import { createRay } from "../src/compute/ray.ts";
 import { createRayJobs } from "../src/compute/ray-jobs.ts";
@@ -30,7 +30,7 @@ describe("a ray compute", {
   after(() => ray?.stop());
 
   const run = (config: Partial<RayConfig> & { entrypoint: string }, task: Task = newTask(), signal = idle) =>
-    createRay({ address: ray.address, poll_s: 0.2, ...config }, settings).run(task, signal);
+    createRay({ address: ray.address, poll_s: 0.2, ...config }, settings).run(task, stopBy(signal));
   const newTask = (changes: Partial<Task> = {}): Task => taskOf({ jobId: newTimeUuid(), ...changes });
   const statusOf = async (task: Task, attempt = task.attempt) =>
     (await createRayJobs(ray.address, settings).status(`orrery-${task.jobId}-${attempt}`, idle))?.status ?? null;
@@ -120,7 +120,7 @@ print("done")`;
 
 describe("a ray compute without a Ray", () => {
   const run = (config: Partial<RayConfig>, task: Task = taskOf()) =>
-    createRay({ address: "http://127.0.0.1:1", entrypoint: "true", ...config }, settings).run(task, idle);
+    createRay({ address: "http://127.0.0.1:1", entrypoint: "true", ...config }, settings).run(task, stopBy(idle));
 
   it("fails with who could not be reached, to be tried again", async () => {
     const outcome = failureOf(await run({}));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, it } from "node:test";
-import type { Outcome, ShellConfig } from "../src/compute/compute.ts";
+import { type Outcome, type ShellConfig, stopBy } from "../src/compute/compute.ts";
 import { createShell } from "../src/compute/shell.ts";
 import { until } from "./support/signal.ts";
 import { taskOf } from "./support/task.ts";
@@ -22,10 +22,13 @@ function run(
   command: string | string[],
   signal = new AbortController().signal,
 ) {
-  return createShell({ ...config, cwd: config.cwd ?? tmpdir(), command }, environment, 300).run(taskOf(), signal);
+  return createShell({ ...config, cwd: config.cwd ?? tmpdir(), command }, environment, 300).run(
+    taskOf(),
+    stopBy(signal),
+  );
 }
 
-async function passbackOf(outcome: Promise<Outcome>): Promise<unknown> {
+async function passbackOf(outcome: Outcome | Promise<Outcome>): Promise<unknown> {
   const ended = await outcome;
   assert.equal(ended.outcome, "succeeded", JSON.stringify(ended));
   return ended.outcome === "succeeded" && ended.passback !== null ? JSON.parse(ended.passback) : null;
@@ -180,7 +183,7 @@ describe("a shell compute", () => {
     const shell = createShell({ cwd: tmpdir(), command: ["true"] }, environment);
     const outcome = await shell.run(
       taskOf({ payload: JSON.stringify("x".repeat(4_000_000)) }),
-      new AbortController().signal,
+      stopBy(new AbortController().signal),
     );
     assert.equal(outcome.outcome, "succeeded");
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { ComputeConfig, Outcome } from "../src/compute/compute.ts";
+import { type ComputeConfig, type Outcome, stopBy } from "../src/compute/compute.ts";
 import { type ComputeFunction, createFunction } from "../src/compute/function.ts";
 import { loadComputes } from "../src/compute/load.ts";
 import { Output } from "../src/compute/output.ts";
@@ -11,7 +11,8 @@ import { taskOf } from "./support/task.ts";
 
 const here = join(import.meta.dirname, "fixtures");
 const idle = new AbortController().signal;
-const run = (work: ComputeFunction, config = {}, signal = idle) => createFunction(work, config).run(taskOf(), signal);
+const run = (work: ComputeFunction, config = {}, signal = idle) =>
+  createFunction(work, config).run(taskOf(), stopBy(signal));
 const errorOf = (outcome: Outcome) => ("error" in outcome ? outcome.error : "");
 
 describe("the computes of a configuration", () => {
@@ -57,7 +58,7 @@ describe("the computes of a configuration", () => {
 describe("a function compute", () => {
   it("is given parsed JSON that keeps every digit, and its result is the passback", async () => {
     const computes = await loadComputes({ echo: { kind: "function", module: "compute-functions.ts" } }, here);
-    const outcome = await computes.get("echo")?.run(taskOf({ attempt: 2 }), idle);
+    const outcome = await computes.get("echo")?.run(taskOf({ attempt: 2 }), stopBy(idle));
     assert.deepEqual(outcome, {
       outcome: "succeeded",
       passback:
@@ -72,7 +73,7 @@ describe("a function compute", () => {
       { it: { kind: "function", module: "compute-functions.ts", export: "fails" } },
       here,
     );
-    const thrown = await computes.get("it")?.run(taskOf(), idle);
+    const thrown = await computes.get("it")?.run(taskOf(), stopBy(idle));
     assert.deepEqual(thrown, { outcome: "failed", error: "no telemetry yet", output: "" });
     const sync = await run(() => {
       throw new RangeError("below the limit");
@@ -148,7 +149,7 @@ describe("a failure of a function", () => {
 describe("a shell's exit code", () => {
   it("is the failure's code, and final when it is listed, as a number or a text", async () => {
     const shell = (no_retry: (string | number)[]) =>
-      createShell({ cwd: here, command: "exit 64", no_retry }, process.env).run(taskOf(), idle);
+      createShell({ cwd: here, command: "exit 64", no_retry }, process.env).run(taskOf(), stopBy(idle));
     for (const [listed, expected] of [
       [[64], true],
       [["64"], true],
@@ -185,7 +186,7 @@ describe("a job type", () => {
     assert.deepEqual(quick.retry, { kind: "fixed", baseMs: 2000, maxMs: 2000, jitter: true });
     assert.ok(quick.noRetry?.has("3"));
     assert.deepEqual([computes.get("echo")?.attemptsMax, computes.get("echo")?.queue], [2, "slow"]);
-    assert.equal((await quick.run(taskOf(), idle)).outcome, "timed_out");
+    assert.equal((await quick.run(taskOf(), stopBy(idle))).outcome, "timed_out");
     const away = computes.get("away");
     assert.deepEqual([away?.kind, away?.concurrency, away?.requires], ["worker", 9, ["berlin"]]);
     assert.deepEqual(["quick", "away", "echo"].map(computes.runsHere), [true, false, true]);

@@ -65,7 +65,7 @@ async function happen(jobId: string, event: JobEvent, context: JobContext, isBeg
   const { sql } = database;
   const { attempt } = context;
   const end = async (token: number, change: Pick<FreeJobEnd, "to" | "report"> & Partial<FreeJobEnd>): Promise<void> => {
-    const none = { runInMs: 0, begins: false, givesBack: false, onlyIfExpired: false, reason: null, result: null };
+    const none = { runInMs: 0, begins: false, givesBack: false, reason: null, result: null };
     await endFreeJobs(sql, [{ jobId, token, ...none, ...change }]);
   };
   switch (event.type) {

@@ -326,7 +326,6 @@ describe("a free-standing job", () => {
     runInMs: 0,
     begins: false,
     givesBack: false,
-    onlyIfExpired: false,
     reason: null,
     result: '"done"',
     report: report("succeeded"),
@@ -336,9 +335,9 @@ describe("a free-standing job", () => {
   it("is begun and ended by its holder, with a record of each attempt", async () => {
     await enqueueInstantiation(sql, ask);
     const first = await leaseIt();
-    assert.deepEqual(await beginFreeJobs(sql, [first]), new Set([first.jobId]));
+    assert.equal((await beginFreeJobs(sql, [first])).size, 0);
     const failed = end(first, { to: "queued", result: null, report: report("failed") });
-    assert.deepEqual(await endFreeJobs(sql, [failed]), new Set([first.jobId]));
+    assert.equal((await endFreeJobs(sql, [failed])).size, 0);
     const second = await leaseIt();
     assert.deepEqual([second.token, second.attempt], [2, 1]);
     await beginFreeJobs(sql, [second]);
@@ -363,7 +362,7 @@ describe("a free-standing job", () => {
     const again = await leaseIt();
     assert.equal(again.attempt, 1);
     await beginFreeJobs(sql, [again]);
-    await endFreeJobs(sql, [end(again, { begins: true })]);
+    await endFreeJobs(sql, [end(again, { begins: true, report: { ...report("succeeded"), attempt: 2 } })]);
     assert.equal((await jobOf(sql, job.jobId))?.attempt, 2);
   });
 
@@ -382,9 +381,9 @@ describe("a free-standing job", () => {
     await enqueueInstantiation(sql, { ...ask, sourceKey: "p2" });
     const [job, other] = [await leaseIt(), await leaseIt()];
     const stale = { ...job, token: 0 };
-    assert.equal((await beginFreeJobs(sql, [stale])).size, 0);
-    assert.deepEqual(await endFreeJobs(sql, [end(stale), end(other)]), new Set([other.jobId]));
-    assert.equal((await endFreeJobs(sql, [end(job, { onlyIfExpired: true })])).size, 0);
+    assert.deepEqual(await beginFreeJobs(sql, [stale]), new Set([stale.jobId]));
+    assert.deepEqual(await endFreeJobs(sql, [end(stale), end(other)]), new Set([stale.jobId]));
+    assert.deepEqual(await endFreeJobs(sql, [end(job)], true), new Set([job.jobId]));
     assert.deepEqual([await stateOf(job.jobId), (await attemptsOf(sql, job.jobId)).length], ["leased", 0]);
     assert.equal(await stateOf(other.jobId), "succeeded");
   });
@@ -393,7 +392,7 @@ describe("a free-standing job", () => {
     await enqueueInstantiation(sql, ask);
     const job = await leaseIt();
     await releaseLeases(sql, [job]);
-    assert.equal((await endFreeJobs(sql, [end(job)])).size, 0);
+    assert.deepEqual(await endFreeJobs(sql, [end(job)]), new Set([job.jobId]));
     assert.equal(await stateOf(job.jobId), "queued");
   });
 });

@@ -85,11 +85,26 @@ export interface Compute {
   /** Of its products' jobs, -100 to 100; 0 if absent. */
   readonly priority?: number;
   /**
-   * Never rejects. Ends soon after `signal` aborts, as `cancelled`. An external compute and one that remote workers pull are
-   * never run.
+   * Never throws or rejects. Ends soon after it is told to stop, as `cancelled`. What is done at once needs no promise. An
+   * external compute and one that remote workers pull are never run.
    */
-  run(task: Task, signal: AbortSignal): Promise<Outcome>;
+  run(task: Task, stop: Stop): Outcome | Promise<Outcome>;
 }
+
+/** How a run is told to stop. Its signal is made when somebody asks for it: most runs are done before. */
+export interface Stop {
+  readonly signal: AbortSignal;
+  /** As the signal says, without making one. */
+  readonly aborted: boolean;
+}
+
+/** Of a signal that is there already. */
+export const stopBy = (signal: AbortSignal): Stop => ({
+  signal,
+  get aborted() {
+    return signal.aborted;
+  },
+});
 
 export type { ComputeConfig, FunctionConfig, ShellConfig } from "./compute-config.ts";
 

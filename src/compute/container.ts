@@ -38,7 +38,7 @@ export function createContainer(
   return {
     kind: "container",
     ...dispatch,
-    async run(task, signal) {
+    async run(task, { signal }) {
       const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
       return judged(
         await runContainer({ config, environment, timeoutMs, killAfterMs }, task, signal),

@@ -3,7 +3,16 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SetupError } from "../model/errors.ts";
 import { parseJson } from "../model/json.ts";
-import { type Compute, defaults, dispatchOf, type FunctionConfig, judged, type Outcome, type Task } from "./compute.ts";
+import {
+  type Compute,
+  defaults,
+  dispatchOf,
+  type FunctionConfig,
+  judged,
+  type Outcome,
+  type Stop,
+  type Task,
+} from "./compute.ts";
 import { Output, storableText } from "./output.ts";
 import { checkPassback } from "./passback.ts";
 
@@ -66,83 +75,152 @@ export async function loadFunction(name: string, config: FunctionConfig, configD
 
 export function createFunction(work: ComputeFunction, config: Omit<FunctionConfig, "kind" | "module"> = {}): Compute {
   const dispatch = dispatchOf(config, defaults.functionConcurrency);
+  const judge = (outcome: Outcome) => judged(outcome, dispatch.noRetry);
   return {
     kind: "function",
     ...dispatch,
-    async run(task, signal) {
+    run(task, stop) {
       const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
-      return judged(await runFunction(work, task, signal, timeoutMs), dispatch.noRetry);
+      const outcome = new FunctionRun(task, stop, timeoutMs).begin(work);
+      return outcome instanceof Promise ? outcome.then(judge) : judge(outcome);
     },
   };
 }
 
-function runFunction(work: ComputeFunction, task: Task, signal: AbortSignal, timeoutMs: number): Promise<Outcome> {
-  const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
-  const output = new Output(outputHalfBytes, outputHalfBytes);
-  /** Made when the function asks for its signal: most are done before anybody could. */
-  let own: AbortController | null = null;
-  let gaveUp: Error | null = null;
-  let link: string | null = null;
+/** Runs that have not ended at once: those that still have not after this turn of the event loop get a timer and a listener. */
+let fresh: FunctionRun[] = [];
 
-  const end = (outcome: Outcome) => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-    settle(outcome);
-  };
-  // The function is told, and no longer waited for: what it returns later is dropped.
-  const giveUp = (outcome: "timed_out" | "cancelled", error: string) => {
-    gaveUp = new Error(error);
-    own?.abort(gaveUp);
-    end({ outcome, error, ...(outcome === "timed_out" && { code: "timeout" }), output: output.text() });
-  };
-  const onAbort = () => giveUp("cancelled", reasonOf(signal));
-  const timer = setTimeout(() => giveUp("timed_out", `timed out after ${timeoutMs / 1000} s`), timerMs(timeoutMs));
-  signal.addEventListener("abort", onAbort);
-  if (signal.aborted) {
-    onAbort();
-    return promise;
+function watchFresh(): void {
+  const runs = fresh;
+  fresh = [];
+  for (const run of runs) run.watch();
+}
+
+/** One run. What it may not need is made when it does: most are over within a few microseconds. */
+class FunctionRun {
+  readonly #task: Task;
+  readonly #stop: Stop;
+  readonly #timeoutMs: number;
+  readonly #beganMs = performance.now();
+  #output: Output | null = null;
+  #link: string | null = null;
+  /** Made when the function asks for its signal. */
+  #own: AbortController | null = null;
+  #gaveUp: Error | null = null;
+  #settle: ((outcome: Outcome) => void) | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #isWatched = false;
+  #isOver = false;
+
+  constructor(task: Task, stop: Stop, timeoutMs: number) {
+    this.#task = task;
+    this.#stop = stop;
+    this.#timeoutMs = timeoutMs;
   }
 
-  const given = (): FunctionTask => ({
-    job: { id: task.jobId, queue: task.queue, type: task.jobType },
-    dataset: task.dataset && { id: task.dataset.id, extra: parsed(task.dataset.extra) },
-    product: task.product,
-    passthrough: task.product === null ? null : parsed(task.payload),
-    payload: task.product === null ? parsed(task.payload) : null,
-    parents: task.parents.map((parent) => ({ ...parent, passback: parsed(parent.passback) })),
-    attempt: task.attempt,
-    url: task.url,
-    get signal() {
-      own ??= new AbortController();
-      if (gaveUp !== null) own.abort(gaveUp);
-      return own.signal;
-    },
-    log(line) {
-      const bytes = encoder.encode(`${line}\n`);
-      output.push(bytes);
-      task.onOutput(bytes);
-    },
-    link: (url) => {
-      link = storableText(String(url));
-    },
-  });
-  const fail = (error: unknown) =>
-    end({ outcome: "failed", error: storableText(messageOf(error)), ...whyOf(error), output: output.text() });
-  const succeed = (result: unknown) => {
+  /** A function that answers without a promise is over at once. */
+  begin(work: ComputeFunction): Outcome | Promise<Outcome> {
+    if (this.#stop.aborted) return { outcome: "cancelled", error: reasonOf(this.#stop.signal), output: "" };
+    try {
+      const result = work(this.#given());
+      if (!isThenable(result)) return this.#succeeded(result);
+      return new Promise((resolve) => {
+        this.#settle = resolve;
+        if (fresh.push(this) === 1) setImmediate(watchFresh);
+        Promise.resolve(result).then(
+          (value) => this.#end(this.#succeeded(value)),
+          (error: unknown) => this.#end(this.#failed(error)),
+        );
+      });
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  watch(): void {
+    if (this.#isOver) return;
+    this.#isWatched = true;
+    const leftMs = this.#timeoutMs - (performance.now() - this.#beganMs);
+    const error = `timed out after ${this.#timeoutMs / 1000} s`;
+    this.#timer = setTimeout(() => this.#giveUp("timed_out", error), timerMs(Math.max(0, leftMs)));
+    const { signal } = this.#stop;
+    signal.addEventListener("abort", this.#onAbort);
+    if (signal.aborted) this.#onAbort();
+  }
+
+  readonly #onAbort = () => this.#giveUp("cancelled", reasonOf(this.#stop.signal));
+
+  /** The function is told, and no longer waited for: what it returns later is dropped. */
+  #giveUp(outcome: "timed_out" | "cancelled", error: string): void {
+    this.#gaveUp = new Error(error);
+    this.#own?.abort(this.#gaveUp);
+    this.#end({ outcome, error, ...(outcome === "timed_out" && { code: "timeout" }), output: this.#text() });
+  }
+
+  #end(outcome: Outcome): void {
+    this.#isOver = true;
+    if (this.#isWatched) {
+      clearTimeout(this.#timer);
+      this.#stop.signal.removeEventListener("abort", this.#onAbort);
+    }
+    this.#settle?.(outcome);
+  }
+
+  #succeeded(result: unknown): Outcome {
     try {
       const passback = checkPassback(result === undefined || result === null ? null : JSON.stringify(result));
-      end({ outcome: "succeeded", passback, link, output: output.text() });
+      return { outcome: "succeeded", passback, link: this.#link, output: this.#text() };
     } catch (error) {
-      fail(error); // e.g. a cycle, a BigInt, a passback that is too large
+      return this.#failed(error); // e.g. a cycle, a BigInt, a passback that is too large
     }
-  };
-  try {
-    void Promise.resolve(work(given())).then(succeed, fail);
-  } catch (error) {
-    fail(error);
   }
-  return promise;
+
+  #failed(error: unknown): Outcome {
+    return { outcome: "failed", error: storableText(messageOf(error)), ...whyOf(error), output: this.#text() };
+  }
+
+  #text(): string {
+    return this.#output?.text() ?? "";
+  }
+
+  #given(): FunctionTask {
+    const task = this.#task;
+    const signal = () => this.#signal();
+    return {
+      job: { id: task.jobId, queue: task.queue, type: task.jobType },
+      dataset: task.dataset && { id: task.dataset.id, extra: parsed(task.dataset.extra) },
+      product: task.product,
+      passthrough: task.product === null ? null : parsed(task.payload),
+      payload: task.product === null ? parsed(task.payload) : null,
+      parents: task.parents.map((parent) => ({ ...parent, passback: parsed(parent.passback) })),
+      attempt: task.attempt,
+      url: task.url,
+      get signal() {
+        return signal();
+      },
+      log: (line) => this.#log(line),
+      link: (url) => {
+        this.#link = storableText(String(url));
+      },
+    };
+  }
+
+  #signal(): AbortSignal {
+    this.#own ??= new AbortController();
+    if (this.#gaveUp !== null) this.#own.abort(this.#gaveUp);
+    return this.#own.signal;
+  }
+
+  #log(line: string): void {
+    const bytes = encoder.encode(`${line}\n`);
+    this.#output ??= new Output(outputHalfBytes, outputHalfBytes);
+    this.#output.push(bytes);
+    this.#task.onOutput(bytes);
+  }
 }
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 
 /** What an error says of itself beside its message. */
 function whyOf(error: unknown): { code?: string; isFinal?: boolean } {

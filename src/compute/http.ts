@@ -30,7 +30,7 @@ export function createHttp(config: Omit<HttpConfig, "kind">, parts: HttpParts): 
   return {
     kind: "http",
     ...dispatch,
-    async run(task, signal) {
+    async run(task, { signal }) {
       const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
       return judged(await runHttp(service, task, signal, timeoutMs), dispatch.noRetry);
     },

@@ -30,7 +30,7 @@ export function createRay(config: Omit<RayConfig, "kind">, settings: RequestSett
   return {
     kind: "ray",
     ...dispatch,
-    async run(task, signal) {
+    async run(task, { signal }) {
       const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
       return judged(await new RayRun(jobs, config, task, signal, timeoutMs).run(), dispatch.noRetry);
     },

@@ -41,7 +41,7 @@ export function createShell(
   return {
     kind: "shell",
     ...dispatch,
-    async run(task, signal) {
+    async run(task, { signal }) {
       const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
       const outcome = await runShell({ argv, cwd: config.cwd, env, timeoutMs, killAfterMs }, task, signal);
       return judged(outcome, dispatch.noRetry);

@@ -26,15 +26,19 @@ export function taskOf({ url, jobLog }: Pick<RunParts, "url" | "jobLog">, job: L
   };
 }
 
-/** Functions begin at once, beside whatever notes their start; null: it has not ended within this turn of the event loop. */
-export async function runAtOnce(
-  compute: Compute,
-  task: Task,
-  signal: AbortSignal,
-): Promise<{ running: Promise<Outcome>; quick: Outcome | null }> {
-  const running = compute.run(task, signal);
-  return { running, quick: await Promise.race([running, setImmediate(null)]) };
+let turnEnd: Promise<null> | null = null;
+
+/** Resolves when this turn of the event loop is over: one timer for all who wait for it. */
+function endOfTurn(): Promise<null> {
+  turnEnd ??= setImmediate(null).finally(() => {
+    turnEnd = null;
+  });
+  return turnEnd;
 }
+
+/** What a function that was begun at once has come to within this turn of the event loop; null: it takes longer. */
+export const quickOutcome = (running: Promise<Outcome>): Promise<Outcome | null> =>
+  Promise.race([running, endOfTurn()]);
 
 /** A command waits until its start is stored: one that kills its node must burn an attempt. */
 export const isBegunAtOnce = ({ kind }: Compute): boolean => kind === "function" || kind === "internal";
@@ -73,14 +77,15 @@ export async function keepEvidence(parts: RunParts, { job, ending }: HeldJob, re
 export const laterOf = (inMs: number, outcome: Outcome): number =>
   "retryAfterMs" in outcome ? Math.max(inMs, outcome.retryAfterMs ?? 0) : inMs;
 
-/** What becomes of the job after this attempt; null: it succeeded. */
+export type Unsuccessful = Exclude<Outcome, { outcome: "succeeded" }>;
+
+/** What becomes of the job after this attempt. */
 export async function nextOf(
   { claims, wakeIn }: Pick<RunParts, "claims" | "wakeIn">,
   { job }: HeldJob,
   compute: Compute,
-  outcome: Outcome,
-): Promise<Retry | null> {
-  if (outcome.outcome === "succeeded") return null;
+  outcome: Unsuccessful,
+): Promise<Retry> {
   const retry = retryAfter({ ...job, attempt: job.attempt + 1 }, outcome, Math.random(), compute.retry);
   if (retry.inMs === null || retry.givesBack) return retry;
   const inMs = await claims.withRetryBudget(job, laterOf(retry.inMs, outcome));

@@ -30,7 +30,7 @@ describe("the claim loop", () => {
       log: { warn: assert.fail },
       isOpen: () => true,
       room: () => ({ slots: 10, leases: 10 }),
-      onLeased: (job, lane) => lane.add(new HeldJob(job)),
+      onLeased: (job, lane) => lane.add(new HeldJob(job, lane)),
       onBatch: () => {},
     });
     loop.start();

@@ -24,6 +24,27 @@ interface Wanted {
   readonly countMax: number;
 }
 
+/** What was asked for, by lane. Jobs of one lane come one after the other. */
+class Asked {
+  readonly all: { readonly lane: Lane; left: number }[];
+  readonly #byLane = new Map<string, { readonly lane: Lane; left: number }>();
+  #last: { readonly lane: Lane; left: number } | undefined;
+
+  constructor(wanted: readonly Wanted[]) {
+    this.all = wanted.map(({ lane, countMax }) => ({ lane, left: countMax }));
+    for (const one of this.all) this.#byLane.set(dueLaneKey(one.lane), one);
+  }
+
+  of({ jobId, queue, jobType, concurrencyKey }: LeasedJob): { readonly lane: Lane; left: number } {
+    const keyed = concurrencyKey !== null;
+    const last = this.#last?.lane;
+    if (last === undefined || last.queue !== queue || last.jobType !== jobType || last.keyed !== keyed)
+      this.#last = this.#byLane.get(dueLaneKey({ queue, jobType, keyed }));
+    if (this.#last === undefined) throw new Error(`Job ${jobId} was leased, and nobody asked for its lane`);
+    return this.#last;
+  }
+}
+
 export class ClaimLoop {
   readonly #parts: ClaimLoopParts;
   #underWay: Promise<void> | null = null;
@@ -64,13 +85,12 @@ export class ClaimLoop {
         keyed,
         countMax,
       }));
-      const asked = new Map(wanted.map(({ lane, countMax }) => [dueLaneKey(lane), { lane, left: countMax }]));
+      const asked = new Asked(wanted);
       let claimed: Claimed;
       try {
         claimed = await claims.claim(holder, lanes);
         for (const job of claimed.jobs) {
-          const one = asked.get(dueLaneKey({ ...job, keyed: job.concurrencyKey !== null }));
-          if (one === undefined) throw new Error(`Job ${job.jobId} was leased, and nobody asked for its lane`);
+          const one = asked.of(job);
           onLeased(job, one.lane);
           one.left -= 1;
         }
@@ -78,7 +98,7 @@ export class ClaimLoop {
         // Not before its jobs are in it: an idle lane is forgotten, and what is in it then would never run.
         for (const { lane } of wanted) lane.isClaiming = false;
       }
-      for (const { lane, left } of asked.values()) if (left <= 0) lane.mayHaveMore = true;
+      for (const { lane, left } of asked.all) if (left <= 0) lane.mayHaveMore = true;
       onBatch(claimed.jobs.length, claimed.retryInMs);
     }
   }

@@ -3,72 +3,108 @@
  * of one that ends at once is written with its end.
  */
 import type { Compute, Outcome } from "../compute/compute.ts";
+import type { Instant } from "../model/clock.ts";
 import type { AttemptReport } from "../model/command.ts";
 import type { FreeJobEnd } from "../store/free-jobs.ts";
 import { SqlError } from "../store/sql.ts";
-import { isBegunAtOnce, isTakenAway, keepEvidence, nextOf, reportOf, runAtOnce, taskOf } from "./attempt-run.ts";
+import {
+  isBegunAtOnce,
+  isTakenAway,
+  keepEvidence,
+  nextOf,
+  quickOutcome,
+  reportOf,
+  taskOf,
+  type Unsuccessful,
+} from "./attempt-run.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { RunParts } from "./run-parts.ts";
 
-/** `onRunEnd` is called once the compute is done, before its outcome is stored: the slot is free. */
-export async function runFreeJob(
+export function runFreeJob(parts: RunParts, held: HeldJob, compute: Compute): Promise<void> {
+  const startedAt = parts.clock.now();
+  const task = taskOf(parts, held.job);
+  if (!isBegunAtOnce(compute)) return runLong(parts, held, compute, () => compute.run(task, held), startedAt);
+  const begun = compute.run(task, held);
+  return begun instanceof Promise
+    ? runBegun(parts, held, compute, begun, startedAt)
+    : settle(parts, held, compute, begun, startedAt, true);
+}
+
+/** Its start is written with its end if it is quick, and beside it otherwise. */
+async function runBegun(
   parts: RunParts,
   held: HeldJob,
   compute: Compute,
-  onRunEnd: () => void,
+  running: Promise<Outcome>,
+  startedAt: Instant,
 ): Promise<void> {
-  const { job } = held;
-  const { attempts, clock } = parts;
-  const startedAt = clock.now();
-  const task = taskOf(parts, job);
-  let running: Promise<Outcome> | null = null;
-  let outcome: Outcome | null = null;
-  let begins = true;
-  if (isBegunAtOnce(compute)) {
-    const begun = await runAtOnce(compute, task, held.signal);
-    running = begun.running;
-    outcome = begun.quick;
-  }
-  if (outcome === null) {
-    begins = false;
-    if (!(await attempts.begin(job))) held.end("superseded");
-    outcome = await (running ?? compute.run(task, held.signal));
-  }
-  onRunEnd();
-  const report = reportOf(parts, held, outcome, startedAt);
-  if (isTakenAway(held)) return await keepEvidence(parts, held, report);
-  const end = await endOf(parts, held, compute, outcome, report, begins);
-  if (!(await store(parts, end))) await keepEvidence(parts, held, report);
-  else parts.seconds.ended(job.queue, report.outcome, held.ranMs, end.to);
+  const quick = await quickOutcome(running);
+  if (quick === null) await runLong(parts, held, compute, () => running, startedAt);
+  else await settle(parts, held, compute, quick, startedAt, true);
 }
 
-async function endOf(
+async function runLong(
+  parts: RunParts,
+  held: HeldJob,
+  compute: Compute,
+  run: () => Outcome | Promise<Outcome>,
+  startedAt: Instant,
+): Promise<void> {
+  if (!(await parts.attempts.begin(held.job))) held.end("superseded");
+  await settle(parts, held, compute, await run(), startedAt, false);
+}
+
+/** No more promises than it takes: this is the path of every quick job. `begins`: its start is yet to be counted. */
+function settle(
   parts: RunParts,
   held: HeldJob,
   compute: Compute,
   outcome: Outcome,
+  startedAt: Instant,
+  begins: boolean,
+): Promise<void> {
+  parts.onRunEnd(held);
+  const report = reportOf(parts, held, outcome, startedAt);
+  if (isTakenAway(held)) return keepEvidence(parts, held, report);
+  if (outcome.outcome !== "succeeded") return settleFailure(parts, held, compute, outcome, report, begins);
+  const { jobId, token } = held.job;
+  const result = outcome.passback;
+  return store(parts, held, { ...over, jobId, token, begins, to: "succeeded", reason: null, result, report });
+}
+
+const over = { runInMs: 0, givesBack: false } as const;
+
+async function settleFailure(
+  parts: RunParts,
+  held: HeldJob,
+  compute: Compute,
+  outcome: Unsuccessful,
   report: AttemptReport,
   begins: boolean,
-): Promise<FreeJobEnd> {
+): Promise<void> {
   const { jobId, token } = held.job;
-  const own = { jobId, token, begins, onlyIfExpired: false, report };
-  const retry = await nextOf(parts, held, compute, outcome);
-  if (retry === null) {
-    const result = outcome.outcome === "succeeded" ? outcome.passback : null;
-    return { ...own, to: "succeeded", runInMs: 0, givesBack: false, reason: null, result };
-  }
-  const to = retry.inMs === null ? "dead" : "queued";
-  return { ...own, to, runInMs: retry.inMs ?? 0, givesBack: retry.givesBack, reason: retry.reason, result: null };
+  const { inMs, givesBack, reason } = await nextOf(parts, held, compute, outcome);
+  const to = inMs === null ? "dead" : "queued";
+  await store(parts, held, { jobId, token, begins, to, runInMs: inMs ?? 0, givesBack, reason, result: null, report });
+}
+
+function store(parts: RunParts, held: HeldJob, end: FreeJobEnd): Promise<void> {
+  return parts.attempts.end(end).then(
+    (isStored) => stored(parts, held, end, isStored),
+    (error: unknown) => storeWhyNot(parts, held, end, error),
+  );
+}
+
+function stored(parts: RunParts, held: HeldJob, { to, report }: FreeJobEnd, isStored: boolean): Promise<void> | void {
+  if (!isStored) return keepEvidence(parts, held, report);
+  parts.seconds.ended(held.job.queue, report.outcome, held.ranMs, to);
 }
 
 /** What cannot be stored as it is (text that the database refuses, say) is stored as the reason why the job is dead. */
-async function store({ attempts }: RunParts, end: FreeJobEnd): Promise<boolean> {
-  try {
-    return await attempts.end(end);
-  } catch (error) {
-    if (!(error instanceof SqlError) || error.fault !== "data") throw error;
-    const why = `its result could not be stored: ${error.message}`;
-    const report: AttemptReport = { ...end.report, outcome: "failed", code: null, error: why, output: "" };
-    return await attempts.end({ ...end, to: "dead", reason: "not_retryable", result: null, report });
-  }
+async function storeWhyNot(parts: RunParts, held: HeldJob, end: FreeJobEnd, error: unknown): Promise<void> {
+  if (!(error instanceof SqlError) || error.fault !== "data") throw error;
+  const why = `its result could not be stored: ${error.message}`;
+  const report: AttemptReport = { ...end.report, outcome: "failed", code: null, error: why, output: "" };
+  const dead: FreeJobEnd = { ...end, ...over, to: "dead", reason: "not_retryable", result: null, report };
+  await stored(parts, held, dead, await parts.attempts.end(dead));
 }

@@ -1,5 +1,7 @@
 /** A job that this node has leased: waiting for a slot, running, or waiting for the commit of its outcome. */
+import type { Stop } from "../compute/compute.ts";
 import type { LeasedJob } from "../store/jobs.ts";
+import type { Lane } from "./lanes.ts";
 
 /** Why a holder was told to stop. */
 export type Ending =
@@ -26,17 +28,25 @@ export class EndingError extends Error {
   }
 }
 
-export class HeldJob {
+export class HeldJob implements Stop {
   readonly job: LeasedJob;
+  readonly lane: Lane;
   phase: "waiting" | "running" | "settling" = "waiting";
   ending: Ending | null = null;
-  /** Of its run, from its start to the compute's end. */
+  /** Of its run, on the monotonic clock. */
+  startedMs = 0;
+  /** From its start to the compute's end. */
   ranMs = 0;
   /** Made when somebody asks for it: most that wait are never told to end. */
   #abort: AbortController | null = null;
 
-  constructor(job: LeasedJob) {
+  constructor(job: LeasedJob, lane: Lane) {
     this.job = job;
+    this.lane = lane;
+  }
+
+  get aborted(): boolean {
+    return this.ending !== null;
   }
 
   get signal(): AbortSignal {

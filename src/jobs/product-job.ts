@@ -6,40 +6,35 @@ import type { Compute, Outcome } from "../compute/compute.ts";
 import type { AttemptReport, JobCommand } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { LeasedJob } from "../store/jobs.ts";
-import { isBegunAtOnce, isTakenAway, keepEvidence, nextOf, reportOf, runAtOnce, taskOf } from "./attempt-run.ts";
+import { isBegunAtOnce, isTakenAway, keepEvidence, nextOf, quickOutcome, reportOf, taskOf } from "./attempt-run.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist, passes, tell } from "./insist.ts";
 import type { RunParts } from "./run-parts.ts";
 
 type Fence = Pick<JobCommand, "datasetId" | "productId" | "jobId" | "token">;
 
-/** `onRunEnd` is called once the compute is done, before its outcome is stored: the slot is free. Throws when the outcome cannot be stored. */
-export async function runProductJob(
-  parts: RunParts,
-  held: HeldJob,
-  compute: Compute,
-  onRunEnd: () => void,
-): Promise<void> {
+/** Throws when the outcome cannot be stored. */
+export async function runProductJob(parts: RunParts, held: HeldJob, compute: Compute): Promise<void> {
   const { job } = held;
   const { supervisor, clock } = parts;
   const started: JobCommand = { ...fenceOf(job), type: "attempt.started" };
   const startedAt = clock.now();
   const task = taskOf(parts, job);
 
-  let running: Promise<Outcome> | null = null;
+  let running: Outcome | Promise<Outcome> | null = null;
   if (isBegunAtOnce(compute)) {
-    const begun = await runAtOnce(compute, task, held.signal);
-    running = begun.running;
-    if (begun.quick !== null && !isTakenAway(held)) {
-      onRunEnd();
-      await settleQuick(parts, held, compute, started, begun.quick, startedAt);
+    running = compute.run(task, held);
+    const quick = running instanceof Promise ? await quickOutcome(running) : running;
+    if (quick !== null && !isTakenAway(held)) {
+      parts.onRunEnd(held);
+      await settleQuick(parts, held, compute, started, quick, startedAt);
       return;
     }
   }
 
   if (!(await insist(supervisor, started, parts.givingUp))) held.end("superseded");
-  const outcome = await (running ?? compute.run(task, held.signal));
-  onRunEnd();
+  const outcome = await (running ?? compute.run(task, held));
+  parts.onRunEnd(held);
   const report = reportOf(parts, held, outcome, startedAt);
   if (isTakenAway(held)) return await keepEvidence(parts, held, report);
   await settle(parts, held, await endOf(parts, held, compute, outcome, report), report);
@@ -102,9 +97,8 @@ async function endOf(
   if (outcome.outcome === "succeeded") {
     return { ...fenced, type: "attempt.succeeded", attempt, link: outcome.link, passback: outcome.passback };
   }
-  const retry = await nextOf(parts, held, compute, outcome);
-  const reason = retry?.reason ?? "attempts_exhausted";
-  return { ...fenced, type: "attempt.failed", attempt, retryInMs: retry?.inMs ?? null, reason };
+  const { inMs, reason } = await nextOf(parts, held, compute, outcome);
+  return { ...fenced, type: "attempt.failed", attempt, retryInMs: inMs, reason: reason ?? "attempts_exhausted" };
 }
 
 /** Which job of which product, under which lease. */

@@ -35,12 +35,10 @@ export async function reap(parts: ReaperParts): Promise<number> {
     const expired = await expiredLeases(parts.sql, batchMax);
     const foreign = expired.filter(({ jobId, token }) => parts.held.get(jobId)?.job.token !== token);
     const free = foreign.filter(({ datasetId }) => datasetId === null);
-    const ended = await endFreeJobs(
-      parts.sql,
-      free.map((lease) => freeEnd(parts, lease)),
-    );
+    const ends = free.map((lease) => freeEnd(parts, lease));
+    const lost = await endFreeJobs(parts.sql, ends, true);
     const told = await Promise.all(foreign.map((lease) => expireProduct(parts, lease)));
-    const movedNow = ended.size + told.filter(Boolean).length;
+    const movedNow = free.length - lost.size + told.filter(Boolean).length;
     moved += movedNow;
     // Without progress the same leases would come again: the next round is soon enough.
     if (expired.length < batchMax || movedNow === 0) return moved;
@@ -56,7 +54,6 @@ function freeEnd(parts: ReaperParts, lease: ExpiredLease): FreeJobEnd {
     runInMs: inMs ?? 0,
     begins: false,
     givesBack: false,
-    onlyIfExpired: true,
     reason,
     result: null,
     report: reportOf(lease, parts.clock),

@@ -157,7 +157,6 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
         runInMs: inMs ?? 0,
         begins: false,
         givesBack: retry?.givesBack ?? false,
-        onlyIfExpired: false,
         reason: retry?.reason ?? null,
         result: isDone ? outcome.passback : null,
         report: attempt,

@@ -6,6 +6,7 @@ import type { Sql } from "../store/sql.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { AttemptWriter } from "./attempts.ts";
 import type { Claims } from "./claims.ts";
+import type { HeldJob } from "./held-job.ts";
 import type { JobLog } from "./job-log.ts";
 import type { QueueSeconds } from "./queue-seconds.ts";
 
@@ -24,6 +25,8 @@ export interface RunParts {
   readonly url: string | null;
   /** Aborts when the node can wait no longer: what is not stored by then is left to the lease's end. */
   readonly givingUp: AbortSignal;
+  /** The compute is done, and its outcome about to be stored: the slot is free. */
+  onRunEnd(held: HeldJob): void;
   /** A job will be due so long from now: look then. */
   wakeIn(ms: number): void;
 }

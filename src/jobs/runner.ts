@@ -35,6 +35,9 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
   return new Runner(parts);
 }
 
+/** Runs are started for so long in one go. */
+const sliceMs = 2;
+
 /** A worker that waits for work looks by itself so often. */
 const remoteLookMs = 5_000;
 
@@ -55,6 +58,7 @@ class Runner implements JobRunner {
   #running = 0;
   /** Where the search for the next run begins, so that no lane starves another. */
   #nextLane = 0;
+  #isDispatching = false;
   #isDraining = false;
   #stopping = false;
   #onIdle: (() => void) | null = null;
@@ -78,6 +82,7 @@ class Runner implements JobRunner {
       attempts: createAttemptWriter(sql, givingUp),
       jobLog: createJobLog(database, clock, log),
       seconds: createQueueSeconds(sql, nodeId, log),
+      onRunEnd: (held) => this.#onRunEnd(held),
       wakeIn: (ms) => this.#wakeIn(ms),
     };
     const { due, leaseMs, labels, metrics } = parts;
@@ -92,7 +97,7 @@ class Runner implements JobRunner {
       onBatch: (count, retryInMs) => {
         metrics.jobs.leased.inc(count);
         if (retryInMs !== null) this.#wakeIn(retryInMs);
-        if (!this.#stopping) this.#dispatch();
+        this.#dispatch();
       },
     });
     this.remote = createRemoteLeases({
@@ -185,63 +190,74 @@ class Runner implements JobRunner {
   }
 
   #hold(job: LeasedJob, lane: Lane): void {
-    const held = new HeldJob(job);
+    const held = new HeldJob(job, lane);
     this.#held.set(job.jobId, held);
     this.#run.seconds.leased(job);
     lane.add(held);
   }
 
-  /** Starts runs, one lane after the other, while there are slots. */
+  /** Starts runs, one lane after the other, while there are slots; others have their turn once in a while. */
   #dispatch(): void {
+    if (this.#isDispatching || this.#stopping) return; // a run that is over at once frees its slot within its start
+    this.#isDispatching = true;
     const lanes = this.#lanes.all();
+    const beganMs = this.#parts.clock.monotonicMs();
     let idle = 0;
     while (idle < lanes.length && this.#running < this.#parts.concurrency) {
       const lane = lanes[this.#nextLane % lanes.length];
       this.#nextLane = (this.#nextLane + 1) % lanes.length;
       const held = lane?.take();
-      if (lane && held) {
+      if (held) {
         idle = 0;
-        this.#begin(lane, held);
+        this.#begin(held);
+        if (held.startedMs - beganMs > sliceMs) {
+          setImmediate(() => this.#dispatch());
+          break;
+        }
       } else {
         idle += 1;
       }
     }
+    this.#isDispatching = false;
+    this.#loop.start();
   }
 
-  #begin(lane: Lane, held: HeldJob): void {
-    const { clock, metrics, computes, log } = this.#parts;
-    const { job } = held;
-    const startedMs = clock.monotonicMs();
+  #begin(held: HeldJob): void {
+    const { clock, metrics, computes } = this.#parts;
+    const { job, lane } = held;
+    held.startedMs = clock.monotonicMs();
     metrics.jobs.startSeconds.observe(job.waitedS);
     held.phase = "running";
     this.#running += 1;
-    let hasSlot = true;
-    const freeSlot = () => {
-      if (!hasSlot) return;
-      hasSlot = false;
-      held.phase = "settling";
-      this.#running -= 1;
-      held.ranMs = clock.monotonicMs() - startedMs;
-      lane.free(held.ranMs);
-      lane.runSeconds.observe(held.ranMs / 1000);
-      if (this.#stopping) return;
-      this.#dispatch();
-      this.#loop.start();
-    };
     const compute = computes.get(job.jobType) ?? lane.compute;
     const run = job.datasetId === null ? runFreeJob : runProductJob;
-    void run(this.#run, held, compute, freeSlot)
-      // Its lease is no longer renewed and runs out; the reaper says what becomes of it.
-      .catch((error: unknown) =>
-        log.error({ err: error, jobId: job.jobId }, "the outcome of a job could not be stored"),
-      )
-      .finally(() => {
-        freeSlot();
-        this.#run.jobLog.end(job);
-        if (this.#held.get(job.jobId) === held) this.#held.delete(job.jobId);
-        if (this.#held.size === 0) this.#onIdle?.();
-        if (this.#claims.isLimited(lane)) this.#makeRoom(job);
-      });
+    run(this.#run, held, compute).then(
+      () => this.#forget(held),
+      (error: unknown) => {
+        // Its lease is no longer renewed and runs out; the reaper says what becomes of it.
+        this.#parts.log.error({ err: error, jobId: job.jobId }, "the outcome of a job could not be stored");
+        this.#forget(held);
+      },
+    );
+  }
+
+  #onRunEnd(held: HeldJob): void {
+    if (held.phase !== "running") return;
+    held.phase = "settling";
+    this.#running -= 1;
+    held.ranMs = this.#parts.clock.monotonicMs() - held.startedMs;
+    held.lane.free(held.ranMs);
+    held.lane.runSeconds.observe(held.ranMs / 1000);
+    this.#dispatch();
+  }
+
+  #forget(held: HeldJob): void {
+    const { job, lane } = held;
+    this.#onRunEnd(held);
+    this.#run.jobLog.end(job);
+    if (this.#held.get(job.jobId) === held) this.#held.delete(job.jobId);
+    if (this.#held.size === 0) this.#onIdle?.();
+    if (this.#claims.isLimited(lane)) this.#makeRoom(job);
   }
 
   /** A job under a limit has ended: what waits for it, here or elsewhere, may go on. */

@@ -10,11 +10,15 @@ export interface Clock {
   monotonicMs(): number;
 }
 
+let second = { s: 0, text: "1970-01-01T00:00:00." };
+
 /** `epochMs` may have a fraction: microseconds are kept. */
 export function instantOf(epochMs: number): Instant {
-  const wholeMs = Math.floor(epochMs);
-  const micros = Math.floor((epochMs - wholeMs) * 1000);
-  return `${new Date(wholeMs).toISOString().slice(0, 23)}${String(micros).padStart(3, "0")}+00:00`;
+  const s = Math.floor(epochMs / 1000);
+  // Most are of the same second as the one before.
+  if (s !== second.s) second = { s, text: new Date(s * 1000).toISOString().slice(0, 20) };
+  const micros = Math.floor((epochMs - s * 1000) * 1000);
+  return `${second.text}${String(1_000_000 + micros).slice(1)}+00:00`;
 }
 
 /** Milliseconds since 1970, with a fraction. */

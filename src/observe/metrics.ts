@@ -2,7 +2,8 @@
  * What a node counts, by subject, in Prometheus' terms. On hot paths keep the child that `labels()` returns, or use `sampled`:
  * a gauge read at scrape time costs nothing until somebody asks.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { CountTally, SpreadTally } from "./tally.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -16,6 +17,8 @@ export function createMetrics() {
   const refreshed: (() => Promise<void>)[] = [];
   const count = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Counter({ name: `orrery_${name}`, help, labelNames, registers });
+  const tally = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new CountTally({ name: `orrery_${name}`, help, labelNames, registers });
   const level = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge({ name: `orrery_${name}`, help, labelNames, registers });
   const spread = <Label extends string>(
@@ -23,20 +26,20 @@ export function createMetrics() {
     help: string,
     buckets: number[],
     labelNames: readonly Label[] = [],
-  ) => new Histogram({ name: `orrery_${name}`, help, buckets, labelNames, registers });
+  ) => new SpreadTally({ name: `orrery_${name}`, help, buckets, labelNames, registers });
 
   return {
     registry,
     requests: {
-      total: count("requests_total", "Requests answered", ["method", "route", "status"]),
+      total: tally("requests_total", "Requests answered", ["method", "route", "status"]),
       seconds: spread("request_seconds", "From a request's first byte to its answer", secondsBuckets, ["route"]),
       inFlight: level("requests_in_flight", "Requests not yet answered"),
     },
     turns: {
-      total: count("turns_total", "Turns run, by cause and how they ended", ["cause", "outcome"]),
+      total: tally("turns_total", "Turns run, by cause and how they ended", ["cause", "outcome"]),
     },
     commits: {
-      total: count("commits_total", "Group commits, by how they ended", ["outcome"]),
+      total: tally("commits_total", "Group commits, by how they ended", ["outcome"]),
       seconds: spread("commit_seconds", "One group commit", secondsBuckets),
       turns: spread("commit_turns", "Turns in one group commit", countBuckets),
     },
@@ -59,8 +62,8 @@ export function createMetrics() {
     jobs: {
       enqueued: count("jobs_enqueued_total", "Free-standing jobs that were let in"),
       refused: count("jobs_refused_total", "Free-standing jobs that a guardrail refused, by its code", ["code"]),
-      leased: count("jobs_leased_total", "Leases taken"),
-      attempts: count("job_attempts_total", "Attempts ended, by compute and outcome", ["compute", "outcome"]),
+      leased: tally("jobs_leased_total", "Leases taken"),
+      attempts: tally("job_attempts_total", "Attempts ended, by compute and outcome", ["compute", "outcome"]),
       seconds: spread("job_attempt_seconds", "One attempt", [...secondsBuckets, 60, 600], ["compute"]),
       startSeconds: spread("job_start_seconds", "From when a job was due to its attempt's start", secondsBuckets),
       leasesLost: count("job_leases_lost_total", "Leases that ended before the result came"),

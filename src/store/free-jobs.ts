@@ -1,6 +1,7 @@
 /**
  * Free-standing jobs: no product waits for them. Their holder begins and ends them itself, fenced by its token, many in one
- * statement: each attempt is recorded, and a job that ends leaves the table of live jobs.
+ * statement: each attempt is recorded, and a job that ends leaves the table of live jobs. Each statement returns the jobs whose
+ * lease was not current any more: nothing of them was changed.
  */
 import type { AttemptReport } from "../model/command.ts";
 import type { JobId } from "../model/ids.ts";
@@ -9,18 +10,21 @@ import type { JsonText } from "../model/json.ts";
 import type { Lease } from "./jobs.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
-const byId = (one: Lease, other: Lease): number => (one.jobId < other.jobId ? -1 : 1);
+const none: ReadonlySet<JobId> = new Set();
+const lostOf = (jobIds: string | null | undefined): ReadonlySet<JobId> => (jobIds ? new Set(jobIds.split(",")) : none);
 
-/** Counts attempts and notes their start. Returns the jobs whose lease is still current. */
-export async function beginFreeJobs(sql: Sql, begun: readonly Lease[]): Promise<Set<JobId>> {
-  const leases = [...begun].sort(byId);
+/** Counts attempts and notes their start. */
+export async function beginFreeJobs(sql: Sql, begun: readonly Lease[]): Promise<ReadonlySet<JobId>> {
+  const leases = sorted(begun);
   const ids = array(leases.map((lease) => lease.jobId));
   const rows = await sql<{ jobId: JobId }>`
     update job set attempt = attempt + (started_at is null)::int, started_at = coalesce(started_at, now())
     from unnest(${ids}::text::uuid[], ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)
     where job.job_id = any(${ids}::text::uuid[]) and job.job_id = held.job_id and job.token = held.token and worker_id is not null and dataset_id is null
     returning job.job_id as "jobId"`;
-  return new Set(rows.map((row) => row.jobId));
+  if (rows.length === leases.length) return none;
+  const current = new Set(rows.map((row) => row.jobId));
+  return new Set(leases.map((lease) => lease.jobId).filter((jobId) => !current.has(jobId)));
 }
 
 /** How one attempt moves its job. */
@@ -32,24 +36,16 @@ export interface FreeJobEnd extends Lease {
   readonly begins: boolean;
   /** The attempt counts as none. */
   readonly givesBack: boolean;
-  /** Do nothing when its holder has renewed the lease meanwhile. */
-  readonly onlyIfExpired: boolean;
   readonly reason: EndReason | null;
   readonly result: JsonText | null;
   readonly report: AttemptReport;
 }
 
-/** By column: its type, and its value. */
-const columns: readonly (readonly [name: string, type: string, of: (end: FreeJobEnd) => SqlValue])[] = [
+type Column = readonly [name: string, type: string, of: (end: FreeJobEnd) => SqlValue];
+
+const attemptColumns: readonly Column[] = [
   ["job_id", "uuid", (end) => end.jobId],
   ["token", "bigint", (end) => end.token],
-  ["goes_to", "text", (end) => end.to],
-  ["run_in_ms", "float8", (end) => end.runInMs],
-  ["begins", "boolean", (end) => end.begins],
-  ["gives_back", "boolean", (end) => end.givesBack],
-  ["only_if_expired", "boolean", (end) => end.onlyIfExpired],
-  ["reason", "text", (end) => end.reason],
-  ["result", "text", (end) => end.result],
   ["attempt", "int", (end) => end.report.attempt],
   ["worker_id", "text", (end) => end.report.workerId],
   ["started_at", "timestamptz", (end) => end.report.startedAt],
@@ -59,44 +55,105 @@ const columns: readonly (readonly [name: string, type: string, of: (end: FreeJob
   ["error", "text", (end) => end.report.error],
   ["output", "text", (end) => end.report.output],
 ];
+const finishColumns: readonly Column[] = [
+  ...attemptColumns,
+  ["state", "text", (end) => end.to],
+  ["reason", "text", (end) => end.reason],
+  ["result", "text", (end) => end.result],
+  // An attempt that was lost before it began counts as none.
+  ["attempts", "int", (end) => (end.report.startedAt === null ? end.report.attempt - 1 : end.report.attempt)],
+];
+const retryColumns: readonly Column[] = [
+  ...attemptColumns,
+  ["run_in_ms", "float8", (end) => end.runInMs],
+  ["begins", "boolean", (end) => end.begins],
+  ["gives_back", "boolean", (end) => end.givesBack],
+];
 
 /**
- * Each job is looked up by its key ("limit 1", and `worker_id` for `state = 'leased'`, whose index can look cheaper while
- * statistics are old), and carries its report along: joining CTEs afterwards would be a loop in a loop. (Measured: 1 s for 500.)
- * `any(array(…))` names the keys once more: a plan made while the table was empty scanned all of it for each of them. (8.7 s.)
+ * A relation `e` of the columns, as parameters from $2 on. A column in which all agree is one value, and not an array to be
+ * taken apart: of jobs that simply succeed that is most of them.
  */
-const endStatement = `
-    with e as materialized (
-      select * from unnest(${columns.map(([, type], i) => `$${i + 1}::text::${type}[]`).join(", ")})
-        as e (${columns.map(([name]) => name).join(", ")})),
+function given(columns: readonly Column[]): string {
+  const arrays = columns.map(([, type], i) => `$${i * 2 + 2}::text::${type}[]`).join(", ");
+  const names = columns.map(([name]) => name);
+  const values = columns.map(([name, type], i) => `coalesce(${name}, $${i * 2 + 3}::${type}) as ${name}`).join(", ");
+  return `e as materialized (select ${values} from unnest(${arrays}) as given (${names.join(", ")}))`;
+}
+
+function valuesOf(columns: readonly Column[], ends: readonly FreeJobEnd[]): SqlValue[] {
+  return columns.flatMap(([name, , of]) => {
+    const values = ends.map(of);
+    const [first = null] = values;
+    // The ids say how many there are.
+    if (name !== "job_id" && values.every((value) => value === first)) return ["{}", first];
+    return [array(values), null];
+  });
+}
+
+const addAttempt = (ended: string): string => `
+    add_attempt as (
+      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
+      select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output from ${ended})`;
+
+/**
+ * Succeeded or dead. The rows are deleted by key (the array says so to a plan that was made while the table was empty, too),
+ * and what was deleted is looked up in a hash, which only "(… in …) is true" makes sure of: joins of CTEs would be a loop in a
+ * loop. (Measured: 1 s for 500.) `worker_id` stands for `state = 'leased'`, whose index can look cheaper than the key.
+ */
+const finishStatement = `
+    with ${given(finishColumns)},
+    gone as (
+      delete from job
+      where job_id = any(array(select job_id from e)) and ((job_id, token) in (select job_id, token from e)) is true
+        and worker_id is not null and dataset_id is null and (not $1::boolean or lease_until < now())
+      returning job_id),
+    ended as materialized (select * from e where (job_id in (select job_id from gone)) is true),
+    add_end as (
+      insert into job_end (job_id, state, reason, error, token, attempt, result, started_at, finished_at)
+      select job_id, state, reason, error, token, attempts, result, started_at, finished_at from ended),${addAttempt("ended")}
+    select string_agg(job_id::text, ',') as "lost" from e where (job_id in (select job_id from gone)) is not true`;
+
+/** To be run again: each job is looked up by its key ("limit 1"), and carries its report along. */
+const retryStatement = `
+    with ${given(retryColumns)},
     held as materialized (
-      select e.*, own.attempts, own.begun_at from e cross join lateral (
-        select job.attempt + (e.begins and job.started_at is null)::int as attempts,
-          case when e.begins then coalesce(job.started_at, e.started_at) else job.started_at end as begun_at
+      select e.*, own.attempts from e cross join lateral (
+        select job.attempt + (e.begins and job.started_at is null)::int as attempts
         from job where job.job_id = e.job_id and job.token = e.token and job.worker_id is not null and job.dataset_id is null
-          and (not e.only_if_expired or job.lease_until < now())
+          and (not $1::boolean or job.lease_until < now())
         limit 1 for update) as own),
-    gone as (delete from job where job_id = any(array(select job_id from held where goes_to <> 'queued'))),
     kept as (
       update job set state = case when held.run_in_ms > 0 then 'backing-off' else 'queued' end,
         run_at = now() + held.run_in_ms * interval '1 millisecond', lease_until = null, worker_id = null,
         attempt = held.attempts, returned = job.returned + held.gives_back::int
-      from held where job.job_id = held.job_id and held.goes_to = 'queued'
-        and job.job_id = any(array(select job_id from held where goes_to = 'queued'))),
-    add_end as (
-      insert into job_end (job_id, state, reason, error, token, attempt, result, started_at, finished_at)
-      select job_id, goes_to, reason, error, token, attempts, result, begun_at, finished_at from held where goes_to <> 'queued'),
-    add_attempt as (
-      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
-      select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output from held)
-    select string_agg(job_id::text, ',') as "jobIds" from held`;
+      from held where job.job_id = held.job_id and job.job_id = any(array(select job_id from held))),${addAttempt("held")}
+    select string_agg(job_id::text, ',') as "lost" from e where (job_id in (select job_id from held)) is not true`;
 
-/** Moves jobs, locked in the order of their ids, and records their attempts in one statement. Returns those whose lease was current: nothing of the others was changed. */
-export async function endFreeJobs(sql: Sql, ends: readonly FreeJobEnd[]): Promise<Set<JobId>> {
-  const sorted = [...ends].sort(byId);
-  const [row] = await sql.query<{ jobIds: string | null }>(
-    endStatement,
-    columns.map(([, , of]) => array(sorted.map(of))),
-  );
-  return new Set(row?.jobIds?.split(",") ?? []);
+/**
+ * Moves jobs and records their attempts, in one statement for those that end and one for those that run again.
+ * `onlyIfExpired`: not those whose holder has renewed its lease meanwhile.
+ */
+export async function endFreeJobs(
+  sql: Sql,
+  ends: readonly FreeJobEnd[],
+  onlyIfExpired = false,
+): Promise<ReadonlySet<JobId>> {
+  const run = async (statement: string, columns: readonly Column[], some: readonly FreeJobEnd[]) => {
+    if (some.length === 0) return none;
+    const [row] = await sql.query<{ lost: string | null }>(statement, [onlyIfExpired, ...valuesOf(columns, some)]);
+    return lostOf(row?.lost);
+  };
+  const again = ends.filter(runsAgain);
+  const over = again.length === 0 ? ends : ends.filter((end) => !runsAgain(end));
+  const lost = await run(finishStatement, finishColumns, over);
+  if (again.length === 0) return lost;
+  return new Set([...lost, ...(await run(retryStatement, retryColumns, sorted(again)))]);
+}
+
+export const runsAgain = ({ to }: FreeJobEnd): boolean => to === "queued";
+
+/** Rows are locked in the order of their ids by everybody. */
+function sorted<One extends Lease>(all: readonly One[]): One[] {
+  return [...all].sort((one, other) => (one.jobId < other.jobId ? -1 : 1));
 }

@@ -4,9 +4,10 @@
  */
 import type { DatasetId, JobId, ProductId } from "../model/ids.ts";
 import type { Lane } from "../model/job.ts";
-import type { JsonText } from "../model/json.ts";
-import { leaseStatement, runLease } from "./lease-statement.ts";
+import { type Lease, type Leased, type LeasedJob, leaseStatement, runLease } from "./lease-statement.ts";
 import { array, type Sql } from "./sql.ts";
+
+export type { Lease, Leased, LeasedJob } from "./lease-statement.ts";
 
 export interface LeaseAsk {
   readonly workerId: string;
@@ -18,43 +19,6 @@ export interface LeaseAsk {
   /** Of all lanes together; absent: the sum of theirs. */
   readonly countMax?: number | undefined;
   /** Of the policies that `wanted` relies on: when they have changed, nothing is leased. */
-  readonly policyVersion: number;
-}
-
-/** Which lease of which job. */
-export interface Lease {
-  readonly jobId: JobId;
-  readonly token: number;
-}
-
-export interface LeasedJob extends Lease {
-  readonly queue: string;
-  readonly jobType: string;
-  /** Attempts begun before this lease. */
-  readonly attempt: number;
-  /** Those of them that a stopping node gave back: they do not count against the maximum. */
-  readonly returned: number;
-  readonly attemptsMax: number;
-  readonly concurrencyKey: string | null;
-  /** Null, as is all of the product's, for a free-standing job. */
-  readonly datasetId: DatasetId | null;
-  readonly productId: ProductId | null;
-  /** Of a free-standing job, as is the timeout. */
-  readonly payload: JsonText | null;
-  readonly timeoutMs: number | null;
-  /** Seconds since it was due. */
-  readonly waitedS: number;
-  readonly extra: JsonText | null;
-  readonly name: string | null;
-  readonly version: string | null;
-  readonly passthrough: JsonText | null;
-  /** JSON: [{id, name, version, passback}], passback as text, those that are not disabled; null if there are none. */
-  readonly parents: JsonText | null;
-}
-
-export interface Leased {
-  readonly jobs: LeasedJob[];
-  /** As it is now. */
   readonly policyVersion: number;
 }
 
@@ -82,7 +46,7 @@ const leaseLanesAtMost = leaseStatement(
  */
 export async function leaseJobs(sql: Sql, ask: LeaseAsk): Promise<Leased> {
   const { countMax } = ask;
-  return await runLease<LeasedJob>(sql, countMax === undefined ? leaseLanes : leaseLanesAtMost, [
+  return await runLease(sql, countMax === undefined ? leaseLanes : leaseLanesAtMost, [
     ask.workerId,
     ask.leaseMs,
     array(ask.wanted.map((one) => one.queue)),
@@ -104,7 +68,7 @@ export async function leaseThese(
   ask: Pick<LeaseAsk, "workerId" | "leaseMs">,
   jobIds: readonly JobId[],
 ): Promise<LeasedJob[]> {
-  return (await runLease<LeasedJob>(sql, leaseChosen, [ask.workerId, ask.leaseMs, array(jobIds)])).jobs;
+  return (await runLease(sql, leaseChosen, [ask.workerId, ask.leaseMs, array(jobIds)])).jobs;
 }
 
 /** A lease that was not renewed, and what became of the job: `cancelled`, or another holder has it, or it ended. */

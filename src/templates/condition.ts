@@ -18,7 +18,7 @@ import { productIdOf } from "./plan-of.ts";
 const triesMax = 100;
 
 export function createCondition(supervisor: Pick<Supervisor, "submit" | "read">): Compute {
-  return { kind: "internal", ...dispatchOf({}, 64), run: (task, signal) => decide(supervisor, task, signal) };
+  return { kind: "internal", ...dispatchOf({}, 64), run: (task, { signal }) => decide(supervisor, task, signal) };
 }
 
 async function decide(

@@ -1,5 +1,13 @@
 /** The computes that a template brings along: one for each task that is run by its own text, or with settings of its own. */
-import { type Compute, type Computes, defaults, dispatchOf, type Outcome, type Task } from "../compute/compute.ts";
+import {
+  type Compute,
+  type Computes,
+  defaults,
+  dispatchOf,
+  type Outcome,
+  type Stop,
+  type Task,
+} from "../compute/compute.ts";
 import { createContainer } from "../compute/container.ts";
 import { createShell, type Environment } from "../compute/shell.ts";
 import { parseJson } from "../model/json.ts";
@@ -48,21 +56,21 @@ export function inlineCompute(parts: InlineParts, work: TaskWork): Compute {
     timeoutMs: work.timeoutS === null ? (base?.timeoutMs ?? defaults.timeoutMs) : work.timeoutS * 1000,
     noRetry: base?.noRetry ?? new Set<string>(),
     priority: work.priority,
-    run: (task, signal) => {
+    run: (task, stop) => {
       const scopes = scopesOf(task);
       switch (what.kind) {
         case "compute":
-          return runOther(parts, what.name, work, task, signal);
+          return runOther(parts, what.name, work, task, stop);
         case "command":
-          return runCommand(parts, work, what.command, scopes, task, signal);
+          return runCommand(parts, work, what.command, scopes, task, stop);
         case "script":
-          return runScript({ ...what, ...placeOf(parts, work, scopes) }, parts.environment, task, signal);
+          return runScript({ ...what, ...placeOf(parts, work, scopes) }, parts.environment, task, stop);
         case "container": {
           const command = what.args.map((text) => plainText(text, scopes));
-          return inContainer(parts, work, what, command, scopes).run(task, signal);
+          return inContainer(parts, work, what, command, scopes).run(task, stop);
         }
         case "http":
-          return runHttp(work, what, scopes, task, signal);
+          return runHttp(work, what, scopes, task, stop.signal);
         default:
           throw what satisfies never;
       }
@@ -109,14 +117,14 @@ async function runOther(
   name: string,
   { timeoutS }: TaskWork,
   task: Task,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<Outcome> {
   const compute = computes.get(name);
   if (compute === undefined)
     return { outcome: "failed", error: `compute "${name}" is not configured here`, isFinal: true, output: "" };
   const timeoutMs =
     timeoutS === null ? task.timeoutMs : Math.min(task.timeoutMs ?? Number.POSITIVE_INFINITY, timeoutS * 1000);
-  return await compute.run({ ...task, timeoutMs }, signal);
+  return await compute.run({ ...task, timeoutMs }, stop);
 }
 
 function runCommand(
@@ -125,8 +133,8 @@ function runCommand(
   command: string | readonly string[],
   scopes: Scopes,
   task: Task,
-  signal: AbortSignal,
-): Promise<Outcome> {
+  stop: Stop,
+): Outcome | Promise<Outcome> {
   const { cwd, env, timeoutS } = placeOf(parts, work, scopes);
   // A shell's line is never touched. Of a list each argument stays one argument, whatever a value holds.
   const argv = typeof command === "string" ? command : command.map((text) => plainText(text, scopes));
@@ -134,16 +142,13 @@ function runCommand(
     text.includes("\u0000"),
   );
   if (nul !== undefined)
-    return Promise.resolve({
+    return {
       outcome: "failed",
       error: "a parameter holds a NUL, which no command can be given",
       isFinal: true,
       output: "",
-    });
-  return createShell({ command: argv, cwd, env, timeout_s: timeoutS ?? undefined }, parts.environment).run(
-    task,
-    signal,
-  );
+    };
+  return createShell({ command: argv, cwd, env, timeout_s: timeoutS ?? undefined }, parts.environment).run(task, stop);
 }
 
 function placeOf({ cwd }: InlineParts, { env, timeoutS }: TaskWork, scopes: Scopes) {

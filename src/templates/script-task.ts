@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Outcome, Task } from "../compute/compute.ts";
+import type { Outcome, Stop, Task } from "../compute/compute.ts";
 import { messageOf } from "../compute/function.ts";
 import { createShell, type Environment } from "../compute/shell.ts";
 
@@ -19,7 +19,7 @@ export async function runScript(
   order: ScriptOrder,
   environment: Environment,
   task: Task,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<Outcome> {
   let folder: string | null = null;
   try {
@@ -30,7 +30,7 @@ export async function runScript(
     const { cwd, env, timeoutS } = order;
     const command = [...order.interpreter, path];
     const shell = createShell({ command, cwd, env, timeout_s: timeoutS ?? undefined }, environment);
-    return await shell.run(task, signal);
+    return await shell.run(task, stop);
   } catch (error) {
     return { outcome: "failed", error: `cannot write the script: ${messageOf(error)}`, output: "" };
   } finally {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Task } from "../compute/compute.ts";
+import { stopBy, type Task } from "../compute/compute.ts";
 import { newTimeUuid } from "../model/ids.ts";
 import { createWait, madeMsOf, untilMsOf } from "./wait.ts";
 
@@ -18,7 +18,7 @@ const task = (passthrough: unknown): Task => ({
   ...{ payload: JSON.stringify(passthrough), parents: [], timeoutMs: null, url: null, onOutput: () => {} },
 });
 const run = (passthrough: unknown, nowMs: number) =>
-  createWait(() => nowMs).run(task(passthrough), new AbortController().signal);
+  createWait(() => nowMs).run(task(passthrough), stopBy(new AbortController().signal));
 
 describe("a wait", () => {
   it("gives its job back until the time has come, counted from the making of the job", async () => {

@@ -1,6 +1,6 @@
 /** One leased job from its start to its report: runs it, keeps its lease, sends its log lines, and tells the server how it ended. */
 import type { Compute, Outcome, Task } from "../compute/compute.ts";
-import { defaults } from "../compute/compute.ts";
+import { defaults, stopBy } from "../compute/compute.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { createBackoff, within } from "./backoff.ts";
@@ -68,7 +68,7 @@ export async function holdLease(lease: Lease, sentMs: number, compute: Compute, 
     log.info({ attempt: lease.attempt, queue: lease.queue }, "job began");
     const outcome = await compute.run(
       taskOf(lease, api.url, (chunk) => lines.push(chunk)),
-      cancel.signal,
+      stopBy(cancel.signal),
     );
     if (isSuperseded(lost)) {
       log.warn(

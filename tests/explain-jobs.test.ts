@@ -182,7 +182,7 @@ describe("the check of a dispatched product", () => {
     assert.match(told.summary, new RegExp(`^a failed at .* after 1 attempt of 3, and is not retried: ${why}$`));
     assert.equal(told.last_error, why);
     const rows = await sql<{ outcome: string; error: string; reason: string }>`
-      select a.outcome, a.error, e.reason from attempt a join job_end e using (job_id) join job_record r using (job_id)
+      select a.outcome, a.error, e.reason from every_attempt a join job_end e using (job_id) join job_record r using (job_id)
       where r.dataset_id = ${scene.datasetId}::uuid`;
     assert.deepEqual(rows, [{ outcome: "failed", error: why, reason: "not_retryable" }]);
   });

@@ -9,7 +9,7 @@ import { hasPostgres } from "../scripts/services/postgres.ts";
 import { openDatabase } from "../src/store/open.ts";
 import type { Database } from "../src/store/sql.ts";
 import { assertAccounted, leftovers } from "./chaos/account.ts";
-import { ChaosClient } from "./chaos/client.ts";
+import { ChaosClient, crowdSize } from "./chaos/client.ts";
 import { Disorder } from "./chaos/disorder.ts";
 import { type ChaosFleet, clientNames, startFleet } from "./chaos/fleet.ts";
 import { leaseMs, makeChaosPlace } from "./chaos/place.ts";
@@ -22,6 +22,8 @@ const jobCount = Number(process.env.CHAOS_JOBS ?? 2_000);
 /** As many a second as two cores get done beside all that is killed. */
 const overMs = Math.max(30_000, jobCount * 12);
 const planCount = Math.ceil(jobCount / 250);
+/** Each of many jobs that are over at once, which nodes lease in bundles. */
+const crowdCount = Math.ceil(jobCount / 500);
 const drainMsMax = 60_000 + jobCount * 15;
 
 const why = !hasPostgres()
@@ -44,7 +46,9 @@ async function drill(): Promise<void> {
     const disorder = new Disorder(own, place.postgres, randomOf(random() * 2 ** 32));
     const share = jobCount / clients.length;
     try {
-      await Promise.all(clients.map((client) => client.run(share, planCount / clients.length, overMs)));
+      await Promise.all(
+        clients.map((client) => client.run(share, planCount / clients.length, crowdCount / clients.length, overMs)),
+      );
     } finally {
       await disorder.stop();
     }
@@ -58,7 +62,7 @@ async function drill(): Promise<void> {
     const isDrained = async (): Promise<boolean> => {
       own.check();
       const [row] = await sql<{ count: number }>`
-        select (select count(*) from job where queue <> 'orrery')::int
+        select (select count(*) from job where queue <> 'orrery')::int + (select count(*) from bundled_job)::int
           + (select count(*) from product where state <> 'success')::int as count`;
       left = row?.count ?? 0;
       return left === 0;
@@ -76,7 +80,8 @@ async function drill(): Promise<void> {
     const ledger = clients.flatMap((client) => client.ledger);
     const plans = clients.flatMap((client) => client.plans);
     const account = await assertAccounted(sql, ledger, plans, place.witnessed());
-    assert.equal(account.jobs, jobCount);
+    const crowds = clients.reduce((count, client) => count + client.crowds, 0);
+    assert.equal(account.jobs, jobCount + crowds * crowdSize);
     const { done } = disorder;
     const met = clients
       .map((client) => client.met)

@@ -60,7 +60,7 @@ describe("the example", () => {
     assert.deepEqual((await passbacks(runId)).Flaky, { attempts: 2 });
     const { sql } = runtime.node.runtime.database;
     const attempts = await sql<{ outcome: string; code: string | null }>`
-      select a.outcome, a.code from attempt a join job_record r using (job_id)
+      select a.outcome, a.code from every_attempt a join job_record r using (job_id)
       where r.dataset_id = ${runId}::uuid and r.job_type = 'template:retry-demo@1/flaky' order by a.attempt`;
     assert.deepEqual(attempts, [
       { outcome: "failed", code: "75" },

@@ -169,7 +169,7 @@ tasks:
     assert.equal(run.tasks.failed, 3);
     const { sql } = runtime.node.runtime.database;
     const rows = await sql<{ error: string }>`
-      select a.error from attempt a join job_record r using (job_id) where r.dataset_id = ${runId}::uuid`;
+      select a.error from every_attempt a join job_record r using (job_id) where r.dataset_id = ${runId}::uuid`;
     assert.deepEqual(
       rows.map(({ error }) => error),
       Array(3).fill("a parameter holds a NUL, which no command can be given"),

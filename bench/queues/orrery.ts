@@ -62,7 +62,7 @@ export async function openOrrery({ url, onStart }: QueueParts): Promise<OrreryQu
     begin: async () => void (await pause(false)),
     end: async () => void (await pause(true)),
     async hasLeft() {
-      return (await sql`select 1 from job limit 1`).length > 0;
+      return (await sql`select 1 from job union all select 1 from bundled_job limit 1`).length > 0;
     },
     async one() {
       const body = '{"job_type":"noop"}';
@@ -72,7 +72,7 @@ export async function openOrrery({ url, onStart }: QueueParts): Promise<OrreryQu
       const [row] = await sql<{ jobs: number; ends: number; attempts: number }[]>`
         select (select count(*)::int from job_record where queue = 'default') as jobs,
           (select count(*)::int from job_end join job_record using (job_id) where state = 'succeeded' and queue = 'default') as ends,
-          (select count(*)::int from attempt join job_record using (job_id) where outcome = 'succeeded' and queue = 'default') as attempts`;
+          (select count(*)::int from every_attempt join job_record using (job_id) where outcome = 'succeeded' and queue = 'default') as attempts`;
       return row ?? {};
     },
     async gauge(name) {

@@ -1,5 +1,7 @@
 /** Writes what happens to free-standing jobs: starts and ends of attempts, gathered into few statements. */
-import { beginFreeJobs, endFreeJobs, type FreeJobEnd, runsAgain } from "../store/free-jobs.ts";
+
+import type { JobId } from "../model/ids.ts";
+import { beginFreeJobs, endBundledJobs, endFreeJobs, type FreeJobEnd, runsAgain } from "../store/free-jobs.ts";
 import type { Lease } from "../store/jobs.ts";
 import type { Sql } from "../store/sql.ts";
 import { BatchWriter } from "./batch-writer.ts";
@@ -19,5 +21,17 @@ export function createAttemptWriter(sql: Sql, givingUp: AbortSignal): AttemptWri
   const endsIn = () => new BatchWriter<FreeJobEnd>((all) => endFreeJobs(sql, all), endsAtOnce, givingUp);
   // Apart, as a batch is one statement: what is tried again is all or nothing.
   const [over, again] = [endsIn(), endsIn()];
-  return { begin: (lease) => begins.add(lease), end: (end) => (runsAgain(end) ? again : over).add(end) };
+  const bundled = new BatchWriter<FreeJobEnd>((all) => endBundled(sql, all), endsAtOnce, givingUp);
+  const writerOf = (end: FreeJobEnd) => (runsAgain(end) ? again : end.bundleId ? bundled : over);
+  return { begin: (lease) => begins.add(lease), end: (end) => writerOf(end).add(end) };
+}
+
+/** Those whose bundle was untied meanwhile have rows of their own. */
+async function endBundled(sql: Sql, ends: readonly FreeJobEnd[]): Promise<ReadonlySet<JobId>> {
+  const untied = await endBundledJobs(sql, ends);
+  if (untied.size === 0) return untied;
+  return await endFreeJobs(
+    sql,
+    ends.filter(({ jobId }) => untied.has(jobId)),
+  );
 }

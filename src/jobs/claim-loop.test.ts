@@ -8,6 +8,7 @@ import { HeldJob } from "./held-job.ts";
 import { Lanes } from "./lanes.ts";
 
 const leased: LeasedJob = {
+  bundleId: null,
   ...{ jobId: "01a21514-7dd0-7000-befa-818e50bf2045", token: 1, attempt: 0, returned: 0, attemptsMax: 3, waitedS: 0 },
   ...{ queue: "default", jobType: "f", concurrencyKey: null, datasetId: null, productId: null, payload: null },
   ...{ timeoutMs: null, extra: null, name: null, version: null, passthrough: null, parents: null },

@@ -22,20 +22,21 @@ export interface ClaimLoopParts {
 interface Wanted {
   readonly lane: Lane;
   readonly countMax: number;
+  readonly isBundled: boolean;
+  /** Jobs that have come. */
+  brought: number;
 }
 
 /** What was asked for, by lane. Jobs of one lane come one after the other. */
 class Asked {
-  readonly all: { readonly lane: Lane; left: number }[];
-  readonly #byLane = new Map<string, { readonly lane: Lane; left: number }>();
-  #last: { readonly lane: Lane; left: number } | undefined;
+  readonly #byLane: ReadonlyMap<string, Wanted>;
+  #last: Wanted | undefined;
 
   constructor(wanted: readonly Wanted[]) {
-    this.all = wanted.map(({ lane, countMax }) => ({ lane, left: countMax }));
-    for (const one of this.all) this.#byLane.set(dueLaneKey(one.lane), one);
+    this.#byLane = new Map(wanted.map((one) => [dueLaneKey(one.lane), one]));
   }
 
-  of({ jobId, queue, jobType, concurrencyKey }: LeasedJob): { readonly lane: Lane; left: number } {
+  of({ jobId, queue, jobType, concurrencyKey }: LeasedJob): Wanted {
     const keyed = concurrencyKey !== null;
     const last = this.#last?.lane;
     if (last === undefined || last.queue !== queue || last.jobType !== jobType || last.keyed !== keyed)
@@ -79,11 +80,12 @@ export class ClaimLoop {
         lane.isClaiming = true;
         lane.mayHaveMore = false; // whoever hears of more while the statement is under way sets it again
       }
-      const lanes = wanted.map(({ lane: { queue, jobType, keyed }, countMax }) => ({
+      const lanes = wanted.map(({ lane: { queue, jobType, keyed }, countMax, isBundled }) => ({
         queue,
         jobType,
         keyed,
         countMax,
+        isBundled,
       }));
       const asked = new Asked(wanted);
       let claimed: Claimed;
@@ -92,13 +94,17 @@ export class ClaimLoop {
         for (const job of claimed.jobs) {
           const one = asked.of(job);
           onLeased(job, one.lane);
-          one.left -= 1;
+          one.brought += 1;
         }
       } finally {
         // Not before its jobs are in it: an idle lane is forgotten, and what is in it then would never run.
         for (const { lane } of wanted) lane.isClaiming = false;
       }
-      for (const { lane, left } of asked.all) if (left <= 0) lane.mayHaveMore = true;
+      for (const { lane, countMax, isBundled, brought } of wanted) {
+        // What cannot be in a bundle, a product's job say, is still to be asked for.
+        if (brought >= countMax || isBundled) lane.mayHaveMore = true;
+        lane.brought = brought;
+      }
       onBatch(claimed.jobs.length, claimed.retryInMs);
     }
   }
@@ -114,7 +120,7 @@ export class ClaimLoop {
       if (countMax <= 0) continue;
       slots -= countMax;
       leases -= countMax;
-      wanted.push({ lane, countMax });
+      wanted.push({ lane, countMax, isBundled: lane.isBundled, brought: 0 });
     }
     return wanted;
   }

@@ -2,7 +2,8 @@
 import type { Clock } from "../model/clock.ts";
 import { type DueLane, dueLaneKey, laneKey } from "../model/job.ts";
 import { type Policies, policyOf } from "../model/policy.ts";
-import { type LeaseAsk, type LeasedJob, leaseJobs, leaseThese } from "../store/jobs.ts";
+import { leaseBundle } from "../store/bundles.ts";
+import { type LeaseAsk, type Leased, type LeasedJob, leaseJobs, leaseThese } from "../store/jobs.ts";
 import {
   bucketLevels,
   candidates,
@@ -22,6 +23,8 @@ import { admit, isLimited, isPaused, jobLimitsOf, ratesOf, roomOf } from "./admi
 
 export interface WantedLane extends DueLane {
   readonly countMax: number;
+  /** Only its free-standing jobs, in a bundle. */
+  readonly isBundled?: boolean;
 }
 
 export interface Claimed {
@@ -108,9 +111,8 @@ export class Claims {
       const limited = open.filter((lane) => this.isLimited(lane));
       const jobs: LeasedJob[] = [];
       if (free.length > 0) {
-        const leased = await leaseJobs(this.#sql, { ...holder, wanted: free, countMax, policyVersion: version });
-        jobs.push(...leased.jobs);
-        if (leased.policyVersion !== version) {
+        const { policyVersion } = await this.#leaseFree(holder, free, countMax, jobs);
+        if (policyVersion !== version) {
           await this.reload();
           if (jobs.length === 0) continue;
         }
@@ -126,6 +128,24 @@ export class Claims {
       );
       return { jobs: [...jobs, ...under.jobs], retryInMs: under.retryInMs };
     }
+  }
+
+  async #leaseFree(
+    holder: Holder,
+    lanes: readonly WantedLane[],
+    countMax: number | undefined,
+    jobs: LeasedJob[],
+  ): Promise<Pick<Leased, "policyVersion">> {
+    let policyVersion = this.#policies.version;
+    const take = (leased: Leased) => {
+      jobs.push(...leased.jobs);
+      policyVersion = leased.policyVersion;
+    };
+    const wanted = lanes.filter(({ isBundled }) => !isBundled);
+    if (wanted.length > 0) take(await leaseJobs(this.#sql, { ...holder, wanted, countMax, policyVersion }));
+    for (const lane of lanes)
+      if (lane.isBundled) take(await leaseBundle(this.#sql, { ...holder, ...lane, policyVersion }));
+    return { policyVersion };
   }
 
   #claimLimited(holder: Holder, lanes: readonly WantedLane[]): Promise<Claimed> {

@@ -9,6 +9,7 @@ import { forgetWorker, notePresence } from "../store/presence.ts";
 import type { Database } from "../store/sql.ts";
 import { vacuumJobs } from "../store/vacuum.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { Bundles } from "./bundles.ts";
 import type { Claims } from "./claims.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { HeldJob } from "./held-job.ts";
@@ -39,6 +40,7 @@ export interface DutyParts {
   readonly concurrency: number;
   readonly retentionDays: number;
   readonly held: ReadonlyMap<JobId, HeldJob>;
+  readonly bundles: Bundles;
   readonly claims: Claims;
   readonly lanes: Lanes;
   onLost(held: HeldJob, why: "cancelled" | "superseded"): void;

@@ -50,6 +50,8 @@ async function runLong(
   run: () => Outcome | Promise<Outcome>,
   startedAt: Instant,
 ): Promise<void> {
+  held.lane.tooLong();
+  await parts.bundles.untie(held);
   if (!(await parts.attempts.begin(held.job))) held.end("superseded");
   await settle(parts, held, compute, await run(), startedAt, false);
 }
@@ -67,9 +69,11 @@ function settle(
   const report = reportOf(parts, held, outcome, startedAt);
   if (isTakenAway(held)) return keepEvidence(parts, held, report);
   if (outcome.outcome !== "succeeded") return settleFailure(parts, held, compute, outcome, report, begins);
+  if (begins) held.lane.overAtOnce();
   const { jobId, token } = held.job;
+  const { bundleId } = held;
   const result = outcome.passback;
-  return store(parts, held, { ...over, jobId, token, begins, to: "succeeded", reason: null, result, report });
+  return store(parts, held, { ...over, jobId, token, bundleId, begins, to: "succeeded", reason: null, result, report });
 }
 
 const over = { runInMs: 0, givesBack: false } as const;
@@ -82,6 +86,8 @@ async function settleFailure(
   report: AttemptReport,
   begins: boolean,
 ): Promise<void> {
+  held.lane.tooLong();
+  await parts.bundles.untie(held);
   const { jobId, token } = held.job;
   const { inMs, givesBack, reason } = await nextOf(parts, held, compute, outcome);
   const to = inMs === null ? "dead" : "queued";

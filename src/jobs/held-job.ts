@@ -31,6 +31,8 @@ export class EndingError extends Error {
 export class HeldJob implements Stop {
   readonly job: LeasedJob;
   readonly lane: Lane;
+  /** The bundle that holds its lease; null: a row of its own, from the start or since its bundle was untied. */
+  bundleId: string | null;
   phase: "waiting" | "running" | "settling" = "waiting";
   ending: Ending | null = null;
   /** Of its run, on the monotonic clock. */
@@ -43,6 +45,7 @@ export class HeldJob implements Stop {
   constructor(job: LeasedJob, lane: Lane) {
     this.job = job;
     this.lane = lane;
+    this.bundleId = job.bundleId;
   }
 
   get aborted(): boolean {

@@ -12,6 +12,10 @@ const quickMs = 25;
 const aheadMax = 256;
 const instantMs = 4;
 const instantAheadMax = 1000;
+/** After so many runs in a row that were over at once, the next ones are expected to be, too. */
+const instantRunsMin = 50;
+/** A claim that brings so many is likely to be followed by others. */
+const flowMin = 50;
 /** A bound on what is remembered; the rest is found again by the next look at the store. */
 const lanesMax = 10_000;
 
@@ -22,6 +26,8 @@ class Slots {
   waiting = 0;
   /** Moving average; null until the first run. */
   meanMs: number | null = null;
+  /** Free-standing jobs in a row that succeeded within the turn of the event loop that they began in. */
+  instantRuns = 0;
 
   constructor(concurrency: number) {
     this.concurrency = concurrency;
@@ -43,6 +49,8 @@ export class Lane implements DueLane {
   mayHaveMore = true;
   /** A claim is under way for it, and will bring its jobs here. */
   isClaiming = false;
+  /** Jobs that the last claim brought. */
+  brought = 0;
   readonly #slots: Slots;
   readonly #waiting: HeldJob[] = [];
 
@@ -65,6 +73,19 @@ export class Lane implements DueLane {
 
   get isIdle(): boolean {
     return !this.mayHaveMore && !this.isClaiming && this.#waiting.length === 0;
+  }
+
+  /** Its jobs are many, and each over at once: they are leased in bundles. */
+  get isBundled(): boolean {
+    return this.brought >= flowMin && !this.keyed && this.#slots.instantRuns >= instantRunsMin;
+  }
+
+  overAtOnce(): void {
+    this.#slots.instantRuns += 1;
+  }
+
+  tooLong(): void {
+    this.#slots.instantRuns = 0;
   }
 
   /** How many jobs to lease now, when the node has `slots` to spare; 0 until it is worth a statement. */

@@ -8,6 +8,7 @@ import type { AttemptReport } from "../model/command.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { JobId } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
+import { untieExpiredBundles } from "../store/bundles.ts";
 import { endFreeJobs, type FreeJobEnd } from "../store/free-jobs.ts";
 import { type ExpiredLease, expiredLeases } from "../store/jobs.ts";
 import type { Sql } from "../store/sql.ts";
@@ -30,6 +31,7 @@ export interface ReaperParts {
 
 /** Reaps until no expired lease is left; returns how many jobs it moved. */
 export async function reap(parts: ReaperParts): Promise<number> {
+  await untieExpiredBundles(parts.sql);
   let moved = 0;
   for (;;) {
     const expired = await expiredLeases(parts.sql, batchMax);

@@ -5,6 +5,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { AttemptWriter } from "./attempts.ts";
+import type { Bundles } from "./bundles.ts";
 import type { Claims } from "./claims.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { JobLog } from "./job-log.ts";
@@ -14,6 +15,7 @@ export interface RunParts {
   readonly sql: Sql;
   readonly supervisor: Pick<Supervisor, "submit">;
   readonly attempts: AttemptWriter;
+  readonly bundles: Bundles;
   readonly claims: Pick<Claims, "withRetryBudget">;
   readonly jobLog: JobLog;
   readonly seconds: QueueSeconds;

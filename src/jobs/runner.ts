@@ -6,6 +6,7 @@ import type { JobId } from "../model/ids.ts";
 import type { DueLane } from "../model/job.ts";
 import { expireEveryLease, type LeasedJob, releaseLeases } from "../store/jobs.ts";
 import { createAttemptWriter } from "./attempts.ts";
+import { Bundles } from "./bundles.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Claims } from "./claims.ts";
 import { startDuties } from "./duties.ts";
@@ -80,6 +81,7 @@ class Runner implements JobRunner {
       givingUp,
       claims: this.#claims,
       attempts: createAttemptWriter(sql, givingUp),
+      bundles: new Bundles(sql, log, givingUp),
       jobLog: createJobLog(database, clock, log),
       seconds: createQueueSeconds(sql, nodeId, log),
       onRunEnd: (held) => this.#onRunEnd(held),
@@ -123,6 +125,7 @@ class Runner implements JobRunner {
     this.#duties = await startDuties({
       ...this.#parts,
       held: this.#held,
+      bundles: this.#run.bundles,
       claims: this.#claims,
       lanes: this.#lanes,
       onLost: (held, why) => this.#end(held, why),
@@ -168,7 +171,10 @@ class Runner implements JobRunner {
     const isWaiting = held.phase === "waiting";
     held.end(why);
     // Its lane drops it when its turn comes.
-    if (isWaiting) this.#held.delete(held.job.jobId);
+    if (isWaiting) {
+      this.#run.bundles.over(held);
+      this.#held.delete(held.job.jobId);
+    }
   }
 
   #drain(isDraining: boolean): void {
@@ -192,6 +198,7 @@ class Runner implements JobRunner {
   #hold(job: LeasedJob, lane: Lane): void {
     const held = new HeldJob(job, lane);
     this.#held.set(job.jobId, held);
+    this.#run.bundles.add(held);
     this.#run.seconds.leased(job);
     lane.add(held);
   }
@@ -236,6 +243,7 @@ class Runner implements JobRunner {
       (error: unknown) => {
         // Its lease is no longer renewed and runs out; the reaper says what becomes of it.
         this.#parts.log.error({ err: error, jobId: job.jobId }, "the outcome of a job could not be stored");
+        this.#run.bundles.abandon(held);
         this.#forget(held);
       },
     );
@@ -255,6 +263,7 @@ class Runner implements JobRunner {
     const { job, lane } = held;
     this.#onRunEnd(held);
     this.#run.jobLog.end(job);
+    this.#run.bundles.over(held);
     if (this.#held.get(job.jobId) === held) this.#held.delete(job.jobId);
     if (this.#held.size === 0) this.#onIdle?.();
     if (this.#claims.isLimited(lane)) this.#makeRoom(job);
@@ -276,6 +285,7 @@ class Runner implements JobRunner {
   /** Gives back all that waits for a slot. */
   async #release(): Promise<void> {
     const idle = this.#lanes.all().flatMap((lane) => lane.drain());
+    await this.#run.bundles.untieAll();
     for (const held of idle) this.#held.delete(held.job.jobId);
     if (idle.length > 0)
       await releaseLeases(

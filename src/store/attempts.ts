@@ -20,7 +20,7 @@ export async function recordEvidence(sql: Sql, evidence: Evidence): Promise<void
       ${report.startedAt}::timestamptz, ${report.finishedAt}::timestamptz, ${evidence.as}, ${report.code}, ${report.error},
       ${report.output}
     where not exists (
-      select 1 from attempt where job_id = ${evidence.jobId}::uuid and token = ${evidence.token}::bigint
+      select 1 from every_attempt where job_id = ${evidence.jobId}::uuid and token = ${evidence.token}::bigint
         and outcome = ${report.outcome})
     on conflict do nothing`;
 }
@@ -32,7 +32,7 @@ export async function hasEndedAs(
   outcome: AttemptReport["outcome"],
 ): Promise<boolean> {
   const rows = await sql`
-    select 1 from attempt where job_id = ${jobId}::uuid and token = ${token}::bigint and outcome = ${outcome}`;
+    select 1 from every_attempt where job_id = ${jobId}::uuid and token = ${token}::bigint and outcome = ${outcome}`;
   return rows.length > 0;
 }
 
@@ -55,5 +55,5 @@ export function attemptsOf(sql: Sql, jobId: JobId): Promise<AttemptRow[]> {
     select job_id as "jobId", token, attempt, worker_id as "workerId", outcome, code, error, output,
       to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "startedAt",
       to_char(finished_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "finishedAt"
-    from attempt where job_id = ${jobId}::uuid order by token, finished_at`;
+    from every_attempt where job_id = ${jobId}::uuid order by token, finished_at`;
 }

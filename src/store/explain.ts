@@ -26,17 +26,19 @@ export interface ToldJob {
 }
 
 const jobStatement = (which: string): string => `
-  select r.job_id as "jobId", r.queue, r.job_type as "jobType", j.state as "liveState", j.held_by as "heldBy",
-    ${instantText("j.run_at")} as "runAt", coalesce(j.attempt, e.attempt, 0) as "attempt", r.attempts_max as "attemptsMax",
-    j.worker_id as "workerId", ${instantText("j.started_at")} as "startedAt",
+  select r.job_id as "jobId", r.queue, r.job_type as "jobType", coalesce(j.state, b.state) as "liveState", j.held_by as "heldBy",
+    ${instantText("j.run_at")} as "runAt", coalesce(j.attempt, e.attempt, b.attempt, 0) as "attempt", r.attempts_max as "attemptsMax",
+    coalesce(j.worker_id, b.worker_id) as "workerId", ${instantText("j.started_at")} as "startedAt",
     coalesce(array_to_json(r.requires)::text, '[]') as "requires",
     e.state as "endState", e.reason as "endReason", e.error as "endError", a.error as "lastError", a.code as "lastCode"
   from job_record r
   left join job j on j.job_id = r.job_id
   left join job_end e on e.job_id = r.job_id
   left join lateral (
-    select error, code from attempt
-    where attempt.job_id = r.job_id and attempt.outcome in ('failed', 'timed_out', 'lost')
+    select * from bundled_job where bundled_job.job_id = r.job_id and j.job_id is null and e.job_id is null limit 1) as b on true
+  left join lateral (
+    select error, code from every_attempt a
+    where a.job_id = r.job_id and a.outcome in ('failed', 'timed_out', 'lost')
     order by token desc limit 1) a on true
   where ${which}`;
 const byId = jobStatement("r.job_id = $1::uuid");

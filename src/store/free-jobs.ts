@@ -11,7 +11,6 @@ import type { Lease } from "./jobs.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
 const none: ReadonlySet<JobId> = new Set();
-const lostOf = (jobIds: string | null | undefined): ReadonlySet<JobId> => (jobIds ? new Set(jobIds.split(",")) : none);
 
 /** Counts attempts and notes their start. */
 export async function beginFreeJobs(sql: Sql, begun: readonly Lease[]): Promise<ReadonlySet<JobId>> {
@@ -29,6 +28,8 @@ export async function beginFreeJobs(sql: Sql, begun: readonly Lease[]): Promise<
 
 /** How one attempt moves its job. */
 export interface FreeJobEnd extends Lease {
+  /** The bundle that it was leased in, as far as its holder knows. */
+  readonly bundleId?: string | null;
   /** `queued`: again, `runInMs` from now. */
   readonly to: "succeeded" | "dead" | "queued";
   readonly runInMs: number;
@@ -63,6 +64,7 @@ const finishColumns: readonly Column[] = [
   // An attempt that was lost before it began counts as none.
   ["attempts", "int", (end) => (end.report.startedAt === null ? end.report.attempt - 1 : end.report.attempt)],
 ];
+const bundledColumns: readonly Column[] = [...finishColumns, ["bundle_id", "uuid", (end) => end.bundleId ?? null]];
 const retryColumns: readonly Column[] = [
   ...attemptColumns,
   ["run_in_ms", "float8", (end) => end.runInMs],
@@ -71,13 +73,15 @@ const retryColumns: readonly Column[] = [
 ];
 
 /**
- * A relation `e` of the columns, as parameters from $2 on. A column in which all agree is one value, and not an array to be
+ * A relation `e` of the columns, as parameters from `$first` on. A column in which all agree is one value, and not an array to be
  * taken apart: of jobs that simply succeed that is most of them.
  */
-function given(columns: readonly Column[]): string {
-  const arrays = columns.map(([, type], i) => `$${i * 2 + 2}::text::${type}[]`).join(", ");
+function given(columns: readonly Column[], first: number): string {
+  const arrays = columns.map(([, type], i) => `$${first + i * 2}::text::${type}[]`).join(", ");
   const names = columns.map(([name]) => name);
-  const values = columns.map(([name, type], i) => `coalesce(${name}, $${i * 2 + 3}::${type}) as ${name}`).join(", ");
+  const values = columns
+    .map(([name, type], i) => `coalesce(${name}, $${first + i * 2 + 1}::${type}) as ${name}`)
+    .join(", ");
   return `e as materialized (select ${values} from unnest(${arrays}) as given (${names.join(", ")}))`;
 }
 
@@ -91,10 +95,14 @@ function valuesOf(columns: readonly Column[], ends: readonly FreeJobEnd[]): SqlV
   });
 }
 
-const addAttempt = (ended: string): string => `
-    add_attempt as (
-      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
-      select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output from ${ended})`;
+/** The ends of those of `e` that a condition says are still their holder's, and the ids of the others. */
+const finish = (isCurrent: string): string => `
+    add_end as (
+      insert into job_end (job_id, state, reason, error, token, attempt, result, started_at, finished_at, worker_id, outcome,
+        code, output)
+      select job_id, state, reason, error, token, attempts, result, started_at, finished_at, worker_id, outcome, code, output
+      from e where ${isCurrent} is true)
+    select string_agg(job_id::text, ',') as "lost" from e where ${isCurrent} is not true`;
 
 /**
  * Succeeded or dead. The rows are deleted by key (the array says so to a plan that was made while the table was empty, too),
@@ -102,21 +110,24 @@ const addAttempt = (ended: string): string => `
  * loop. (Measured: 1 s for 500.) `worker_id` stands for `state = 'leased'`, whose index can look cheaper than the key.
  */
 const finishStatement = `
-    with ${given(finishColumns)},
+    with ${given(finishColumns, 2)},
     gone as (
       delete from job
       where job_id = any(array(select job_id from e)) and ((job_id, token) in (select job_id, token from e)) is true
         and worker_id is not null and dataset_id is null and (not $1::boolean or lease_until < now())
-      returning job_id),
-    ended as materialized (select * from e where (job_id in (select job_id from gone)) is true),
-    add_end as (
-      insert into job_end (job_id, state, reason, error, token, attempt, result, started_at, finished_at)
-      select job_id, state, reason, error, token, attempts, result, started_at, finished_at from ended),${addAttempt("ended")}
-    select string_agg(job_id::text, ',') as "lost" from e where (job_id in (select job_id from gone)) is not true`;
+      returning job_id),${finish("(job_id in (select job_id from gone))")}`;
+
+/** The same for jobs in bundles: those are their holder's while the bundle is there, which is locked so that nobody unties it now. */
+const finishBundledStatement = `
+    with ${given(bundledColumns, 1)},
+    current as materialized (
+      select bundle_id from bundle
+      where bundle_id = any(array(select distinct bundle_id from e))
+      order by bundle_id for share),${finish("(bundle_id in (select bundle_id from current))")}`;
 
 /** To be run again: each job is looked up by its key ("limit 1"), and carries its report along. */
 const retryStatement = `
-    with ${given(retryColumns)},
+    with ${given(retryColumns, 2)},
     held as materialized (
       select e.*, own.attempts from e cross join lateral (
         select job.attempt + (e.begins and job.started_at is null)::int as attempts
@@ -127,7 +138,10 @@ const retryStatement = `
       update job set state = case when held.run_in_ms > 0 then 'backing-off' else 'queued' end,
         run_at = now() + held.run_in_ms * interval '1 millisecond', lease_until = null, worker_id = null,
         attempt = held.attempts, returned = job.returned + held.gives_back::int
-      from held where job.job_id = held.job_id and job.job_id = any(array(select job_id from held))),${addAttempt("held")}
+      from held where job.job_id = held.job_id and job.job_id = any(array(select job_id from held))),
+    add_attempt as (
+      insert into attempt (job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output)
+      select job_id, token, attempt, worker_id, started_at, finished_at, outcome, code, error, output from held)
     select string_agg(job_id::text, ',') as "lost" from e where (job_id in (select job_id from held)) is not true`;
 
 /**
@@ -139,19 +153,31 @@ export async function endFreeJobs(
   ends: readonly FreeJobEnd[],
   onlyIfExpired = false,
 ): Promise<ReadonlySet<JobId>> {
-  const run = async (statement: string, columns: readonly Column[], some: readonly FreeJobEnd[]) => {
-    if (some.length === 0) return none;
-    const [row] = await sql.query<{ lost: string | null }>(statement, [onlyIfExpired, ...valuesOf(columns, some)]);
-    return lostOf(row?.lost);
-  };
   const again = ends.filter(runsAgain);
   const over = again.length === 0 ? ends : ends.filter((end) => !runsAgain(end));
-  const lost = await run(finishStatement, finishColumns, over);
+  const lost = await run(sql, finishStatement, finishColumns, over, [onlyIfExpired]);
   if (again.length === 0) return lost;
-  return new Set([...lost, ...(await run(retryStatement, retryColumns, sorted(again)))]);
+  return new Set([...lost, ...(await run(sql, retryStatement, retryColumns, sorted(again), [onlyIfExpired]))]);
 }
 
 export const runsAgain = ({ to }: FreeJobEnd): boolean => to === "queued";
+
+/** The same for jobs in bundles that end: a bundle that is there no more was untied, and its jobs are rows as any other. */
+export async function endBundledJobs(sql: Sql, ends: readonly FreeJobEnd[]): Promise<ReadonlySet<JobId>> {
+  return await run(sql, finishBundledStatement, bundledColumns, ends, []);
+}
+
+async function run(
+  sql: Sql,
+  statement: string,
+  columns: readonly Column[],
+  ends: readonly FreeJobEnd[],
+  first: readonly SqlValue[],
+): Promise<ReadonlySet<JobId>> {
+  if (ends.length === 0) return none;
+  const [row] = await sql.query<{ lost: string | null }>(statement, [...first, ...valuesOf(columns, ends)]);
+  return row?.lost ? new Set(row.lost.split(",")) : none;
+}
 
 /** Rows are locked in the order of their ids by everybody. */
 function sorted<One extends Lease>(all: readonly One[]): One[] {

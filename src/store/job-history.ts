@@ -27,7 +27,7 @@ export async function attemptViews(
   const rows = await sql.query<AttemptView>(
     `select token, attempt, worker_id as "workerId", ${instantText("started_at")} as "startedAt",
        ${instantText("finished_at")} as "finishedAt", outcome, code, error, right(output, $3::int) as "outputTail"
-     from attempt where job_id = $1::uuid order by token desc, finished_at desc, outcome desc limit $2::int`,
+     from every_attempt where job_id = $1::uuid order by token desc, finished_at desc, outcome desc limit $2::int`,
     [jobId, countMax, tailLengthMax],
   );
   return rows.reverse();
@@ -36,7 +36,7 @@ export async function attemptViews(
 /** All that is kept of what an attempt printed; null: there is no such attempt. Evidence counts only beside nothing else. */
 export async function attemptOutput(sql: Sql, jobId: JobId, token: number): Promise<string | null> {
   const [row] = await sql<{ output: string }>`
-    select output from attempt where job_id = ${jobId}::uuid and token = ${token}::bigint
+    select output from every_attempt where job_id = ${jobId}::uuid and token = ${token}::bigint
     order by output = '', outcome = 'superseded', finished_at limit 1`;
   return row?.output ?? null;
 }

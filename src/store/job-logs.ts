@@ -71,7 +71,7 @@ export async function readLogs(
       union all
       (select a.token, slice, substr(a.output, slice * ${sliceLength}::int + 1, ${sliceLength}::int)
        from (
-         select distinct on (token) token, output from attempt
+         select distinct on (token) token, output from every_attempt as attempt
          where attempt.job_id = p.job_id and attempt.token >= p.token and output <> ''
            and (not ${waits}::boolean or finished_at <= now() - ${settledMs}::float8 * interval '1 millisecond')
            and not exists (

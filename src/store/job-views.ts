@@ -12,10 +12,11 @@ import { instantText } from "./instants.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 const summaryColumns = `r.job_id as "jobId", r.queue, r.job_type as "jobType",
-  coalesce(e.state, case when j.state = 'leased' and j.started_at is not null then 'running' else j.state end) as state,
+  coalesce(e.state, case when j.state = 'leased' and j.started_at is not null then 'running' else j.state end, b.state) as state,
   coalesce(j.priority, r.priority) as priority, ${instantText("coalesce(j.run_at, r.run_at)")} as "runAt",
-  coalesce(e.attempt, j.attempt) as attempt, coalesce(j.attempts_max, r.attempts_max) as "attemptsMax",
-  r.timeout_ms as "timeoutMs", j.worker_id as "workerId", ${instantText("j.lease_until")} as "leaseUntil", j.held_by as "heldBy",
+  coalesce(e.attempt, j.attempt, b.attempt) as attempt, coalesce(j.attempts_max, r.attempts_max) as "attemptsMax",
+  r.timeout_ms as "timeoutMs", coalesce(j.worker_id, b.worker_id) as "workerId",
+  ${instantText("coalesce(j.lease_until, b.lease_until)")} as "leaseUntil", j.held_by as "heldBy",
   r.dataset_id as "datasetId", r.product_id as "productId", r.concurrency_key as "concurrencyKey",
   array_to_json(r.requires)::text as requires, r.replay_of as "replayOf", r.created_by as "createdBy",
   ${instantText("r.created_at")} as "createdAt", ${instantText("coalesce(e.started_at, j.started_at)")} as "startedAt",
@@ -23,7 +24,9 @@ const summaryColumns = `r.job_id as "jobId", r.queue, r.job_type as "jobType",
 
 /** Look-ups by key, whatever the planner believes of a new table. */
 const joins = `left join lateral (select * from job where job.job_id = r.job_id limit 1) as j on true
-  left join lateral (select * from job_end where job_end.job_id = r.job_id limit 1) as e on true`;
+  left join lateral (select * from job_end where job_end.job_id = r.job_id limit 1) as e on true
+  left join lateral (
+    select * from bundled_job where bundled_job.job_id = r.job_id and j.job_id is null and e.job_id is null limit 1) as b on true`;
 
 type Stored<View> = Omit<View, "requires" | "state"> & {
   readonly requires: string | null;
@@ -111,10 +114,19 @@ function listStatement(filter: JobFilter): { text: string; values: SqlValue[] } 
   };
 }
 
-const tables = { live: "job", end: "job_end", record: "job_record" } as const;
+const tables = {
+  live: "job",
+  leased: `(
+    select job_id, queue, job_type, dataset_id, state, started_at from job
+    union all
+    select job_id, queue, job_type, null, state, null from bundled_job)`,
+  end: "job_end",
+  record: "job_record",
+} as const;
 
 function sourceOf(state: JobState | null): keyof typeof tables {
   if (state === null) return "record";
+  if (state === "leased") return "leased";
   return state === "succeeded" || state === "dead" || state === "cancelled" ? "end" : "live";
 }
 

@@ -78,7 +78,8 @@ export interface LostLease extends Lease {
 
 /**
  * What is leased is known here by its worker: the index of leases (`state = 'leased'`) can look cheaper than the key.
- * Renews leases that are still current; returns the others. Rows are locked in order, so that renewals do not deadlock.
+ * Renews leases that are still current; returns those that are not. A row that somebody has locked is about to change: it is
+ * left alone this time, so that renewals never wait, nor deadlock, whatever order others lock in.
  */
 export async function renewLeases(sql: Sql, leases: readonly Lease[], leaseMs: number): Promise<LostLease[]> {
   const rows = await sql<{ jobId: JobId }>`
@@ -86,9 +87,9 @@ export async function renewLeases(sql: Sql, leases: readonly Lease[], leaseMs: n
       select * from unnest(${array(leases.map((lease) => lease.jobId))}::text::uuid[],
         ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)),
     locked as materialized (
-      select own.job_id from (select * from held order by job_id) as held cross join lateral (
+      select own.job_id from held cross join lateral (
         select job_id from job where job_id = held.job_id and token = held.token and worker_id is not null
-        limit 1 for update) as own)
+        limit 1 for update skip locked) as own)
     update job set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
     where job_id = any(array(select job_id from locked))
     returning job_id as "jobId"`;
@@ -103,7 +104,9 @@ function whyLost(sql: Sql, lost: readonly Lease[]): Promise<LostLease[]> {
       case when exists (select 1 from job_end where job_end.job_id = held.job_id and state = 'cancelled' and job_end.token = held.token)
         then 'cancelled' else 'superseded' end as why
     from unnest(${array(lost.map((lease) => lease.jobId))}::text::uuid[],
-      ${array(lost.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)`;
+      ${array(lost.map((lease) => lease.token))}::text::bigint[]) as held (job_id, token)
+    where not exists (
+      select 1 from job where job.job_id = held.job_id and job.token = held.token and job.worker_id is not null)`;
 }
 
 /** Gives back jobs whose attempts have not begun, due as they were; leases that are lost are left alone. */
@@ -149,7 +152,8 @@ export function expiredLeases(sql: Sql, countMax: number): Promise<ExpiredLease[
     order by lease_until limit ${countMax}::int`;
 }
 
-/** Ends every lease now: for a process that is alone and has just started, so that its predecessor's are at once expired. */
+/** Ends every lease now, of bundles too: for a process that is alone and has just started, so that its predecessor's are at once expired. */
 export async function expireEveryLease(sql: Sql): Promise<void> {
   await sql`update job set lease_until = now() - interval '1 millisecond' where state = 'leased' and lease_until > now()`;
+  await sql`update bundle set lease_until = now() - interval '1 millisecond' where lease_until > now()`;
 }

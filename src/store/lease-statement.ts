@@ -15,6 +15,8 @@ export interface Lease {
 export interface LeasedJob extends Lease {
   readonly queue: string;
   readonly jobType: string;
+  /** The bundle that it was leased in; null: a row of its own. */
+  readonly bundleId: string | null;
   /** Attempts begun before this lease. */
   readonly attempt: number;
   /** Those of them that a stopping node gave back: they do not count against the maximum. */
@@ -67,7 +69,22 @@ const columns = {
   parents: ["json", "parents"],
 } as const satisfies Record<string, readonly [kind: Kind, sql: string]>;
 
-type Row = Readonly<Record<keyof typeof columns, string | null>>;
+type Name = keyof typeof columns;
+/** Of a statement that picks some of the columns: all of the others are null. */
+type Row = Readonly<{ jobId: string | null } & Partial<Record<Name, string | null>>>;
+
+/** Of a free-standing job in a lane without keys, all whose jobs are of one queue and type. */
+const bundledNames: readonly Name[] = [
+  "jobId",
+  "token",
+  "attempt",
+  "returned",
+  "attemptsMax",
+  "waitedMs",
+  "payload",
+  "timeoutMs",
+];
+const allNames = Object.keys(columns) as Name[];
 
 /** "limit 1" keeps these look-ups by key, whatever the planner believes of the batch's size. */
 const tables = `
@@ -86,16 +103,18 @@ const parents = `case when leased.dataset_id is not null then (
     where dependency.dataset_id = leased.dataset_id and dependency.child_id = leased.product_id
       and parent.state <> 'disabled') end`;
 
-const picked = Object.entries(columns)
-  .map(([name, [, sql]]) => `${sql === "parents" ? parents : sql} as "${name}"`)
-  .join(", ");
-const gathered = Object.entries(columns)
-  .map(([name, [kind]]) =>
-    kind === "json"
-      ? `case when count("${name}") > 0 then json_agg("${name}")::text end as "${name}"`
-      : `string_agg("${name}"::text, ',') as "${name}"`,
-  )
-  .join(", ");
+const picked = (names: readonly Name[]): string =>
+  names.map((name) => `${name === "parents" ? parents : columns[name][1]} as "${name}"`).join(", ");
+const gathered = (names: readonly Name[]): string =>
+  names
+    .map((name) =>
+      columns[name][0] === "json"
+        ? `case when count("${name}") > 0 then json_agg("${name}")::text end as "${name}"`
+        : `string_agg("${name}"::text, ',') as "${name}"`,
+    )
+    .join(", ");
+const inOrder = "order by leased.priority desc, leased.run_at, leased.job_id";
+const version = `(select version from policy_version) as "policyVersion"`;
 
 /** Leases the jobs of a CTE named `due`, whose text, with parameters from $3 on, is given; $1 is the holder, $2 the lease in ms. */
 export function leaseStatement(due: string): string {
@@ -107,32 +126,61 @@ export function leaseStatement(due: string): string {
       where job_id = any(array(select job_id from due))
       returning job.*),
     picked as (
-      select ${picked} from ${tables}
-      order by leased.priority desc, leased.run_at, leased.job_id)
-    select (select version from policy_version) as "policyVersion", ${gathered} from picked`;
+      select ${picked(allNames)} from ${tables} ${inOrder})
+    select ${version}, ${gathered(allNames)} from picked`;
 }
+
+/**
+ * Leases free-standing jobs of one lane in a bundle. Its columns are the jobs' in `job`, as arrays. They leave `job` by their
+ * place: one that has moved since the statement began is left to the next claim.
+ */
+export const bundleStatement = `
+    with due as materialized (
+      select ctid as place from job
+      where state = 'queued' and held_by is null and queue = $3 and job_type = $4 and keyed = false and dataset_id is null
+        and (requires is null or requires <@ $5::text::text[]) and (select version from policy_version) = $6::bigint
+      order by priority desc, run_at, job_id limit $7::int for update skip locked),
+    leased as (
+      delete from job where ctid = any(array(select place from due))
+      returning job_id, token + 1 as token, attempt, returned, attempts_max, run_at, priority, dataset_id),
+    tied as (
+      insert into bundle (bundle_id, worker_id, lease_until, queue, job_type, job_ids, tokens, attempts, returned)
+      select $8::uuid, $1, now() + $2::float8 * interval '1 millisecond', $3, $4, array_agg(job_id), array_agg(token),
+        array_agg(attempt), array_agg(returned)
+      from leased having count(*) > 0),
+    picked as (
+      select ${picked(bundledNames)}
+      from leased left join lateral (
+        select payload, timeout_ms from job_record where job_id = leased.job_id limit 1) as record on true ${inOrder})
+    select ${version}, ${gathered(bundledNames)} from picked`;
+
+/** What is the same for all jobs of a bundle. */
+export type InBundle = Pick<LeasedJob, "bundleId" | "queue" | "jobType">;
 
 /** Runs it, and takes the batch apart into jobs. */
-export async function runLease(sql: Sql, statement: string, values: SqlValue[]): Promise<Leased> {
+export async function runLease(
+  sql: Sql,
+  statement: string,
+  values: SqlValue[],
+  bundle: InBundle | null = null,
+): Promise<Leased> {
   const [row] = await sql.query<Row & { policyVersion: number }>(statement, values);
   if (row === undefined) throw new Error("A lease brought no row, not even one without jobs");
-  return { jobs: row.jobId === null ? [] : jobsOf(row), policyVersion: row.policyVersion };
+  return { jobs: row.jobId === null ? [] : jobsOf(row, bundle), policyVersion: row.policyVersion };
 }
 
-function jobsOf(row: Row): LeasedJob[] {
-  const list = (text: string | null): string[] => text?.split(",") ?? [];
-  const json = <Value>(text: string | null): ((i: number) => Value | null) => {
-    if (text === null) return () => null;
+function jobsOf(row: Row, bundle: InBundle | null): LeasedJob[] {
+  const list = (text: string | null | undefined): string[] => text?.split(",") ?? [];
+  const json = <Value>(text: string | null | undefined): ((i: number) => Value | null) => {
+    if (text === null || text === undefined) return () => null;
     const values = JSON.parse(text) as (Value | null)[]; // written by json_agg
     return (i) => values[i] ?? null;
   };
-  const [token, attempt, returned, attemptsMax, waitedMs] = [
-    row.token,
-    row.attempt,
-    row.returned,
-    row.attemptsMax,
-    row.waitedMs,
-  ].map(list) as [string[], string[], string[], string[], string[]];
+  const token = list(row.token);
+  const attempt = list(row.attempt);
+  const returned = list(row.returned);
+  const attemptsMax = list(row.attemptsMax);
+  const waitedMs = list(row.waitedMs);
   const queue = json<string>(row.queue);
   const jobType = json<string>(row.jobType);
   const concurrencyKey = json<string>(row.concurrencyKey);
@@ -147,13 +195,14 @@ function jobsOf(row: Row): LeasedJob[] {
   const parents = json<JsonText>(row.parents);
   return list(row.jobId).map((jobId, i) => ({
     jobId,
+    bundleId: bundle?.bundleId ?? null,
     token: Number(token[i]),
     attempt: Number(attempt[i]),
     returned: Number(returned[i]),
     attemptsMax: Number(attemptsMax[i]),
     waitedS: Number(waitedMs[i]) / 1000,
-    queue: queue(i) ?? "",
-    jobType: jobType(i) ?? "",
+    queue: bundle?.queue ?? queue(i) ?? "",
+    jobType: bundle?.jobType ?? jobType(i) ?? "",
     concurrencyKey: concurrencyKey(i),
     datasetId: datasetId(i),
     productId: productId(i),

@@ -46,11 +46,13 @@ export interface RunningCount extends Omit<Candidate, "jobId"> {
   readonly count: number;
 }
 
-/** What is leased now, over all nodes: as many rows as there are kinds of it. */
+/** What is leased now, over all nodes: as many rows as there are kinds of it. A bundle was leased before its lane had a limit. */
 export function runningCounts(tx: Sql): Promise<RunningCount[]> {
   return tx<RunningCount>`
     select queue, job_type as "jobType", dataset_id as "datasetId", concurrency_key as "concurrencyKey", count(*)::int as count
-    from job where state = 'leased' group by queue, job_type, dataset_id, concurrency_key`;
+    from job where state = 'leased' group by queue, job_type, dataset_id, concurrency_key
+    union all
+    select queue, job_type, null, null, count(*)::int from bundled_job group by queue, job_type`;
 }
 
 export interface Rate {

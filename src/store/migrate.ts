@@ -12,6 +12,7 @@ import callbacks from "./migrations/0005_callbacks.sql" with { type: "text" };
 import templates from "./migrations/0006_templates.sql" with { type: "text" };
 import keys from "./migrations/0007_keys.sql" with { type: "text" };
 import expectations from "./migrations/0008_expectations.sql" with { type: "text" };
+import bundles from "./migrations/0009_bundles.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -30,6 +31,7 @@ export const migrations: readonly Migration[] = [
   { version: 6, name: "templates", text: templates },
   { version: 7, name: "keys", text: keys },
   { version: 8, name: "expectations", text: expectations },
+  { version: 9, name: "bundles", text: bundles },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -68,7 +68,8 @@ export async function dropPartitions(sql: Sql, beforeMs: number): Promise<string
 
 async function hasLiveJob(sql: Sql, week: Week): Promise<boolean> {
   const rows = await sql`
-    select 1 from job where job_id >= ${firstTimeUuid(week.fromMs)}::uuid and job_id < ${firstTimeUuid(week.toMs)}::uuid limit 1`;
+    select 1 from (select job_id from job union all select job_id from bundled_job) as live
+    where job_id >= ${firstTimeUuid(week.fromMs)}::uuid and job_id < ${firstTimeUuid(week.toMs)}::uuid limit 1`;
   return rows.length > 0;
 }
 

@@ -9,7 +9,7 @@ export interface QueueDepth {
   readonly held: number;
   /** Not due yet: asked for later, or backing off. */
   readonly scheduled: number;
-  /** Leased. */
+  /** Leased. Of those in bundles, some may have ended within the last moment. */
   readonly running: number;
 }
 
@@ -28,7 +28,9 @@ export function countQueues(sql: Sql): Promise<QueueDepth[]> {
        union all
        select queue, 0, 0, count(*), 0 from job where state in ('scheduled', 'backing-off') group by queue
        union all
-       select queue, 0, 0, 0, count(*) from job where state = 'leased' group by queue) as counted
+       select queue, 0, 0, 0, count(*) from job where state = 'leased' group by queue
+       union all
+       select queue, 0, 0, 0, cardinality(job_ids) from bundle) as counted
      group by queue order by queue`,
     [],
     deadlineMs,

@@ -7,6 +7,6 @@ export async function vacuumJobs(sql: Sql, deadMin: number): Promise<boolean> {
     select n_dead_tup as dead from pg_stat_user_tables where relid = 'job'::regclass`;
   if ((row?.dead ?? 0) < deadMin) return false;
   // Its pages are needed again at once: giving them back to the system would lock everybody out for a moment.
-  await sql.script("vacuum (skip_locked, truncate off) job");
+  await sql.script("vacuum (skip_locked, truncate off) job, bundle");
   return true;
 }

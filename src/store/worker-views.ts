@@ -33,7 +33,9 @@ const columns = `worker_id as "workerId", kind, name, host, version, array_to_js
 export async function listWorkers(sql: Sql, countMax: number, workerId: string | null = null): Promise<WorkerView[]> {
   const rows = await sql.query<StoredWorker>(
     `with leased as materialized (
-       select worker_id, job_id from job where state = 'leased' and ($2::text is null or worker_id = $2) limit ${leasesMax})
+       (select worker_id, job_id from job where state = 'leased' and ($2::text is null or worker_id = $2) limit ${leasesMax})
+       union all
+       (select worker_id, job_id from bundled_job where $2::text is null or worker_id = $2 limit ${leasesMax}))
      select ${columns}, (
        select json_agg(job_id)::text from (
          select job_id from leased where leased.worker_id = worker.worker_id order by job_id limit ${jobsMax}) as own) as jobs

@@ -49,7 +49,7 @@ export async function leftovers(
   const products = await sql<{ productId: string }>`
     select product_id as "productId", dataset_id as "datasetId", name, state from product where state <> 'success' limit 20`;
   const ended = await sql`
-    select e.*, (select json_agg(a order by token) from attempt a where a.job_id = e.job_id) as attempts
+    select e.*, (select json_agg(a order by token) from every_attempt a where a.job_id = e.job_id) as attempts
     from job_end e join job_record r on r.job_id = e.job_id join product p on p.product_id = r.product_id
     where p.state = 'failed' limit 20`;
   return { jobs, products, ended };
@@ -62,7 +62,9 @@ export async function assertAccounted(
   witnessed: readonly string[],
 ): Promise<Account> {
   const left = await sql<{ jobId: string; state: string }>`
-    select job_id as "jobId", state from job where queue <> 'orrery'`;
+    select job_id as "jobId", state from (
+      select job_id, state, queue from job union all select job_id, state, queue from bundled_job) as live
+    where queue <> 'orrery'`;
   assert.deepEqual(left, [], "not every job has ended");
   const rows = await sql<JobRow>`
     select r.job_id as "jobId", r.payload, r.attempts_max as "attemptsMax", r.product_id as "productId", e.state, e.reason,
@@ -71,7 +73,7 @@ export async function assertAccounted(
   const attemptRows = await sql<AttemptRow>`
     select a.job_id as "jobId", a.token, a.outcome, a.output, extract(epoch from a.started_at)::float8 as "startedS",
       extract(epoch from a.finished_at)::float8 as "finishedS"
-    from attempt a join job_record r on r.job_id = a.job_id where r.queue <> 'orrery'`;
+    from every_attempt a join job_record r on r.job_id = a.job_id where r.queue <> 'orrery'`;
   const attempts = Map.groupBy(attemptRows, ({ jobId }) => jobId);
   const jobs = new Map(rows.map((row) => [row.jobId, row]));
   assert.equal(jobs.size, rows.length, "a job ended twice");

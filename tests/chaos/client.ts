@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { newUuid } from "../../src/model/ids.ts";
 import { requester } from "../support/runtime.ts";
 import type { ChaosFleet } from "./fleet.ts";
-import { nodeType, workerType } from "./place.ts";
+import { crowdType, nodeType, workerType } from "./place.ts";
 import type { Work } from "./work.ts";
 
 export interface WantedJob {
@@ -33,10 +33,13 @@ const answerMsMax = 4_000;
 const backoffMs = 50;
 const plentyOfAttempts = 100;
 const batchMax = 10;
+export const crowdSize = 1_000;
 
 export class ChaosClient {
   readonly ledger: Entry[] = [];
   readonly plans: PlanEntry[] = [];
+  /** Crowds that were let in. */
+  crowds = 0;
   /** Requests whose answer did not come, that were sent again, and whose answer came twice. */
   readonly met = { unanswered: 0, refused: 0, askedAgain: 0 };
   readonly #fleet: ChaosFleet;
@@ -50,13 +53,14 @@ export class ChaosClient {
   }
 
   /** Spread over `overMs`, as long as the nodes keep up. */
-  async run(jobCount: number, planCount: number, overMs: number): Promise<void> {
+  async run(jobCount: number, planCount: number, crowdCount: number, overMs: number): Promise<void> {
     const beganMs = performance.now();
     let count = 0;
     while (count < jobCount) {
       const leftMs = beganMs + (overMs * count) / jobCount - performance.now();
       if (leftMs > 0) await sleep(leftMs);
       if (this.plans.length < (planCount * count) / jobCount) await this.#publish();
+      if (this.crowds < (crowdCount * count) / jobCount) await this.#crowd();
       const isBatch = this.#random() < 0.1;
       count += await this.#enqueue(isBatch ? Math.min(batchMax, jobCount - count) : 1);
     }
@@ -74,10 +78,27 @@ export class ChaosClient {
   async #enqueue(count: number): Promise<number> {
     const key = newUuid();
     const jobs = Array.from({ length: count }, (_, index) => this.#job(key, index));
-    const ids = await this.#send(key, jobs);
-    assert.equal(ids.length, count);
-    this.ledger.push({ key, jobs, ids });
+    await this.#enqueueThese(key, jobs);
     return count;
+  }
+
+  /** Most of them succeed at once: what does not unties its bundle. */
+  async #crowd(): Promise<void> {
+    const key = newUuid();
+    const jobs = Array.from({ length: crowdSize }, (_, index): WantedJob => {
+      const chance = this.#random();
+      const end = chance < 0.997 ? "well" : chance < 0.999 ? "second" : "doomed";
+      const wait = this.#random() < 0.999 ? "busy" : "short";
+      return { job_type: crowdType, payload: { key, index, wait, end }, max_attempts: plentyOfAttempts };
+    });
+    await this.#enqueueThese(key, jobs);
+    this.crowds += 1;
+  }
+
+  async #enqueueThese(key: string, jobs: readonly WantedJob[]): Promise<void> {
+    const ids = await this.#send(key, jobs);
+    assert.equal(ids.length, jobs.length);
+    this.ledger.push({ key, jobs, ids });
   }
 
   #job(key: string, index: number): WantedJob {

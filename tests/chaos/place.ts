@@ -9,6 +9,8 @@ import { freePort } from "../../scripts/services/start.ts";
 export const leaseMs = 2_000;
 /** Run by nodes. */
 export const nodeType = "here";
+/** Run by nodes, and over at once. */
+export const crowdType = "crowd";
 /** Run by remote workers. */
 export const workerType = "there";
 /** A command's exit code for: never again. */
@@ -59,6 +61,7 @@ const configuration = (): string => `
 jobs: { lease_s: ${leaseMs / 1000}, concurrency: 24 }
 computes:
   ${nodeType}: { kind: function, module: ${JSON.stringify(work)}, attempts: 100, retry: { kind: fixed, base_s: 0.2, max_s: 1 } }
+  ${crowdType}: { kind: function, module: ${JSON.stringify(work)}, attempts: 100, retry: { kind: fixed, base_s: 0.2, max_s: 1 } }
   ${workerType}: { kind: worker, attempts: 100, no_retry: [${neverAgain}], retry: { kind: fixed, base_s: 0.2, max_s: 1 } }
 `;
 

@@ -7,12 +7,14 @@ import type { FunctionTask } from "../../src/compute/function.ts";
 
 /** A job's payload, or a product's passthrough. */
 export interface Work {
-  readonly wait: "none" | "short" | "long";
+  /** `busy`: for a millisecond, without letting go of the event loop. */
+  readonly wait: "none" | "busy" | "short" | "long";
   /** `second`: fails at its first attempt. `stubborn`: fails always. `doomed`: says that it is not to be tried again. */
   readonly end: "well" | "second" | "stubborn" | "doomed";
 }
 
-const waitMs = { none: 0, short: 50, long: 3_000 };
+const busyMs = 1;
+const waitMs = { none: 0, busy: 0, short: 50, long: 3_000 };
 const witness = join(process.cwd(), "..", "witness");
 
 export default async function run(task: FunctionTask): Promise<{ nonce: string }> {
@@ -22,7 +24,8 @@ export default async function run(task: FunctionTask): Promise<{ nonce: string }
   task.log(`run ${nonce}`);
   note("began");
   // Its signal is not heeded: a run that goes on after its lease was lost is what the fence is for.
-  if (wait !== "none") await sleep(waitMs[wait]);
+  for (const beganMs = performance.now(); wait === "busy" && performance.now() - beganMs < busyMs; );
+  if (waitMs[wait] > 0) await sleep(waitMs[wait]);
   note("ended");
   if (end === "doomed") throw Object.assign(new Error("never again"), { retryable: false });
   if (end === "stubborn" || (end === "second" && task.attempt === 1)) throw new Error("not this time");

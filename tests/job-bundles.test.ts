@@ -142,7 +142,8 @@ describe("a bundle", () => {
     const dead = { ...third, to: "dead", reason: "not_retryable", result: null } as const;
     assert.equal((await endBundledJobs(sql, [other, dead])).size, 0);
     // Its outcome was not known, and it is sent again: the second one changes nothing.
-    await assert.rejects(endBundledJobs(sql, [one]), { fault: "data" });
+    await assert.rejects(endBundledJobs(sql, [one, { ...other, result: "0" }]), { fault: "data" });
+    assert.equal((await endBundledJobs(sql, [{ ...one, result: "0" }])).size, 0);
     const views = await Promise.all(jobs.map(({ jobId }) => findJob(sql, jobId)));
     assert.deepEqual(
       views.map((view) => [view?.state, view?.attempt, view?.result]),

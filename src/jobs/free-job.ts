@@ -70,10 +70,16 @@ function settle(
   if (isTakenAway(held)) return keepEvidence(parts, held, report);
   if (outcome.outcome !== "succeeded") return settleFailure(parts, held, compute, outcome, report, begins);
   if (begins) held.lane.overAtOnce();
-  const { jobId, token } = held.job;
-  const { bundleId } = held;
-  const result = outcome.passback;
-  return store(parts, held, { ...over, jobId, token, bundleId, begins, to: "succeeded", reason: null, result, report });
+  const own = { jobId: held.job.jobId, token: held.job.token, bundleId: held.bundleId };
+  return store(parts, held, {
+    ...own,
+    ...over,
+    begins,
+    to: "succeeded",
+    reason: null,
+    result: outcome.passback,
+    report,
+  });
 }
 
 const over = { runInMs: 0, givesBack: false } as const;

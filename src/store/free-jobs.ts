@@ -8,7 +8,7 @@ import type { JobId } from "../model/ids.ts";
 import type { EndReason } from "../model/job.ts";
 import type { JsonText } from "../model/json.ts";
 import type { Lease } from "./jobs.ts";
-import { array, type Sql, type SqlValue } from "./sql.ts";
+import { array, type Sql, SqlError, type SqlValue } from "./sql.ts";
 
 const none: ReadonlySet<JobId> = new Set();
 
@@ -162,10 +162,20 @@ export async function endFreeJobs(
 
 export const runsAgain = ({ to }: FreeJobEnd): boolean => to === "queued";
 
-/** The same for jobs in bundles that end: a bundle that is there no more was untied, and its jobs are rows as any other. */
+/**
+ * The same for jobs in bundles that end: a bundle that is there no more was untied, and its jobs are rows as any other. While it
+ * is there, nobody but its holder ends one: an end that is stored already is its own, sent again as its outcome was not known.
+ */
 export async function endBundledJobs(sql: Sql, ends: readonly FreeJobEnd[]): Promise<ReadonlySet<JobId>> {
-  return await run(sql, finishBundledStatement, bundledColumns, ends, []);
+  try {
+    return await run(sql, finishBundledStatement, bundledColumns, ends, []);
+  } catch (error) {
+    if (ends.length === 1 && error instanceof SqlError && error.sqlState === uniqueViolation) return none;
+    throw error; // of several: whoever tries each one alone finds out which
+  }
 }
+
+const uniqueViolation = "23505";
 
 async function run(
   sql: Sql,

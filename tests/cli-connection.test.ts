@@ -1,5 +1,6 @@
 /** How commands find their server, as whom they speak, how patient they are, and what their exit codes tell. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,7 +113,7 @@ describe("a command's server", () => {
 });
 
 describe("a command ends", () => {
-  const codeOf = async (args: readonly string[] = ["jobs", "show", "x", "--url", url]) => {
+  const codeOf = async (args: readonly string[] = ["jobs", "show", randomUUID(), "--url", url]) => {
     const { code, stderr } = await run(args);
     assert.doesNotMatch(stderr, /\n\s+at /, "no stack trace");
     return { code, stderr };

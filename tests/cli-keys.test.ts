@@ -63,6 +63,11 @@ describe("orrery explain and retry-failed", () => {
     assert.match(waiting.stdout, /state +waiting/);
     assert.match(waiting.stdout, /blocked by +one \(failed since /);
     assert.match((await cli.run("explain", dataset, first ?? "")).stdout, /what to do/);
+    for (const name of ["two", "two:1"])
+      assert.match((await cli.json(["explain", dataset, name])).summary, /^two waits for one/);
+    const unknown = await cli.run("explain", dataset, "three");
+    assert.equal(unknown.code, 3);
+    assert.match(unknown.stderr, /no product "three": it has one:1, two:1\n/);
     writeFileSync(openDoor, "");
     assert.equal((await cli.run("retry-failed", dataset)).code, 0);
     await until(

@@ -90,6 +90,10 @@ describe("orrery trigger, runs and run", () => {
     const failed = await cli.run("submit", "fails.yaml", "--wait", "--every", "0.1");
     assert.equal(failed.code, 1);
     assert.match(failed.stdout, /state +failed/);
+    const why = /a:1 {2}.*3.*\nSee: orrery explain (\S+) a · again: orrery retry-failed \1\n$/;
+    assert.match(failed.stdout, why);
+    const run = why.exec(failed.stdout)?.[1] ?? "";
+    assert.match((await cli.run("run", run)).stdout, why);
     writeFileSync(join(cwd, "slow.yaml"), "id: slow\ntasks:\n  - { id: a, command: 'sleep 60' }\n");
     const slow = await cli.json(["submit", "slow.yaml", "--run"]);
     const cancelled = await cli.json(["run", slow.dataset.id, "--cancel"]);

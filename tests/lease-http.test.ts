@@ -256,6 +256,25 @@ describe("a remote worker", () => {
   });
 });
 
+describe("a remote worker that ends", () => {
+  const stateOf = async (id: string) => {
+    const rows: { id: string; state: string }[] = done(await node.request("GET", "/api/worker")).json;
+    return rows.find((row) => row.id === id)?.state ?? null;
+  };
+
+  it("is listed as draining while it holds something, and leaves the list with its goodbye", async () => {
+    done(await poll({ worker_id: "w-ends", count: 0 }));
+    assert.equal(await stateOf("w-ends"), "idle");
+    assert.deepEqual(done(await poll({ worker_id: "w-ends", held: 1, draining: true })).json, {
+      leases: [],
+      drain: true,
+    });
+    assert.equal(await stateOf("w-ends"), "draining");
+    assert.deepEqual(done(await poll({ worker_id: "w-ends", draining: true })).json, { leases: [], drain: true });
+    assert.equal(await stateOf("w-ends"), null);
+  });
+});
+
 describe("a request of a worker", () => {
   it("needs the role update, a lease that is one, and fields that fit", async () => {
     const { publisher } = tokens;

@@ -53,7 +53,9 @@ describe("orrery template", () => {
     writeFileSync(join(cwd, "gone.yaml"), etl("true").replace("id: etl", "id: gone"));
     await cli.json(["template", "push", "gone.yaml"]);
     assert.equal((await cli.run("template", "delete", "gone")).code, 0);
-    assert.equal((await cli.run("template", "show", "gone")).code, 3);
+    const { code, stderr } = await cli.run("trigger", "gone");
+    assert.equal(code, 3);
+    assert.match(stderr, /There is no template gone: .*`orrery template list` show those there are\n$/);
   });
 });
 

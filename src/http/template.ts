@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { ConflictError, NotFoundError } from "../model/errors.ts";
 import { derivedUuid, newUuid } from "../model/ids.ts";
+import { UnknownTemplateError } from "../model/template-errors.ts";
 import { listTicks, nextTickOf } from "../store/schedules.ts";
 import { startRun } from "../store/template-runs.ts";
 import { findVersion, listVersions } from "../store/templates.ts";
@@ -150,7 +151,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
     },
     async ({ param }) => {
       const rows = await listVersions(sql, param("id"), versionsShownMax);
-      if (rows.length === 0) throw new NotFoundError("template", param("id"));
+      if (rows.length === 0) throw new UnknownTemplateError(param("id"));
       return json(
         rows.map(({ version, origin, digest, createdBy, createdAt }) => ({
           ...{ version, origin, digest },
@@ -251,7 +252,7 @@ function read(templates: StoredTemplates, source: string): Template {
 
 function existing(templates: StoredTemplates, id: string): KnownTemplate {
   const known = templates.known(id);
-  if (known === undefined) throw new NotFoundError("template", id);
+  if (known === undefined) throw new UnknownTemplateError(id);
   return known;
 }
 

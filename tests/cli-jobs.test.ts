@@ -148,7 +148,9 @@ describe("orrery queues, workers and status", () => {
     assert.deepEqual([set.concurrency, set.rate_per_s, set.depth_max], [3, 2.5, 100]);
     assert.equal((await cli.json(["queues", "set", "mail", "--rate", "none"])).rate_per_s, null);
     assert.equal((await cli.json(["queues", "pause", "mail"])).paused, true);
-    assert.match((await cli.run("queues", "list")).stdout, /^mail .*paused$/m);
+    const { stdout } = await cli.run("queues", "list");
+    assert.match(stdout, /^mail .* 1 +- +100 +paused$/m);
+    assert.match(stdout, /^default .* 1 +- +1000000$/m, "what counts where nothing is set");
     assert.equal((await cli.json(["queues", "resume", "mail"])).paused, false);
   });
 

@@ -6,6 +6,7 @@ import { UnknownTemplateError } from "../model/template-errors.ts";
 import { listTicks, nextTickOf } from "../store/schedules.ts";
 import { startRun } from "../store/template-runs.ts";
 import { findVersion, listVersions } from "../store/templates.ts";
+import { completedParams } from "../templates/params.ts";
 import { planOf } from "../templates/plan-of.ts";
 import type { KnownTemplate, StoredTemplates } from "../templates/stored.ts";
 import type { Template } from "../templates/templates.ts";
@@ -227,7 +228,7 @@ async function trigger(
   at: string,
 ): Promise<Response> {
   const runId = ask.body.dataset_id ?? datasetIdOf(ask, template);
-  const params = ask.body.params ?? {};
+  const params = completedParams(template, ask.body.params ?? {}, true);
   const command = planOf(template, { datasetId: runId, params, strict: true });
   const write = { cause: "template.trigger", route: `POST /template/${template.id}/trigger`, datasetId: runId };
   const origin = await originOf(ask, supervisor, write);

@@ -109,6 +109,13 @@ describe("a command's server", () => {
     assert.equal((await run(["queues", "list", "--url", "localhost:3000"])).code, 2);
     const { code, stderr } = await run(["queues", "list", "--url", url, "--token", "two words"]);
     assert.deepEqual([code, /holds spaces/.test(stderr), stderr.includes("two words")], [2, true, false]);
+    for (const args of [
+      ["queues", "list", "--token", ""],
+      ["worker", "--token", "--", "true"],
+    ]) {
+      const empty = await run([...args, "--url", url]);
+      assert.deepEqual([empty.code, /^orrery: --token is empty: /.test(empty.stderr)], [2, true], empty.stderr);
+    }
   });
 });
 

@@ -16,16 +16,21 @@ export async function productIdOf(client: Client, dataset: string, product: stri
   const meant = all.filter((one) => one.name === product || nameOf(one) === product);
   const [first] = meant;
   if (first === undefined)
-    throw new CommandError(`The plan has no product "${product}": it has ${listed(all)}`, exitCodes.notFound);
+    throw new CommandError(
+      `The plan has no product "${product}": it has ${listed(all.map(nameOf))}`,
+      exitCodes.notFound,
+    );
   if (meant.length > 1)
-    throw new CommandError(`"${product}" may be several products: name one as ${listed(meant)}, or by its id`);
+    throw new CommandError(
+      `"${product}" may be several products: say name:version or the id of one of ${listed(meant.map((one) => `${nameOf(one)} (${one.id})`))}`,
+    );
   return first.id;
 }
 
 export const nameOf = ({ name, version }: Product): string => `${name}:${version}`;
 
-function listed(products: readonly Product[]): string {
-  if (products.length === 0) return "none";
-  const names = products.slice(0, listedMax).map((one) => clean(nameOf(one)));
-  return names.join(", ") + (products.length > listedMax ? `, and ${products.length - listedMax} more` : "");
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return "none";
+  const shown = names.slice(0, listedMax).map(clean).join(", ");
+  return names.length > listedMax ? `${shown}, and ${names.length - listedMax} more` : shown;
 }

@@ -21,6 +21,8 @@ const link = { lose: 0.01, duplicate: 0.005, reorder: 0.01, corrupt: 0.005, idle
 /** Short, so that a pass of seconds sees day and night. */
 const orbitS = 40;
 const productsMsMax = 120_000;
+/** Each look is a line in the log: more of them would drown what the example says. */
+const lookMs = 1_000;
 
 /** The ship of a pass: the same AOS gives the same packets and the same losses. */
 export function exampleShip(aosMs: number): ShipSimulation {
@@ -81,7 +83,8 @@ async function fly(runtime: Runtime, call: Call, definitionPath: string): Promis
   );
 
   const now = () => call(Pass, "GET", `/api/pass/${pass.id}`);
-  await until(closing, 30_000, async () => (await now()).state !== "planned" && Date.now() >= aosMs);
+  await until(closing, 30_000, async () => (await now()).state !== "planned");
+  await sleep(Math.max(0, aosMs - Date.now()), undefined, { signal: closing });
   const { ships } = await sendSimulation({
     host: "127.0.0.1",
     ports: [pass.port],
@@ -139,7 +142,7 @@ async function until(closing: AbortSignal, withinMs: number, isSo: () => Promise
   const endMs = performance.now() + withinMs;
   while (!(await isSo())) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for ${withinMs / 1000} s`);
-    await sleep(250, undefined, { signal: closing });
+    await sleep(lookMs, undefined, { signal: closing });
   }
 }
 

@@ -1,5 +1,6 @@
 /** How commands find their server, as whom they speak, how patient they are, and what their exit codes tell. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -108,11 +109,18 @@ describe("a command's server", () => {
     assert.equal((await run(["queues", "list", "--url", "localhost:3000"])).code, 2);
     const { code, stderr } = await run(["queues", "list", "--url", url, "--token", "two words"]);
     assert.deepEqual([code, /holds spaces/.test(stderr), stderr.includes("two words")], [2, true, false]);
+    for (const args of [
+      ["queues", "list", "--token", ""],
+      ["worker", "--token", "--", "true"],
+    ]) {
+      const empty = await run([...args, "--url", url]);
+      assert.deepEqual([empty.code, /^orrery: --token is empty: /.test(empty.stderr)], [2, true], empty.stderr);
+    }
   });
 });
 
 describe("a command ends", () => {
-  const codeOf = async (args: readonly string[] = ["jobs", "show", "x", "--url", url]) => {
+  const codeOf = async (args: readonly string[] = ["jobs", "show", randomUUID(), "--url", url]) => {
     const { code, stderr } = await run(args);
     assert.doesNotMatch(stderr, /\n\s+at /, "no stack trace");
     return { code, stderr };

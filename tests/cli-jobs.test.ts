@@ -74,7 +74,9 @@ describe("orrery jobs", () => {
   it("explains, cancels, replays, and tells the story", async () => {
     const held = await cli.json(["jobs", "enqueue", "echo", "--queue", "bulk", "--priority", "100"]);
     const { stdout } = await cli.run("jobs", "explain", held.id);
-    assert.match(stdout, /QUEUE_PAUSED|paused/);
+    assert.match(stdout, /what to do +Resume the queue: orrery queues resume bulk\n/);
+    const { code, stderr } = await cli.run("jobs", "show", "nope");
+    assert.deepEqual([code, stderr], [2, 'orrery: "nope" is no job id: orrery jobs list shows them\n']);
     const cancelled = await cli.json(["jobs", "cancel", held.id]);
     assert.equal(cancelled.state, "cancelled");
     assert.equal((await cli.run("jobs", "cancel", held.id)).code, 1);
@@ -88,6 +90,7 @@ describe("orrery jobs", () => {
     const story = await cli.run("jobs", "timeline", replay.id, "--output");
     assert.match(story.stdout, /Enqueued by operator[\s\S]*Attempt 1[\s\S]*Ended: succeeded/);
     assert.match(story.stdout, /│ /);
+    assert.match(story.stdout, /ACCEPTED: 1 job, as a replay of \S+\n/);
     assert.equal((await cli.run("jobs", "show", "01a00000-0000-7000-8000-000000000000")).code, 3);
   });
 
@@ -145,7 +148,9 @@ describe("orrery queues, workers and status", () => {
     assert.deepEqual([set.concurrency, set.rate_per_s, set.depth_max], [3, 2.5, 100]);
     assert.equal((await cli.json(["queues", "set", "mail", "--rate", "none"])).rate_per_s, null);
     assert.equal((await cli.json(["queues", "pause", "mail"])).paused, true);
-    assert.match((await cli.run("queues", "list")).stdout, /^mail .*paused$/m);
+    const { stdout } = await cli.run("queues", "list");
+    assert.match(stdout, /^mail .* 1 +- +100 +paused$/m);
+    assert.match(stdout, /^default .* 1 +- +1000000$/m, "what counts where nothing is set");
     assert.equal((await cli.json(["queues", "resume", "mail"])).paused, false);
   });
 
@@ -170,6 +175,8 @@ describe("orrery dlq", () => {
     const list = await cli.run("dlq", "list", "--queue", "doors");
     assert.match(list.stdout, /attempts_exhausted/);
 
+    const why = await cli.run("jobs", "explain", ids[0] ?? "");
+    assert.match(why.stdout, new RegExp(`what to do +Repair what made it fail, then: orrery dlq redrive ${ids[0]}\\n`));
     const dry = await cli.json(["dlq", "redrive", "--queue", "doors", "--dry-run"]);
     assert.deepEqual([dry.dry_run, dry.matched], [true, 3]);
     writeFileSync(openDoor, "");

@@ -56,6 +56,20 @@ describe("orrery key", () => {
 });
 
 describe("orrery explain and retry-failed", () => {
+  it("refuse a name that several products have, and list them", async () => {
+    const data_products = ["c", "d"].map((letter, i) => ({
+      ...product(first?.replaceAll(/^a+/g, letter.repeat(8)), "same"),
+      version: `${i + 1}`,
+    }));
+    const plan = { dataset: { id: dataset.replaceAll("1111-4", "2222-4") }, data_products, dependencies: [] };
+    writeFileSync(join(cwd, "same.json"), JSON.stringify(plan));
+    await cli.json(["submit", "same.json"]);
+    const { code, stderr } = await cli.run("explain", plan.dataset.id, "same");
+    assert.equal(code, 1);
+    assert.match(stderr, /"same" may be several products: .* same:1 \(c{8}-\S+\), same:2 \(d{8}-\S+\)\n/);
+    assert.equal((await cli.run("explain", plan.dataset.id, "same:2")).code, 0);
+  });
+
   it("say what a product waits for, and run again what has failed", async () => {
     const stateOf = async (at: number) => (await cli.json(["plans", "show", dataset])).data_products[at].state;
     await until("the first has failed", async () => (await stateOf(0)) === "failed", 20_000);
@@ -63,6 +77,11 @@ describe("orrery explain and retry-failed", () => {
     assert.match(waiting.stdout, /state +waiting/);
     assert.match(waiting.stdout, /blocked by +one \(failed since /);
     assert.match((await cli.run("explain", dataset, first ?? "")).stdout, /what to do/);
+    for (const name of ["two", "two:1"])
+      assert.match((await cli.json(["explain", dataset, name])).summary, /^two waits for one/);
+    const unknown = await cli.run("explain", dataset, "three");
+    assert.equal(unknown.code, 3);
+    assert.match(unknown.stderr, /no product "three": it has one:1, two:1\n/);
     writeFileSync(openDoor, "");
     assert.equal((await cli.run("retry-failed", dataset)).code, 0);
     await until(

@@ -23,6 +23,7 @@ const etl = (command: string) => `id: etl
 description: Extract, then load
 params:
   day: { type: string, required: true }
+  size: { type: integer, default: 7 }
 tasks:
   - { id: extract, command: "${command}" }
   - { id: load, command: "true", depends_on: [extract] }
@@ -44,7 +45,10 @@ describe("orrery template", () => {
     assert.equal((await cli.json(["template", "push", "etl2.yaml"])).version, 2);
     assert.match((await cli.run("template", "list")).stdout, /^etl +2 +2 +- +Extract, then load$/m);
     const shown = await cli.run("template", "show", "etl");
-    assert.match(shown.stdout, /--param day=… \(required\)[\s\S]*load +\S+ +extract/);
+    assert.match(
+      shown.stdout,
+      /--param day=… {2}\(string, required\)\n {2}--param size=… {2}\(integer, default 7\)[\s\S]*load +\S+ +extract/,
+    );
   });
 
   it("pauses, unpauses and deletes", async () => {
@@ -53,7 +57,9 @@ describe("orrery template", () => {
     writeFileSync(join(cwd, "gone.yaml"), etl("true").replace("id: etl", "id: gone"));
     await cli.json(["template", "push", "gone.yaml"]);
     assert.equal((await cli.run("template", "delete", "gone")).code, 0);
-    assert.equal((await cli.run("template", "show", "gone")).code, 3);
+    const { code, stderr } = await cli.run("trigger", "gone");
+    assert.equal(code, 3);
+    assert.match(stderr, /There is no template gone: .*`orrery template list` show those there are\n$/);
   });
 });
 
@@ -82,6 +88,7 @@ describe("orrery trigger, runs and run", () => {
   it("makes one run of one idempotency key", async () => {
     const trigger = ["trigger", "etl", "--param", "day=1", "--idempotency-key", "once"];
     const [first, second] = [await cli.json(trigger), await cli.json(trigger)];
+    assert.deepEqual((await cli.json(["run", first.dataset.id])).params, { day: "1", size: 7 }, "defaults too");
     assert.equal(first.dataset.id, second.dataset.id);
   });
 
@@ -90,6 +97,10 @@ describe("orrery trigger, runs and run", () => {
     const failed = await cli.run("submit", "fails.yaml", "--wait", "--every", "0.1");
     assert.equal(failed.code, 1);
     assert.match(failed.stdout, /state +failed/);
+    const why = /a:1 {2}.*3.*\nSee: orrery explain (\S+) a · again: orrery retry-failed \1\n$/;
+    assert.match(failed.stdout, why);
+    const run = why.exec(failed.stdout)?.[1] ?? "";
+    assert.match((await cli.run("run", run)).stdout, why);
     writeFileSync(join(cwd, "slow.yaml"), "id: slow\ntasks:\n  - { id: a, command: 'sleep 60' }\n");
     const slow = await cli.json(["submit", "slow.yaml", "--run"]);
     const cancelled = await cli.json(["run", slow.dataset.id, "--cancel"]);
@@ -101,7 +112,15 @@ describe("orrery trigger, runs and run", () => {
 
 describe("orrery backfill", () => {
   it("shows the runs of a range first, then makes them and waits", async () => {
-    const range = ["backfill", "fails", "--from", "2026-01-01", "--to", "2026-01-03", "--step", "1d"];
+    const same = await cli.run("backfill", "fails", "--from", "2026-01-01", "--to", "2026-01-03");
+    assert.equal(same.code, 1);
+    assert.match(same.stderr, /all 3 runs would have the same parameters/);
+    writeFileSync(
+      join(cwd, "daily.yaml"),
+      "id: daily\nparams: { day: date }\ntasks:\n  - { id: a, command: 'true' }\n",
+    );
+    await cli.json(["template", "push", "daily.yaml"]);
+    const range = ["backfill", "daily", "--from", "2026-01-01", "--to", "2026-01-03", "--step", "1d"];
     const dry = await cli.json([...range, "--dry-run"]);
     assert.deepEqual([dry.count, dry.dry_run, dry.id], [3, true, null]);
     assert.match((await cli.run(...range, "--dry-run")).stdout, /^3 runs would be made\.\nAT +PARAMS\n2026-01-01/);

@@ -26,6 +26,12 @@ describe("orrery", () => {
     }
   });
 
+  it("shows a command's help by help too", async () => {
+    const { code, stdout } = await run("help", "jobs");
+    assert.equal(code, 0);
+    assert.match(stdout, /^Usage: orrery jobs /);
+  });
+
   it("ends with 2 when it is not understood, and points at the help", async () => {
     const unknown = await run("serv");
     assert.equal(unknown.code, 2);

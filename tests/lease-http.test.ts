@@ -48,6 +48,28 @@ function problem(answer: Answer, status: number, code: string) {
 
 const job = async (id: string) => done(await node.request("GET", `/api/job/${id}`)).json;
 
+describe("a job that only remote workers run", () => {
+  it("says that none is there, although a node is, and how to start one", async () => {
+    const ids: string[] = [];
+    const explained = async (more: object = {}) => {
+      ids.push(await enqueue({ queue: "nobodys", ...more }));
+      return done(await node.request("GET", `/api/job/${ids.at(-1)}/explain`)).json;
+    };
+    const told = await explained();
+    assert.equal(told.summary, 'No live worker takes remote from queue "nobodys"');
+    assert.equal(told.blocked_by.code, "NO_WORKER");
+    assert.equal(told.suggested_action, "Start one: orrery worker --queues nobodys -- COMMAND");
+    const labelled = await explained({ requires: ["arm", "big"] });
+    assert.match(labelled.summary, /and has the labels arm, big$/);
+    assert.match(labelled.suggested_action, / --labels arm,big -- COMMAND$/);
+    for (const queues of [["nobodys"], []]) {
+      done(await poll({ worker_id: "w-able", queues, count: 0 }));
+      assert.equal((await explained()).blocked_by, null);
+    }
+    for (const id of ids) done(await node.request("PUT", `/api/job/${id}/cancel`, { token: tokens.operator }));
+  });
+});
+
 describe("a remote worker", () => {
   it("is given a job with its payload to the digit, keeps it, and hands back a result", async () => {
     const id = await enqueue({ payload: { n: 1, big: "x" }, timeout_s: 30 });
@@ -231,6 +253,25 @@ describe("a remote worker", () => {
     const other = await lease({ worker_id: "w-2" });
     assert.equal(other.job_id, id);
     done(await tell(other.lease_id, "complete", {}));
+  });
+});
+
+describe("a remote worker that ends", () => {
+  const stateOf = async (id: string) => {
+    const rows: { id: string; state: string }[] = done(await node.request("GET", "/api/worker")).json;
+    return rows.find((row) => row.id === id)?.state ?? null;
+  };
+
+  it("is listed as draining while it holds something, and leaves the list with its goodbye", async () => {
+    done(await poll({ worker_id: "w-ends", count: 0 }));
+    assert.equal(await stateOf("w-ends"), "idle");
+    assert.deepEqual(done(await poll({ worker_id: "w-ends", held: 1, draining: true })).json, {
+      leases: [],
+      drain: true,
+    });
+    assert.equal(await stateOf("w-ends"), "draining");
+    assert.deepEqual(done(await poll({ worker_id: "w-ends", draining: true })).json, { leases: [], drain: true });
+    assert.equal(await stateOf("w-ends"), null);
   });
 });
 

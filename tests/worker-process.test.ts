@@ -126,6 +126,8 @@ describe("orrery worker", () => {
     assert.deepEqual([listed.queues, listed.labels, listed.slots], [["default"], ["gpu", "linux"], 3]);
     worker.signal("SIGTERM");
     assert.equal(await worker.ended, 0);
+    const left = (await cli.json(["workers", "list"])).map(({ id }: { id: string }) => id);
+    assert.ok(!left.includes(listed.id), "it said goodbye");
   });
 
   it("runs the products of a plan: each with its parents' passbacks, its result becomes its passback", async () => {

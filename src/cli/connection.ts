@@ -39,6 +39,9 @@ export function connectionOf(
   environment: Environment = process.env,
   cwd = process.cwd(),
 ): Connection {
+  // An unset variable in `--token $KEY -- …` leaves the dashes for a token.
+  if (flags.token === "" || flags.token === "--")
+    throw new SetupError("--token is empty: give it an API key (`orrery key create`) or a token, or leave it out");
   const env: Environment = { ...readDotEnv(cwd), ...environment };
   const named = flags.context === undefined ? null : contextOf(flags.context, env);
   const kept = named ?? (env.ORRERY_URL || flags.url ? null : contextOf(null, env));

@@ -1,6 +1,8 @@
 /** What happened to a job, in order, and why it is where it is. */
 import type { Command } from "commander";
 import { type ApiFlags, apiCommand, clientOf, show } from "./api-command.ts";
+import { jobAdvice } from "./job-advice.ts";
+import { jobPath } from "./job-path.ts";
 import type { Explained, TimelineEntry } from "./shapes.ts";
 import { details } from "./table.ts";
 import { type Colour, clean, cleanLines, colourOfState, duration, moment, painted } from "./words.ts";
@@ -12,9 +14,7 @@ export function jobTimelineCommand(): Command {
     .argument("<id>", "the job")
     .option("--output", "with the last lines that each attempt printed")
     .action(async (id: string, flags: ApiFlags & { output?: boolean }) => {
-      const story = await clientOf(flags).get<{ id: string; entries: TimelineEntry[] }>(
-        `/job/${encodeURIComponent(id)}/timeline`,
-      );
+      const story = await clientOf(flags).get<{ id: string; entries: TimelineEntry[] }>(`${jobPath(id)}/timeline`);
       show(flags, story, () => timelineText(story.entries, flags.output === true));
     });
 }
@@ -31,7 +31,7 @@ export function timelineText(entries: readonly TimelineEntry[], withOutput: bool
     const facts = [
       entry.latency_ms === null || entry.latency_ms === undefined ? null : `took ${duration(entry.latency_ms)}`,
       entry.worker ? `on ${clean(entry.worker)}` : null,
-      entry.code ? `code ${clean(entry.code)}` : null,
+      entry.code && !entry.title.includes(entry.code) ? `code ${clean(entry.code)}` : null,
       entry.error ? clean(entry.error) : null,
     ].filter((fact) => fact !== null && !entry.title.includes(fact));
     text += `${painted(time, "dim")}  ${since.padStart(9)}  ${what}${facts.length > 0 ? `: ${facts.join(", ")}` : ""}\n`;
@@ -54,10 +54,13 @@ export function explainJobCommand(): Command {
   return apiCommand("explain", "say why a job is where it is, and what to do", ["orrery jobs explain $ID"])
     .argument("<id>", "the job")
     .action(async (id: string, flags: ApiFlags) => {
-      const found = await clientOf(flags).get<Explained>(`/job/${encodeURIComponent(id)}/explain`);
-      show(flags, found, () => explainText(found));
+      const found = await clientOf(flags).get<Explained>(`${jobPath(id)}/explain`);
+      show(flags, found, () => explainJobText(found));
     });
 }
+
+export const explainJobText = (found: Explained): string =>
+  explainText({ ...found, suggested_action: jobAdvice(found) });
 
 export function explainText(found: Explained): string {
   return details([

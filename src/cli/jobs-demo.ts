@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { type ApiFlags, apiCommand, clientOf, show } from "./api-command.ts";
 import type { Client } from "./client.ts";
 import { AnswerError, CommandError } from "./exit.ts";
-import { explainText, timelineText } from "./job-story.ts";
+import { explainJobText, timelineText } from "./job-story.ts";
 import { waitForJob } from "./job-wait.ts";
 import type { Explained, Job, TimelineEntry } from "./shapes.ts";
 import { painted } from "./words.ts";
@@ -51,7 +51,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     throw new CommandError(
       `Job ${dead.id} of type "${flags.type}" is ${dead.state} although its archive was closed: name a type that heeds \`opens_at\``,
     );
-  tell(explainText(await client.get<Explained>(`/job/${dead.id}/explain`)));
+  tell(explainJobText(await client.get<Explained>(`/job/${dead.id}/explain`)));
   step("3. Its story");
   tell(timelineText((await client.get<{ entries: TimelineEntry[] }>(`/job/${dead.id}/timeline`)).entries, false));
   step("4. The archive opens, and the dead letter is redriven");

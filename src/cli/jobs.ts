@@ -13,6 +13,7 @@ import {
   withPaging,
 } from "./api-command.ts";
 import { readJson } from "./input.ts";
+import { jobPath } from "./job-path.ts";
 import { explainJobCommand, jobTimelineCommand } from "./job-story.ts";
 import { waitForJob } from "./job-wait.ts";
 import { jobsDemoCommand } from "./jobs-demo.ts";
@@ -103,7 +104,7 @@ function showCommand(): Command {
   return apiCommand("show", "show one job", ["orrery jobs show $ID", "orrery jobs show $ID --json | jq .result"])
     .argument("<id>", "the job")
     .action(async (id: string, flags: ApiFlags) => {
-      const job = await clientOf(flags).get<Job>(`/job/${encodeURIComponent(id)}`);
+      const job = await clientOf(flags).get<Job>(jobPath(id));
       show(flags, job, () => jobText(job));
     });
 }
@@ -208,7 +209,7 @@ function cancelCommand(): Command {
   return apiCommand("cancel", "cancel a job: what runs is stopped", ["orrery jobs cancel $ID"])
     .argument("<id>", "the job")
     .action(async (id: string, flags: ApiFlags) => {
-      const job = await clientOf(flags).send<Job>("PUT", `/job/${encodeURIComponent(id)}/cancel`);
+      const job = await clientOf(flags).send<Job>("PUT", `${jobPath(id)}/cancel`);
       show(flags, job, () => `Job ${job.id} is ${job.state}.\n`);
     });
 }
@@ -222,7 +223,7 @@ function replayCommand(): Command {
     .option("-q, --queue <name>", "into another queue")
     .option("--at <date>", "not before, such as 2026-01-31T10:00:00Z")
     .action(async (id: string, flags: ApiFlags & { queue?: string; at?: string }) => {
-      const job = await clientOf(flags).send<Job>("POST", `/job/${encodeURIComponent(id)}/replay`, {
+      const job = await clientOf(flags).send<Job>("POST", `${jobPath(id)}/replay`, {
         body: { queue: flags.queue, run_at: flags.at },
       });
       show(flags, job, () => `Job ${job.id} is ${job.state}: a replay of ${id}.\n`);

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { type ApiFlags, apiCommand, clientOf } from "./api-command.ts";
 import type { Client } from "./client.ts";
 import { AnswerError, CommandError, exitCodes } from "./exit.ts";
+import { jobPath } from "./job-path.ts";
 import type { TimelineEntry } from "./shapes.ts";
 import { cleanLines } from "./words.ts";
 
@@ -28,7 +29,7 @@ export function logsCommand(): Command {
     .option("--raw", "as it was printed, control characters too")
     .action(async (job: string, flags: ApiFlags & { follow?: boolean; raw?: boolean }) => {
       const client = clientOf(flags);
-      const path = `/job/${encodeURIComponent(job)}/log`;
+      const path = `${jobPath(job)}/log`;
       const shown = (text: string): string => (flags.raw === true ? text : cleanLines(text));
       if (flags.follow !== true) {
         const text = (await client.text(path)) || (await keptOutput(client, job));
@@ -48,7 +49,7 @@ export function logsCommand(): Command {
 
 /** What a quick attempt prints is no live log: it is kept with the attempt. */
 async function keptOutput(client: Client, job: string): Promise<string> {
-  const path = `/job/${encodeURIComponent(job)}`;
+  const path = jobPath(job);
   const { entries } = await client.get<{ entries: readonly TimelineEntry[] }>(`${path}/timeline`);
   let text = "";
   for (const { kind, token } of entries)

@@ -5,6 +5,7 @@ import { type ApiFlags, apiCommand, clientOf, groupCommand, show, withPaging } f
 import { explainText } from "./job-story.ts";
 import { moreText, readPages } from "./pages.ts";
 import { planText } from "./plans.ts";
+import { productIdOf } from "./product-of.ts";
 import type { Explained, Plan, WorkerRow } from "./shapes.ts";
 import { details, table } from "./table.ts";
 import { clean, colourOfState, moment, relative } from "./words.ts";
@@ -131,13 +132,15 @@ export function auditCommand(): Command {
 
 export function explainCommand(): Command {
   return apiCommand("explain", "say why a data product is where it is, and what to do", [
-    "orrery explain $PLAN $PRODUCT",
+    "orrery explain $PLAN orbit",
+    "orrery explain $PLAN orbit:1",
   ])
     .argument("<dataset>", "the plan: its dataset's id")
-    .argument("<product>", "the data product's id")
+    .argument("<product>", "the data product: its name, name:version or id")
     .action(async (dataset: string, product: string, flags: ApiFlags) => {
-      const path = `/data_product/${encodeURIComponent(dataset)}/${encodeURIComponent(product)}/explain`;
-      const found = await clientOf(flags).get<Explained>(path);
+      const client = clientOf(flags);
+      const id = await productIdOf(client, dataset, product);
+      const found = await client.get<Explained>(`/data_product/${encodeURIComponent(dataset)}/${id}/explain`);
       show(flags, found, () => explainText(found));
     });
 }

@@ -30,7 +30,9 @@ export function createProgram(startNode: StartNode): Command {
     .version(manifest.version)
     .exitOverride()
     .showHelpAfterError(hint)
-    .helpCommand(false)
+    .addHelpCommand(
+      new Command("help").argument("[command]").description("show a command's help").helpGroup("This program:"),
+    )
     .addHelpText(
       "after",
       `

@@ -1,6 +1,7 @@
 /** `orrery queues …`: what waits where, and the limits of each queue. */
 import { type Command, InvalidArgumentError } from "commander";
 import { SetupError } from "../model/errors.ts";
+import { defaultGuardrails, keyConcurrencyDefault } from "../model/policy-limits.ts";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, show } from "./api-command.ts";
 import type { QueueRow } from "./shapes.ts";
 import { table } from "./table.ts";
@@ -43,9 +44,9 @@ export function queueTable(rows: readonly QueueRow[]): string {
     { title: "running", of: ({ running }) => running },
     { title: "held", of: ({ held }) => held },
     { title: "concurrency", of: ({ concurrency }) => concurrency },
-    { title: "per key", of: ({ key_concurrency }) => key_concurrency },
+    { title: "per key", of: ({ key_concurrency }) => key_concurrency ?? keyConcurrencyDefault },
     { title: "rate/s", of: ({ rate_per_s }) => rate_per_s },
-    { title: "depth max", of: ({ depth_max }) => depth_max },
+    { title: "depth max", of: ({ depth_max }) => depth_max ?? defaultGuardrails.depthMax },
     { title: "", of: ({ paused }) => (paused ? "paused" : " "), colour: () => "yellow" },
   ]);
 }

@@ -7,6 +7,7 @@ import type { Client } from "./client.ts";
 import { moreText, readPages } from "./pages.ts";
 import { planTree } from "./plan-tree.ts";
 import { startProgress } from "./progress.ts";
+import { failuresText } from "./run-failures.ts";
 import { endedRunStates, type Plan, type Run } from "./shapes.ts";
 import { details, table } from "./table.ts";
 import { clean, colourOfState, duration, excerpt, moment, painted, relative } from "./words.ts";
@@ -72,7 +73,8 @@ export function runCommand(): Command {
       if (flags.watch === true) return watchRun(client, id, flags, flags.every);
       const run = await client.get<Run>(path);
       const plan = flags.json === true ? null : await client.get<Plan>(`/plan/${encodeURIComponent(run.dataset_id)}`);
-      show(flags, run, () => runText(run) + (plan === null ? "" : planTree(plan)));
+      const why = plan === null ? "" : planTree(plan) + (await failuresText(client, plan));
+      show(flags, run, () => runText(run) + why);
     });
 }
 
@@ -108,10 +110,14 @@ export async function watchRun(client: Client, id: string, flags: ApiFlags, ever
     known = now;
     if (endedRunStates.includes(run.state)) {
       bar.end();
-      if (flags.json !== true) process.stdout.write(runText(run));
+      if (flags.json !== true) process.stdout.write(runText(run) + (await whyFailed(client, run)));
       if (run.state !== "success") process.exitCode = 1;
       return;
     }
     await sleep(everyS * 1000);
   }
+}
+
+async function whyFailed(client: Client, { state, dataset_id: id }: Run): Promise<string> {
+  return state === "failed" ? await failuresText(client, await client.get<Plan>(`/plan/${id}`)) : "";
 }

@@ -35,6 +35,7 @@ const exitMsMax = 10_000;
 /** A node may be started before its database, or while that restarts: then it begins anew, for so long. */
 const databaseAwayMsMax = 30_000;
 const databasePauseMs = 500;
+const sayEveryMs = 5_000;
 
 async function serve(flags: Flags, startNode: StartNode): Promise<void> {
   const config = configOf(flags);
@@ -75,13 +76,18 @@ async function serve(flags: Flags, startNode: StartNode): Promise<void> {
 
 async function onceDatabaseAnswers<Node>(start: () => Promise<Node>, log: Log): Promise<Node> {
   const endMs = performance.now() + databaseAwayMsMax;
+  let saidMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       return await start();
     } catch (error) {
       const isAway = error instanceof SqlError && error.fault !== "defect" && error.fault !== "data";
       if (!isAway || performance.now() > endMs) throw error;
-      log.warn({ reason: error.message }, "the database does not answer: trying again for 30 s");
+      if (performance.now() - saidMs >= sayEveryMs) {
+        saidMs = performance.now();
+        const leftS = Math.ceil((endMs - saidMs) / 1000);
+        log.warn({ reason: error.message }, `the database does not answer: trying again for ${leftS} s`);
+      }
       await sleep(databasePauseMs);
     }
   }

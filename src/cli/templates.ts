@@ -10,7 +10,7 @@ import { planText } from "./plans.ts";
 import { watchRun } from "./runs.ts";
 import type { Plan } from "./shapes.ts";
 import { details, table } from "./table.ts";
-import { clean, duration } from "./words.ts";
+import { clean, duration, excerpt } from "./words.ts";
 
 interface TemplateRow {
   readonly id: string;
@@ -25,7 +25,10 @@ interface TemplateRow {
   } | null;
   readonly params: readonly {
     readonly name: string;
-    readonly type?: string;
+    readonly type: string;
+    /** Of an enum. */
+    readonly values?: readonly string[];
+    readonly default?: unknown;
     readonly description: string | null;
     readonly required: boolean;
   }[];
@@ -96,8 +99,8 @@ function templateText(template: TemplateRow): string {
     ["paused", template.paused ? "yes" : null],
   ]);
   const params = template.params.map(
-    ({ name, description, required }) =>
-      `  --param ${clean(name)}=…${required ? " (required)" : ""}  ${description ? clean(description) : ""}\n`,
+    ({ name, description, ...param }) =>
+      `  --param ${clean(name)}=…  (${paramText(param)})${description ? `  ${clean(description)}` : ""}\n`,
   );
   const tasks = table(template.tasks, [
     { title: "task", of: ({ id }) => id },
@@ -105,6 +108,16 @@ function templateText(template: TemplateRow): string {
     { title: "after", of: ({ depends_on }) => depends_on.join(", "), shrinks: true },
   ]);
   return `${head}${params.join("")}\n${tasks}`;
+}
+
+function paramText({
+  type,
+  values,
+  required,
+  default: given,
+}: Omit<TemplateRow["params"][number], "name" | "description">): string {
+  const what = values === undefined ? clean(type) : values.map(clean).join(" | ");
+  return `${what}${required ? ", required" : ""}${given === undefined ? "" : `, default ${excerpt(given, 60)}`}`;
 }
 
 function checkCommand(): Command {
@@ -209,7 +222,7 @@ async function paramsOf(client: Client, template: string, given: Given): Promise
   const names = Object.keys(given);
   if (names.length === 0) return {};
   const { params } = await client.get<TemplateRow>(`/template/${encodeURIComponent(template)}`);
-  const types = new Map(params.map(({ name, type }) => [name, type ?? ""]));
+  const types = new Map(params.map(({ name, type }) => [name, type]));
   return Object.fromEntries(
     names.map((name) => {
       const text = given[name] ?? "";

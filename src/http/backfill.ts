@@ -48,7 +48,11 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
     async (ask) => {
       const { body, caller } = ask;
       const template = templates.get(body.template);
-      if (template === undefined) throw new InvalidFieldError("template", `there is no template "${body.template}"`);
+      if (template === undefined)
+        throw new InvalidFieldError(
+          "template",
+          `there is no template "${body.template}": GET /api/template and \`orrery template list\` show those there are`,
+        );
       const runs = backfillRuns(template, body);
       const answer = {
         template: template.id,

@@ -6,11 +6,11 @@ import { jobStates } from "../model/job.ts";
 import type { JobView } from "../model/job-view.ts";
 import { limitsOf } from "../model/policy-limits.ts";
 import { decisionsOfJob, lastDelay } from "../store/decisions.ts";
+import { countWorkers } from "../store/explain.ts";
 import { cancelFreeJob } from "../store/job-cancel.ts";
 import { attemptViews } from "../store/job-history.ts";
 import { listJobs } from "../store/job-views.ts";
 import { queueRates } from "../store/overview.ts";
-import { countAble } from "../store/worker-views.ts";
 import { json, jsonText } from "./answer.ts";
 import { addEnqueueRoutes, existingJob } from "./job-enqueue.ts";
 import { jobJson, pageOf, shownSummary } from "./job-json.ts";
@@ -157,17 +157,18 @@ const delayMs = 25_000;
 async function explanationOf({ database, intake, computes }: AppParts, job: JobView): Promise<object> {
   const { sql } = database;
   const { queue, jobType, jobId } = job;
+  const kind = computes.runsHere(jobType) ? "node" : "remote";
+  // Every node takes every queue, and runs whatever needs no label.
+  const isForSome = kind === "remote" || job.requires.length > 0;
   const [attempts, own, ofLane, policies, able, depths] = await Promise.all([
     attemptViews(sql, jobId, { countMax: 1, tailLengthMax: 0 }),
     decisionsOfJob(sql, jobId, 1),
     job.state === "queued" ? lastDelay(sql, { queue, jobType, withinMs: delayMs }) : null,
     intake.policies.current(),
-    job.state === "queued" ? countAble(sql, queue, job.requires) : null,
+    isForSome && job.state === "queued" ? countWorkers(sql, { kind, queue, requires: job.requires }) : null,
     intake.depths.read(),
   ]);
   const ownDelay = own.find((decision) => decision.kind === "policy") ?? null;
-  // Nodes take every queue, and run what is not for remote workers alone.
-  const isForWorkers = !computes.runsHere(jobType) || job.requires.length > 0;
   const explanation = explainJob(job, {
     lastError: attempts.at(-1)?.error ?? null,
     limits: {
@@ -176,7 +177,7 @@ async function explanationOf({ database, intake, computes }: AppParts, job: JobV
     },
     runningInQueue: depths.get(queue)?.running ?? 0,
     lastDelay: ownDelay ?? ofLane,
-    able: isForWorkers ? able : null,
+    able: able && { kind, count: able.able },
   });
   return {
     id: jobId,

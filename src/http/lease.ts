@@ -33,6 +33,10 @@ const LeaseParam = z
     wait_s: z.number().min(0).max(60).openapi({ description: "Waits so long for work" }),
     slots: z.int().min(0).max(10_000),
     held: z.int().min(0).max(10_000),
+    draining: z
+      .boolean()
+      .nullish()
+      .openapi({ description: "It takes no more; once it holds nothing it leaves the list of workers" }),
   })
   .openapi("LeaseParam");
 
@@ -90,6 +94,7 @@ export function leaseRoutes({ auth, remote, computes, clock, closing }: AppParts
         jobTypes: body.job_types ?? null,
         countMax: body.count,
         waitMs: body.wait_s * 1000,
+        draining: body.draining === true,
       };
       const { jobs, drains } = await remote.lease(ask, AbortSignal.any([c.req.raw.signal, closing]));
       const shown = jobs.map((job) => shownLease(job, remote.leaseMs, computes.get(job.jobType)?.timeoutMs ?? null));

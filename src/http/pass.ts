@@ -11,6 +11,7 @@ import {
 } from "../model/errors.ts";
 import { derivedUuid, newUuid } from "../model/ids.ts";
 import { type PassDefinition, type PassRow, passStates } from "../model/pass.ts";
+import { UnknownTemplateError } from "../model/template-errors.ts";
 import { cancelPass, createPass, findPass, listPasses } from "../store/passes.ts";
 import { findShip } from "../store/ships.ts";
 import { json } from "./answer.ts";
@@ -53,7 +54,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       const { body, caller } = ask;
       if ((await findShip(sql, body.ship)) === null) throw new NotFoundError("ship", body.ship);
       const template = body.template ?? null;
-      if (template !== null && templates.get(template) === undefined) throw new NotFoundError("template", template);
+      if (template !== null && templates.get(template) === undefined) throw new UnknownTemplateError(template);
       const { portMin, portMax } = config.ground;
       const order = { ...definitionOf(ask, config.ground), portMin, portMax, by: caller.service, at: clock.now() };
       const pass = await createPass(sql, order).catch((error: unknown) => {

@@ -2,9 +2,11 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { ConflictError, NotFoundError } from "../model/errors.ts";
 import { derivedUuid, newUuid } from "../model/ids.ts";
+import { UnknownTemplateError } from "../model/template-errors.ts";
 import { listTicks, nextTickOf } from "../store/schedules.ts";
 import { startRun } from "../store/template-runs.ts";
 import { findVersion, listVersions } from "../store/templates.ts";
+import { completedParams } from "../templates/params.ts";
 import { planOf } from "../templates/plan-of.ts";
 import type { KnownTemplate, StoredTemplates } from "../templates/stored.ts";
 import type { Template } from "../templates/templates.ts";
@@ -150,7 +152,7 @@ export function templateRoutes(parts: AppParts): OpenAPIHono {
     },
     async ({ param }) => {
       const rows = await listVersions(sql, param("id"), versionsShownMax);
-      if (rows.length === 0) throw new NotFoundError("template", param("id"));
+      if (rows.length === 0) throw new UnknownTemplateError(param("id"));
       return json(
         rows.map(({ version, origin, digest, createdBy, createdAt }) => ({
           ...{ version, origin, digest },
@@ -226,7 +228,7 @@ async function trigger(
   at: string,
 ): Promise<Response> {
   const runId = ask.body.dataset_id ?? datasetIdOf(ask, template);
-  const params = ask.body.params ?? {};
+  const params = completedParams(template, ask.body.params ?? {}, true);
   const command = planOf(template, { datasetId: runId, params, strict: true });
   const write = { cause: "template.trigger", route: `POST /template/${template.id}/trigger`, datasetId: runId };
   const origin = await originOf(ask, supervisor, write);
@@ -251,7 +253,7 @@ function read(templates: StoredTemplates, source: string): Template {
 
 function existing(templates: StoredTemplates, id: string): KnownTemplate {
   const known = templates.known(id);
-  if (known === undefined) throw new NotFoundError("template", id);
+  if (known === undefined) throw new UnknownTemplateError(id);
   return known;
 }
 

@@ -2,6 +2,7 @@
 import type { JobId } from "../model/ids.ts";
 import { dueLaneKey, type Lane } from "../model/job.ts";
 import { type Policies, policyOf } from "../model/policy.ts";
+import { keyConcurrencyDefault } from "../model/policy-limits.ts";
 import type { Candidate, Delay, Rate, RunningCount } from "../store/limited-leases.ts";
 
 export interface AdmissionAsk {
@@ -214,5 +215,5 @@ function maxOf(policies: Policies, limit: string): number {
     return policyOf(policies, "dataset", limit.slice("dataset:".length))?.concurrencyMax ?? Number.POSITIVE_INFINITY;
   }
   const [, length = "", rest = ""] = /^key:(\d+):([\s\S]*)$/.exec(limit) ?? [];
-  return policyOf(policies, "queue", rest.slice(0, Number(length)))?.keyConcurrencyMax ?? 1;
+  return policyOf(policies, "queue", rest.slice(0, Number(length)))?.keyConcurrencyMax ?? keyConcurrencyDefault;
 }

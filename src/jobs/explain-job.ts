@@ -20,8 +20,8 @@ export interface Surroundings {
   readonly runningInQueue: number;
   /** What a policy last decided about the job itself, or about its lane just now. */
   readonly lastDelay: Decision | null;
-  /** Live workers that take its queue and have its labels; null: not known. */
-  readonly able: number | null;
+  /** The live ones of the only kind that runs its type, that take its queue and have its labels; null: not looked at. */
+  readonly able: { readonly kind: "node" | "remote"; readonly count: number } | null;
 }
 
 export function explainJob(job: JobView, known: Surroundings): Explanation {
@@ -99,14 +99,7 @@ function explainQueued(
       suggestedAction: adviceOf("QUEUE_CONCURRENCY", queue, jobType),
     };
   }
-  if (able === 0) {
-    const labels = job.requires.length === 0 ? "" : ` and has the labels ${job.requires.join(", ")}`;
-    return {
-      summary: `No live worker takes queue "${queue}"${labels}`,
-      blockedBy: { code: "NO_WORKER", queue },
-      suggestedAction: "Start a worker for it, or see GET /api/worker why those there are do not take it",
-    };
-  }
+  if (able?.count === 0) return explainNobody(job, able.kind);
   if (lastDelay !== null) {
     const { code, detail, at } = lastDelay;
     return {
@@ -117,6 +110,27 @@ function explainQueued(
   }
   const summary = `It is due since ${job.runAt} and waits for its turn in queue "${queue}"`;
   return { summary, blockedBy: null, suggestedAction: null };
+}
+
+function explainNobody(
+  { queue, jobType, requires }: JobView,
+  kind: "node" | "remote",
+): Pick<Explanation, "summary" | "blockedBy" | "suggestedAction"> {
+  const blockedBy = { code: "NO_WORKER", queue };
+  const labels = requires.join(", ");
+  if (kind === "node") {
+    return {
+      summary: `No live node runs ${jobType} and has the labels ${labels}`,
+      blockedBy,
+      suggestedAction: `Start one with jobs: { labels: [${labels}] } in its orrery.yaml`,
+    };
+  }
+  const flags = requires.length === 0 ? "" : ` --labels ${requires.join()}`;
+  return {
+    summary: `No live worker takes ${jobType} from queue "${queue}"${labels && ` and has the labels ${labels}`}`,
+    blockedBy,
+    suggestedAction: `Start one: orrery worker --queues ${queue}${flags} -- COMMAND`,
+  };
 }
 
 /** `key:…` or `dataset:<id>`; another limit is named as it is. */

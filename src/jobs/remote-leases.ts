@@ -11,7 +11,7 @@ import { hasEndedAs, recordEvidence } from "../store/attempts.ts";
 import { dueLanes } from "../store/due-jobs.ts";
 import { isCancelled, type LeasedRow, leasedJob } from "../store/held-jobs.ts";
 import { type Lease, type LeasedJob, releaseLeases, renewLeases } from "../store/jobs.ts";
-import { notePresence, type Presence } from "../store/presence.ts";
+import { forgetWorker, notePresence, type Presence } from "../store/presence.ts";
 import type { Claims } from "./claims.ts";
 import type { DueSignal } from "./due-signal.ts";
 import { insist } from "./insist.ts";
@@ -25,6 +25,8 @@ export interface RemoteAsk extends Omit<Presence, "kind"> {
   readonly countMax: number;
   /** Waits so long for work. */
   readonly waitMs: number;
+  /** It takes no more. Once it holds nothing, this is its goodbye. */
+  readonly draining: boolean;
 }
 
 export interface RemoteLeased {
@@ -178,8 +180,13 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
     async lease(ask, gone) {
       const endMs = clock.monotonicMs() + ask.waitMs;
       const presence = { ...ask, kind: "remote" as const };
-      for (;;) {
-        const drains = await notePresence(sql, presence);
+      if (ask.draining && ask.held === 0) {
+        await forgetWorker(sql, ask.workerId);
+        return { jobs: [], drains: true };
+      }
+      // One that hung up may have said goodbye since: it is not to be listed again.
+      while (!gone.aborted) {
+        const drains = await notePresence(sql, presence, ask.draining);
         if (drains || ask.countMax === 0) return { jobs: [], drains };
         // Before the look: what comes in between must not be missed.
         const waitMs = Math.min(endMs - clock.monotonicMs(), parts.lookMs);
@@ -195,6 +202,7 @@ export function createRemoteLeases(parts: RemoteParts): RemoteLeases {
         }
         await wake;
       }
+      return { jobs: [], drains: false };
     },
     async renew(lease) {
       const [lost] = await renewLeases(sql, [lease], leaseMs);

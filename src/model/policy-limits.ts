@@ -25,6 +25,9 @@ export const noLimits: PolicyLimits = {
   retriesPerMin: null,
 };
 
+/** Jobs of one concurrency key that run at once, where the queue's policy does not say. */
+export const keyConcurrencyDefault = 1;
+
 /** Guardrails of a queue whose policy says nothing of them. */
 export const defaultGuardrails = { depthMax: 1_000_000, payloadBytesMax: 1024 * 1024 } as const;
 

@@ -1,5 +1,5 @@
 /** Errors in a template's text: as a start meets them, and as callers are told. */
-import { OrreryError, SetupError } from "./errors.ts";
+import { NotFoundError, OrreryError, SetupError } from "./errors.ts";
 
 /** A template's text that cannot be used, and where: its message begins with file, line and column. */
 export class TemplateFaultError extends SetupError {
@@ -19,5 +19,12 @@ export class InvalidTemplateError extends OrreryError {
   override readonly status = 422;
   constructor(fault: TemplateFaultError) {
     super(fault.message, { line: fault.line, column: fault.column });
+  }
+}
+
+/** No template of this id is in use. */
+export class UnknownTemplateError extends NotFoundError {
+  constructor(id: string) {
+    super("template", id, ": GET /api/template and `orrery template list` show those there are");
   }
 }

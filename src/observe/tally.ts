@@ -116,7 +116,7 @@ export class SpreadTally<Label extends string> {
       values: [...children.all()].flatMap(({ labels, child }) => valuesOf(name, labels, child)),
     });
     // All that a registry asks of a metric.
-    for (const registry of registers) registry.registerMetric({ name, get } as unknown as Histogram);
+    for (const registry of registers) registry.registerMetric({ name, labelNames, get } as unknown as Histogram);
   }
 
   labels(...values: string[]): Spread {

@@ -101,8 +101,8 @@ export async function countWorkers(
     select count(*) filter (where draining_since is null)::int as able,
       count(*) filter (where draining_since is not null)::int as draining
     from worker
-    where kind = ${ask.kind} and seen_at > now() - interval '1 minute'
-      and (queues is null or ${ask.queue} = any(queues))
+    where kind = ${ask.kind} and seen_at > now() - interval '30 seconds'
+      and (queues is null or cardinality(queues) = 0 or ${ask.queue} = any(queues))
       and (select coalesce(array_agg(l), '{}') from json_array_elements_text(${JSON.stringify(ask.requires)}::json) l) <@ labels`;
   return row ?? { able: 0, draining: 0 };
 }

@@ -58,15 +58,3 @@ export async function drainWorker(sql: Sql, workerId: string): Promise<boolean> 
     update worker set draining_since = coalesce(draining_since, now()) where worker_id = ${workerId} returning worker_id`;
   return rows.length > 0;
 }
-
-/** Live workers that could run such a job. */
-export async function countAble(sql: Sql, queue: string, requires: readonly string[]): Promise<number> {
-  const rows = await listWorkers(sql, 1000);
-  return rows.filter(
-    ({ isLost, drainingSince, queues, labels }) =>
-      !isLost &&
-      drainingSince === null &&
-      (queues === null || queues.includes(queue)) &&
-      requires.every((label) => labels.includes(label)),
-  ).length;
-}

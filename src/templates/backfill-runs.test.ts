@@ -61,11 +61,28 @@ describe("a backfill", () => {
         ["2026-03-29T22:00:00.000000+00:00", "2026-03-30"],
       ],
     );
-    const hours = backfillRuns(day, { from: "2026-03-28T00:30:00Z", to: "2026-03-28T12:30:00Z", step: "6h" });
+    const hours = backfillRuns(template("params: { at: datetime }"), {
+      from: "2026-03-28T00:30:00Z",
+      to: "2026-03-28T12:30:00Z",
+      step: "6h",
+    });
     assert.deepEqual(
       hours.map(({ at }) => at?.slice(11, 16)),
       ["00:30", "06:30", "12:30"],
     );
+  });
+
+  it("is refused where its runs would all be the same, unless a list says that they are to be", () => {
+    const plain = template("params: { n: { type: integer, default: 3 } }");
+    const range = { from: "2026-01-01", to: "2026-01-03" };
+    const [field, message] = refused(range, plain);
+    assert.deepEqual(
+      [field, /^from: all 3 runs would have the same parameters, {"n":3}: .*date or datetime/.test(message)],
+      ["from", true],
+    );
+    assert.equal(refused({ ...range, params: { day: "2026-01-01" } })[0], "from");
+    assert.equal(backfillRuns(plain, { ...range, to: range.from }).length, 1);
+    assert.equal(backfillRuns(plain, { params: [{}, {}] }).length, 2);
   });
 
   it("takes a list of parameters", () => {

@@ -47,10 +47,22 @@ function runsOf(template: Template, ask: BackfillAsk): PlannedRun[] {
   if (ask.from === undefined || ask.to === undefined)
     throw new InvalidFieldError(ask.from === undefined ? "from" : "to", "a range has from and to");
   if (Array.isArray(params)) throw new InvalidFieldError("params", "with a range an object is needed, of every run");
-  return timesOf(template, ask).map((atMs) => ({
+  const runs = timesOf(template, ask).map((atMs) => ({
     at: new Date(atMs).toISOString().replace(/\.(\d{3})Z$/, ".$1000+00:00"),
     params: checkedParams(template, { ...ofTime(template, atMs), ...(params as Params | undefined) }, "params"),
   }));
+  refuseRepetition(template, runs);
+  return runs;
+}
+
+/** A run knows its time by its parameters alone: a range whose runs have the same ones would do one thing again and again. */
+function refuseRepetition({ id }: Template, runs: readonly PlannedRun[]): void {
+  const first = JSON.stringify(runs[0]?.params);
+  if (runs.length < 2 || runs.some(({ params }) => JSON.stringify(params) !== first)) return;
+  throw new InvalidFieldError(
+    "from",
+    `all ${runs.length} runs would have the same parameters, ${first.slice(0, 200)}: give the template "${id}" one of type date or datetime, which takes each run's time, or send a list of params instead of a range`,
+  );
 }
 
 function timesOf(template: Template, ask: BackfillAsk): number[] {

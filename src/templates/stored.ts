@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../model/clock.ts";
-import { NotFoundError } from "../model/errors.ts";
+import { UnknownTemplateError } from "../model/template-errors.ts";
 import type { Log } from "../observe/log.ts";
 import { putSchedule, removeSchedule } from "../store/schedules.ts";
 import type { Database } from "../store/sql.ts";
@@ -142,7 +142,7 @@ class Stored implements StoredTemplates {
   async remove(id: string, by: string): Promise<void> {
     const { database, clock } = this.#parts;
     if (!(await deleteTemplate(database.sql, { templateId: id, by, at: clock.now() })))
-      throw new NotFoundError("template", id);
+      throw new UnknownTemplateError(id);
     await removeSchedule(database.sql, id);
     await this.#changed();
   }
@@ -241,7 +241,7 @@ class Stored implements StoredTemplates {
 
   #existing(id: string): KnownTemplate {
     const known = this.#known.get(id);
-    if (known === undefined) throw new NotFoundError("template", id);
+    if (known === undefined) throw new UnknownTemplateError(id);
     return known;
   }
 }

@@ -39,6 +39,8 @@ export interface PollAsk {
   readonly waitS: number;
   readonly slots: number;
   readonly held: number;
+  /** Takes no more; with nothing held it is a goodbye. */
+  readonly draining: boolean;
 }
 
 export interface Polled {
@@ -114,6 +116,7 @@ export function createLeaseApi(url: string, token: () => string | null): LeaseAp
         wait_s: ask.waitS,
         slots: ask.slots,
         held: ask.held,
+        draining: ask.draining,
       };
       return polledOf(await send("POST", "/lease", JSON.stringify(body), signal));
     },

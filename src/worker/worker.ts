@@ -55,6 +55,8 @@ const leasesMax = 100;
 const pollSlackMs = 15_000;
 /** A worker that is not heard of for 30 s counts as lost. */
 const presenceMs = 10_000;
+/** The list of workers is a courtesy: where the server does not answer in time, it shows this one as lost. */
+const goodbyeMs = 2_000;
 /** A server that answers "nothing" at once although it was asked to wait is not asked without pause. */
 const emptyPauseMs = 500;
 
@@ -113,7 +115,7 @@ export function startWorker(options: WorkerOptions): Worker {
     polling += 1;
     try {
       return await within(seconds * 1000 + pollSlackMs, signal, (inTime) =>
-        api.poll({ ...who, count, waitS: seconds, slots, held: held.size }, inTime),
+        api.poll({ ...who, count, waitS: seconds, slots, held: held.size, draining: draining.signal.aborted }, inTime),
       );
     } finally {
       polling -= 1;
@@ -138,6 +140,13 @@ export function startWorker(options: WorkerOptions): Worker {
         "the server does not hear of this worker",
       );
     }
+  }
+
+  async function sayGoodbye(): Promise<void> {
+    if (answeredMs === null) return;
+    await ask(0, 0, AbortSignal.timeout(goodbyeMs)).catch((error: unknown) =>
+      log.debug({ reason: error instanceof Error ? error.message : String(error) }, "the server heard no goodbye"),
+    );
   }
 
   async function poll(): Promise<void> {
@@ -177,7 +186,9 @@ export function startWorker(options: WorkerOptions): Worker {
   const presence = setInterval(() => void showPresence(), presenceMs);
   const ended = poll()
     .then(async () => {
+      if (held.size > 0) void showPresence(); // at once: nobody is to count on it any more
       while (held.size > 0) await Promise.all(held.values());
+      await sayGoodbye();
       return health();
     })
     .finally(() => {

@@ -22,9 +22,11 @@ export interface LeaseAsk {
   readonly policyVersion: number;
 }
 
+/** "(select …)" hides the arrays' lengths: a plan of its own for each claim, as lanes are few, takes longer than the claim. (1.1 ms.) */
 const dueOfLanes = (last: string): string => `
     wanted as (
-      select * from unnest($3::text::text[], $4::text::text[], $5::text::int[]) as wanted (queue, job_type, count_max)),
+      select * from unnest((select $3::text::text[]), (select $4::text::text[]), (select $5::text::int[]))
+        as wanted (queue, job_type, count_max)),
     due as materialized ( -- a CTE, not "in (…)": that may run twice and pass the limit
       select one.job_id from wanted cross join lateral (
         select job_id, priority, run_at from job

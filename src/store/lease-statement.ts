@@ -139,7 +139,7 @@ export const bundleStatement = `
       select ctid as place from job
       where state = 'queued' and held_by is null and queue = $3 and job_type = $4 and keyed = false and dataset_id is null
         and (requires is null or requires <@ $5::text::text[]) and (select version from policy_version) = $6::bigint
-      order by priority desc, run_at, job_id limit $7::int for update skip locked),
+      order by priority desc, run_at, job_id limit (select $7::int) for update skip locked),
     leased as (
       delete from job where ctid = any(array(select place from due))
       returning job_id, token + 1 as token, attempt, returned, attempts_max, run_at, priority, dataset_id),

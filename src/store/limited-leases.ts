@@ -22,7 +22,7 @@ export interface Candidate {
   readonly concurrencyKey: string | null;
 }
 
-/** The head of each lane, locked: nobody else leases them meanwhile. */
+/** The head of each lane, locked: nobody else leases them meanwhile. "(select …)" as in jobs.ts: one plan for all. */
 export function candidates(
   tx: Sql,
   lanes: readonly (DueLane & { readonly countMax: number })[],
@@ -30,9 +30,10 @@ export function candidates(
 ): Promise<Candidate[]> {
   return tx<Candidate>`
     with wanted as (
-      select * from unnest(${array(lanes.map((lane) => lane.queue))}::text::text[],
-        ${array(lanes.map((lane) => lane.jobType))}::text::text[], ${array(lanes.map((lane) => lane.keyed))}::text::boolean[],
-        ${array(lanes.map((lane) => lane.countMax))}::text::int[]) as wanted (queue, job_type, keyed, count_max))
+      select * from unnest((select ${array(lanes.map((lane) => lane.queue))}::text::text[]),
+        (select ${array(lanes.map((lane) => lane.jobType))}::text::text[]),
+        (select ${array(lanes.map((lane) => lane.keyed))}::text::boolean[]),
+        (select ${array(lanes.map((lane) => lane.countMax))}::text::int[])) as wanted (queue, job_type, keyed, count_max))
     select one.* from wanted cross join lateral (
       select job_id as "jobId", queue, job_type as "jobType", dataset_id as "datasetId", concurrency_key as "concurrencyKey"
       from job

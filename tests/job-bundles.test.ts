@@ -21,7 +21,7 @@ import { expiredLeases, expireEveryLease, type LeasedJob, leaseJobs, renewLeases
 import { countQueues } from "../src/store/queue-depths.ts";
 import type { Database, Sql } from "../src/store/sql.ts";
 import { openTestDatabase } from "./support/database.ts";
-import { type Node, startNode } from "./support/jobs.ts";
+import { breakable, type Node, startNode } from "./support/jobs.ts";
 import { until } from "./support/signal.ts";
 
 let database: Database;
@@ -259,16 +259,11 @@ describe("a node with many jobs that are over at once", () => {
     (await sql`select 1 from job union all select 1 from bundled_job limit 1`).length === 0;
   const count = 3_000;
 
-  /** Bundles that were ever made leave their mark: their rows are gone, their numbers in the statistics come late. */
-  async function seeBundles(): Promise<boolean> {
-    return (await bundleCount()) > 0;
-  }
-
   it("leases them in bundles, runs each once, and leaves nothing behind", async () => {
     await enqueue(count);
     const runs = new Map<string, number>();
     let sawBundles = 0;
-    const watching = setInterval(() => void seeBundles().then((sees) => (sawBundles += Number(sees))), 5);
+    const watching = setInterval(() => void bundleCount().then((seen) => (sawBundles += seen)), 5);
     await start(({ job }) => {
       runs.set(job.id, (runs.get(job.id) ?? 0) + 1);
       return null;
@@ -323,6 +318,30 @@ describe("a node with many jobs that are over at once", () => {
       return row === undefined || row.token > 0;
     });
     await sql`delete from job where job_id = ${foreign}::uuid`;
+  });
+
+  it("loses none of them when it stops while the database is away", async () => {
+    await enqueue(count);
+    const store = breakable(database);
+    let ran = 0;
+    const quick = (): null => {
+      ran += 1;
+      for (const beganMs = performance.now(); performance.now() - beganMs < 1; );
+      return null;
+    };
+    const node = await startNode(store, { functions: { quick }, leaseMs: 500 });
+    await until("it is under way", async () => ran > 1_200, 20_000);
+    store.isAway = true;
+    await node.stop();
+    store.isAway = false;
+    const [left] = await sql<{ live: number; ends: number }>`
+      select (select count(*)::int from (select 1 from job union all select 1 from bundled_job) as live) as live,
+        (select count(*)::int from job_end) as ends`;
+    assert.equal((left?.live ?? 0) + (left?.ends ?? 0), count);
+    nodes.push(await startNode(database, { functions: { quick }, leaseMs: 500 }));
+    await until("another node has ended the rest", isDone, 20_000);
+    const [ends] = await sql<{ count: number }>`select count(*)::int as count from job_end where state = 'succeeded'`;
+    assert.equal(ends?.count, count);
   });
 
   it("gives back what waits when it stops", async () => {

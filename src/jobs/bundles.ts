@@ -7,11 +7,24 @@ import type { HeldJob } from "./held-job.ts";
 
 const waitMs = 100;
 
+/** Shared by its jobs. */
+export class Bundle {
+  readonly id: string;
+  /** Jobs whose end is not stored yet. */
+  left = 0;
+  /** False: its jobs have leased rows of their own, or are somebody else's. Their renewals will tell. */
+  isTied = true;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
 export class Bundles {
   readonly #sql: Sql;
   readonly #log: Pick<Log, "warn">;
   readonly #givingUp: AbortSignal;
-  readonly #held = new Map<string, Set<HeldJob>>();
+  readonly #tied = new Map<string, Bundle>();
   readonly #untying = new Map<string, Promise<void>>();
   #ended: string[] = [];
 
@@ -21,65 +34,71 @@ export class Bundles {
     this.#givingUp = givingUp;
   }
 
-  add(held: HeldJob): void {
-    const { bundleId } = held;
-    if (bundleId === null) return;
-    const jobs = this.#held.get(bundleId);
-    if (jobs) jobs.add(held);
-    else this.#held.set(bundleId, new Set([held]));
+  /** The one that a job was leased in. */
+  of(bundleId: string): Bundle {
+    let bundle = this.#tied.get(bundleId);
+    if (bundle === undefined) {
+      bundle = new Bundle(bundleId);
+      this.#tied.set(bundleId, bundle);
+    }
+    bundle.left += 1;
+    return bundle;
   }
 
   /** Its end is stored, or somebody else's business. */
-  over(held: HeldJob): void {
-    const { bundleId } = held;
-    const jobs = bundleId === null ? undefined : this.#held.get(bundleId);
-    if (bundleId === null || jobs === undefined) return;
-    jobs.delete(held);
-    if (jobs.size > 0) return;
-    this.#held.delete(bundleId);
-    if (this.#ended.push(bundleId) === 1) setImmediate(() => this.#drop());
+  over({ bundle }: HeldJob): void {
+    if (bundle === null) return;
+    bundle.left -= 1;
+    // A node that has given up knows of ends that are not stored.
+    if (bundle.left > 0 || this.#givingUp.aborted || !this.#tied.delete(bundle.id)) return;
+    if (this.#ended.push(bundle.id) === 1) setImmediate(() => this.#drop());
   }
 
   /** Its end could not be stored: the bundle is left to run out, and the reaper finds what has not ended. */
-  abandon({ bundleId }: HeldJob): void {
-    if (bundleId !== null) this.#loosen(bundleId);
+  abandon({ bundle }: HeldJob): void {
+    if (bundle !== null) this.#loosen(bundle.id);
   }
 
   /** Until it is done, however long the store is away; or `givingUp` aborts. */
-  async untie(held: HeldJob): Promise<void> {
-    const { bundleId } = held;
+  async untie({ bundleId }: HeldJob): Promise<void> {
     if (bundleId === null) return;
     let untying = this.#untying.get(bundleId);
     if (untying === undefined) {
-      untying = this.#insistOnUntying([bundleId]).finally(() => this.#untying.delete(bundleId));
+      untying = this.#insistOnUntying(bundleId).finally(() => this.#untying.delete(bundleId));
       this.#untying.set(bundleId, untying);
     }
     await untying;
   }
 
+  /** Tried once: those that cannot be untied now are left to run out. */
   async untieAll(): Promise<void> {
-    const bundleIds = [...this.#held.keys()];
-    if (bundleIds.length > 0) await this.#insistOnUntying(bundleIds);
+    const bundleIds = [...this.#tied.keys()];
+    if (bundleIds.length === 0) return;
+    try {
+      await untieBundles(this.#sql, bundleIds);
+    } finally {
+      for (const bundleId of bundleIds) this.#loosen(bundleId);
+    }
   }
 
   async renew(leaseMs: number): Promise<void> {
-    const bundleIds = [...this.#held.keys()];
+    const bundleIds = [...this.#tied.keys()];
     if (bundleIds.length === 0) return;
     const renewed = await renewBundles(this.#sql, bundleIds, leaseMs);
     for (const bundleId of bundleIds) if (!renewed.has(bundleId)) this.#loosen(bundleId);
   }
 
-  /** Its jobs are leased rows, or somebody else's: their own renewals will tell. */
   #loosen(bundleId: string): void {
-    for (const held of this.#held.get(bundleId) ?? []) held.bundleId = null;
-    this.#held.delete(bundleId);
+    const bundle = this.#tied.get(bundleId);
+    if (bundle !== undefined) bundle.isTied = false;
+    this.#tied.delete(bundleId);
   }
 
-  async #insistOnUntying(bundleIds: readonly string[]): Promise<void> {
+  async #insistOnUntying(bundleId: string): Promise<void> {
     while (!this.#givingUp.aborted) {
       try {
-        await untieBundles(this.#sql, bundleIds);
-        for (const bundleId of bundleIds) this.#loosen(bundleId);
+        await untieBundles(this.#sql, [bundleId]);
+        this.#loosen(bundleId);
         return;
       } catch (error) {
         this.#log.warn({ err: error }, "a bundle of jobs could not be untied yet");

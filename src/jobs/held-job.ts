@@ -1,6 +1,7 @@
 /** A job that this node has leased: waiting for a slot, running, or waiting for the commit of its outcome. */
 import type { Stop } from "../compute/compute.ts";
 import type { LeasedJob } from "../store/jobs.ts";
+import type { Bundle } from "./bundles.ts";
 import type { Lane } from "./lanes.ts";
 
 /** Why a holder was told to stop. */
@@ -31,8 +32,8 @@ export class EndingError extends Error {
 export class HeldJob implements Stop {
   readonly job: LeasedJob;
   readonly lane: Lane;
-  /** The bundle that holds its lease; null: a row of its own, from the start or since its bundle was untied. */
-  bundleId: string | null;
+  /** The one that it was leased in. */
+  readonly bundle: Bundle | null;
   phase: "waiting" | "running" | "settling" = "waiting";
   ending: Ending | null = null;
   /** Of its run, on the monotonic clock. */
@@ -42,10 +43,15 @@ export class HeldJob implements Stop {
   /** Made when somebody asks for it: most that wait are never told to end. */
   #abort: AbortController | null = null;
 
-  constructor(job: LeasedJob, lane: Lane) {
+  constructor(job: LeasedJob, lane: Lane, bundle: Bundle | null = null) {
     this.job = job;
     this.lane = lane;
-    this.bundleId = job.bundleId;
+    this.bundle = bundle;
+  }
+
+  /** Of the bundle that holds its lease; null: a row of its own does, from the start or since its bundle was untied. */
+  get bundleId(): string | null {
+    return this.bundle?.isTied ? this.bundle.id : null;
   }
 
   get aborted(): boolean {

@@ -196,9 +196,9 @@ class Runner implements JobRunner {
   }
 
   #hold(job: LeasedJob, lane: Lane): void {
-    const held = new HeldJob(job, lane);
+    const bundle = job.bundleId === null ? null : this.#run.bundles.of(job.bundleId);
+    const held = new HeldJob(job, lane, bundle);
     this.#held.set(job.jobId, held);
-    this.#run.bundles.add(held);
     this.#run.seconds.leased(job);
     lane.add(held);
   }
@@ -285,8 +285,8 @@ class Runner implements JobRunner {
   /** Gives back all that waits for a slot. */
   async #release(): Promise<void> {
     const idle = this.#lanes.all().flatMap((lane) => lane.drain());
-    await this.#run.bundles.untieAll();
     for (const held of idle) this.#held.delete(held.job.jobId);
+    await this.#run.bundles.untieAll();
     if (idle.length > 0)
       await releaseLeases(
         this.#parts.database.sql,

@@ -12,7 +12,7 @@ import type { ProductRow } from "../../src/model/plan.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { createPlanStore } from "../../src/store/plans.ts";
-import type { Database } from "../../src/store/sql.ts";
+import { type Database, SqlError, sqlOf } from "../../src/store/sql.ts";
 import { createSupervisor, type Supervisor } from "../../src/supervisor/supervisor.ts";
 import { systemTimers } from "../../src/supervisor/system-timers.ts";
 import { until } from "./signal.ts";
@@ -157,6 +157,22 @@ export function heldFunction() {
     return runs[at] ?? assert.fail();
   };
   return { work, runs, run };
+}
+
+/** A database whose statements fail as if it could not be reached, while it is away. */
+export function breakable(database: Database): Database & { isAway: boolean } {
+  const { sql } = database;
+  const broken = { isAway: false };
+  const unlessAway = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (broken.isAway) throw new SqlError("unavailable", null, "the database is away");
+    return await work();
+  };
+  const own = sqlOf({
+    query: (text, values, deadlineMs) => unlessAway(() => sql.query(text, values, deadlineMs)),
+    begin: (work) => unlessAway(() => sql.begin(work)),
+    script: (text, deadlineMs) => unlessAway(() => sql.script(text, deadlineMs)),
+  });
+  return Object.assign(broken, { ...database, sql: own });
 }
 
 /** A database that can be made to answer nobody, as if its node had been stopped by a signal. */

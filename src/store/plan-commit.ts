@@ -45,11 +45,25 @@ function partsOf(steps: readonly Step[]): Part[] {
     for (const step of steps) for (const item of of(step)) rows.push(row(item, step.datasetId));
     return rows;
   };
-  const fences = each(
-    (s) => s.jobMoves,
-    (m, id) => [m.jobId, id, m.fence, m.onlyIfExpired],
-  ).filter((row) => row[2] !== null);
-  add("fence", fences);
+  add(
+    "jobMove",
+    each(
+      (s) => s.jobMoves,
+      (m, id) => [
+        m.jobId,
+        id,
+        m.fence,
+        m.onlyIfExpired,
+        m.to,
+        m.runInMs,
+        m.begins,
+        givesBack(m),
+        m.reason,
+        m.report?.error ?? null,
+        m.at,
+      ],
+    ),
+  );
   add(
     "dataset",
     each(
@@ -135,13 +149,6 @@ function partsOf(steps: readonly Step[]): Part[] {
         j.by,
         j.at,
       ],
-    ),
-  );
-  add(
-    "jobMove",
-    each(
-      (s) => s.jobMoves,
-      (m, id) => [m.jobId, id, m.to, m.runInMs, m.begins, givesBack(m), m.reason, m.report?.error ?? null, m.at],
     ),
   );
   add(

@@ -24,7 +24,10 @@ describe("the claim loop", () => {
     const claimed = Promise.withResolvers<Claimed>();
     let claims = 0;
     const loop = new ClaimLoop({
-      claims: { claim: async () => (++claims === 1 ? await claimed.promise : { jobs: [], retryInMs: null }) },
+      claims: {
+        claim: async () => (++claims === 1 ? await claimed.promise : { jobs: [], retryInMs: null }),
+        ...{ isPaused: () => false, isLimited: () => false, policyVersion: 1 },
+      },
       lanes,
       holder: { workerId: "w", leaseMs: 1000, labels: [] },
       log: { warn: assert.fail },

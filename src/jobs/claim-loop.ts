@@ -4,9 +4,10 @@ import type { Log } from "../observe/log.ts";
 import type { LeaseAsk, LeasedJob } from "../store/jobs.ts";
 import type { Claimed, Claims } from "./claims.ts";
 import type { Lane, Lanes } from "./lanes.ts";
+import { KeptPlaces } from "./places.ts";
 
 export interface ClaimLoopParts {
-  readonly claims: Pick<Claims, "claim">;
+  readonly claims: Pick<Claims, "claim" | "isPaused" | "isLimited" | "policyVersion">;
   readonly lanes: Lanes;
   readonly holder: Pick<LeaseAsk, "workerId" | "leaseMs" | "labels">;
   readonly log: Pick<Log, "warn">;
@@ -46,11 +47,14 @@ class Asked {
 }
 
 export class ClaimLoop {
+  /** Of jobs that need no claim. */
+  readonly places: KeptPlaces;
   readonly #parts: ClaimLoopParts;
   #underWay: Promise<void> | null = null;
 
   constructor(parts: ClaimLoopParts) {
     this.#parts = parts;
+    this.places = new KeptPlaces(parts);
   }
 
   /** Does nothing while a claim is under way: what is asked for meanwhile is found by its next round. */
@@ -65,9 +69,9 @@ export class ClaimLoop {
       });
   }
 
-  /** Resolves when no claim is under way. */
+  /** Resolves when no claim is under way, and no job is about to come by its commit. */
   async settled(): Promise<void> {
-    await this.#underWay;
+    await Promise.all([this.#underWay, this.places.settled()]);
   }
 
   async #run(): Promise<void> {

@@ -111,9 +111,10 @@ class Runner implements JobRunner {
   }
 
   async start(): Promise<void> {
-    const { database, due, metrics } = this.#parts;
+    const { database, supervisor, due, metrics } = this.#parts;
     metrics.sampled(metrics.jobs.running, () => this.#running);
     await this.#claims.reload();
+    supervisor.leaseNewJobs((jobs) => this.#loop.places.keep(jobs));
     this.#unsubscribe = due.subscribe({
       onDue: (lane) => this.#hear(lane),
       onCancelled: (jobId) => this.#cancel(jobId),

@@ -80,7 +80,7 @@ const tables = `
 
 const parents = `case when leased.dataset_id is not null then (
     select json_agg(json_build_object('id', parent.product_id, 'name', parent.name, 'version', parent.version,
-      'passback', parent.passback) order by parent.name, parent.product_id)::text
+      'passback', parent.passback) order by parent.name collate "C", parent.product_id)::text
     from dependency join product as parent
       on parent.dataset_id = dependency.dataset_id and parent.product_id = dependency.parent_id
     where dependency.dataset_id = leased.dataset_id and dependency.child_id = leased.product_id

@@ -101,19 +101,40 @@ const statements = {
       where ${isWon()})`,
   },
   job: {
-    types: ["uuid", "uuid", "uuid", "text", "text", "text", "integer", "text", "smallint", "text", "timestamptz"],
+    types: [
+      "uuid",
+      "uuid",
+      "uuid",
+      "text",
+      "text",
+      "text",
+      "integer",
+      "text",
+      "smallint",
+      "text",
+      "timestamptz",
+      "text",
+      "float8",
+      "bigint",
+    ],
     sql: `new_job as materialized (
-      select job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires::text[], priority, created_by, at
+      select job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires::text[], priority, created_by,
+        at, worker_id, lease_ms,
+        state = 'queued' and coalesce(policy_version = (select version from policy_version), false) as is_leased
       from unnest($*)
-        as j (job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires, priority, created_by, at)
+        as j (job_id, dataset_id, product_id, queue, job_type, state, attempts_max, requires, priority, created_by,
+          at, worker_id, lease_ms, policy_version)
       where ${isWon()}),
     add_record as (
       insert into job_record (job_id, queue, job_type, dataset_id, product_id, priority, run_at, attempts_max, requires,
         created_by, created_at)
       select job_id, queue, job_type, dataset_id, product_id, priority, at, attempts_max, requires, created_by, at from new_job),
     add_job as (
-      insert into job (job_id, queue, job_type, dataset_id, product_id, state, priority, run_at, attempts_max, requires)
-      select job_id, queue, job_type, dataset_id, product_id, 'queued', priority, clock_timestamp(), attempts_max, requires
+      insert into job (job_id, queue, job_type, dataset_id, product_id, priority, run_at, attempts_max, requires,
+        state, token, worker_id, lease_until)
+      select job_id, queue, job_type, dataset_id, product_id, priority, clock_timestamp(), attempts_max, requires,
+        case when is_leased then 'leased' else 'queued' end, is_leased::int, case when is_leased then worker_id end,
+        case when is_leased then clock_timestamp() + lease_ms * interval '1 millisecond' end
       from new_job where state = 'queued'),
     add_unborn as (
       insert into job_end (job_id, state, reason, token, attempt, finished_at)
@@ -201,7 +222,10 @@ export function commitStatement(parts: readonly PartName[]): string {
   }
   ctes.push(moveHead);
   const lost = movesJobs ? " union all select dataset_id, job_id from superseded" : "";
-  const text = `with ${ctes.join(",\n    ")}\n    select dataset_id as "datasetId", null::uuid as "jobId" from won${lost}`;
+  const leases = parts.includes("job") ? "exists (select from new_job where is_leased)" : "false";
+  const text = `with ${ctes.join(",\n    ")}
+    select dataset_id as "datasetId", job_id as "jobId", ${leases} as leases
+    from (select dataset_id, null::uuid as job_id from won${lost}) as outcome`;
   texts.set(key, text);
   return text;
 }

@@ -19,7 +19,7 @@ export async function commitSteps(sql: Sql, steps: readonly Step[]): Promise<Com
   const stepColumns = columnsOf(steps, (step) => [step.datasetId, step.base, step.next, step.modifiedAt]);
   const parts = partsOf(steps);
   const values = [stepColumns, ...parts.map((part) => part.columns)].flat().map((column) => array(column));
-  const rows = await sql.query<{ datasetId: DatasetId; jobId: JobId | null }>(
+  const rows = await sql.query<{ datasetId: DatasetId; jobId: JobId | null; leases: boolean }>(
     commitStatement(parts.map((part) => part.name)),
     values,
   );
@@ -29,7 +29,7 @@ export async function commitSteps(sql: Sql, steps: readonly Step[]): Promise<Com
     if (row.jobId === null) won.add(row.datasetId);
     else superseded.add(row.jobId);
   }
-  return { won, superseded };
+  return { won, superseded, leases: rows[0]?.leases ?? false };
 }
 
 function partsOf(steps: readonly Step[]): Part[] {
@@ -148,6 +148,9 @@ function partsOf(steps: readonly Step[]): Part[] {
         j.priority ?? 0,
         j.by,
         j.at,
+        j.lease?.workerId ?? null,
+        j.lease?.leaseMs ?? null,
+        j.lease?.policyVersion ?? null,
       ],
     ),
   );

@@ -325,7 +325,7 @@ function answeringEarly(store: PlanStore): PlanStore {
     ...store,
     async commit(steps) {
       store.commit(steps).catch(() => {});
-      return { won: new Set(steps.map((step) => step.datasetId)), superseded: new Set() };
+      return { won: new Set(steps.map((step) => step.datasetId)), superseded: new Set(), leases: false };
     },
   };
 }

@@ -18,7 +18,9 @@ interface Part {
 export async function commitSteps(sql: Sql, steps: readonly Step[]): Promise<CommitOutcome> {
   const stepColumns = columnsOf(steps, (step) => [step.datasetId, step.base, step.next, step.modifiedAt]);
   const parts = partsOf(steps);
-  const values = [stepColumns, ...parts.map((part) => part.columns)].flat().map((column) => array(column));
+  const values = [stepColumns, ...parts.map((part) => part.columns)].flatMap((columns) =>
+    columns.flatMap((column, i) => (i > 0 && isSame(column) ? ["{}", column[0] ?? null] : [array(column), null])),
+  );
   const rows = await sql.query<{ datasetId: DatasetId; jobId: JobId | null; leases: boolean }>(
     commitStatement(parts.map((part) => part.name)),
     values,
@@ -191,6 +193,8 @@ const givesBack = ({ to, report }: JobMove): boolean =>
 function searchBody(datasetId: DatasetId, extra: string | null): string {
   return extra === null ? datasetId : `${datasetId}\n${extra.toLowerCase()}`;
 }
+
+const isSame = (column: Column): boolean => column.every((value) => value === column[0]);
 
 function columnsOf<Row>(rows: readonly Row[], row: (item: Row) => readonly SqlValue[]): Column[] {
   const columns: SqlValue[][] = [];

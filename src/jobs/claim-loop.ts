@@ -102,7 +102,10 @@ export class ClaimLoop {
         // Not before its jobs are in it: an idle lane is forgotten, and what is in it then would never run.
         for (const { lane } of wanted) lane.isClaiming = false;
       }
-      for (const { lane, left } of asked.all) if (left <= 0) lane.mayHaveMore = true;
+      for (const { lane, left } of asked.all) {
+        lane.hasBacklog = left <= 0;
+        if (lane.hasBacklog) lane.mayHaveMore = true;
+      }
       onBatch(claimed.jobs.length, claimed.retryInMs);
     }
   }

@@ -41,6 +41,8 @@ export class Lane implements DueLane {
   readonly runSeconds: Observer;
   /** There may be due jobs in the store beyond those that were leased. */
   mayHaveMore = true;
+  /** The store holds more of them than there was room for here, or may: a new job has its turn after those. */
+  hasBacklog = true;
   /** A claim is under way for it, and will bring its jobs here. */
   isClaiming = false;
   readonly #slots: Slots;
@@ -89,7 +91,10 @@ export class Lane implements DueLane {
 
   /** Keeps a place for a job that is being stored, when the node has `slots` to spare. False: there is none, or others come first. */
   keep(slots: number): boolean {
-    if (this.mayHaveMore || this.#places(slots) <= 0) return false;
+    // What is not leased ahead waits for a free slot, and a claim under way may bring jobs for all of them.
+    if (this.hasBacklog || (this.isClaiming && this.#ahead === 0)) return false;
+    this.hasBacklog = this.#places(slots) <= 0;
+    if (this.hasBacklog) return false;
     this.#kept += 1;
     this.#slots.waiting += 1;
     return true;

@@ -99,6 +99,33 @@ describe("a plan of functions", () => {
     assert.ok(claims <= 2, `${claims} claims`);
   });
 
+  it("gives a run the same, whether its job was claimed or leased by the commit that stored it", async () => {
+    const seen: unknown[] = [];
+    const { supervisor } = await start({
+      functions: {
+        give: ({ passthrough }) => passthrough,
+        see({ job, dataset, product, ...task }) {
+          const { passthrough, payload, attempt, parents, log } = task;
+          log("seen");
+          seen.push([job.type, product?.name, dataset?.extra, passthrough, payload, attempt, parents]);
+        },
+      },
+      pollMs: 60_000,
+    });
+    // The first job of a lane is claimed, the next one leased.
+    for (let i = 0; i < 2; i++) {
+      const plan = await publish(supervisor, [
+        { name: "b", compute: "give", passthrough: { n: 1 } },
+        { name: "a", compute: "give", passthrough: "\u0000 é" },
+        { name: "c", compute: "see", passthrough: [1.5], after: ["b", "a"] },
+      ]);
+      await settled(supervisor, plan);
+    }
+    const given = seen.map((one) => JSON.stringify(one).replace(/"id":"[^"]+"/g, ""));
+    assert.equal(given[0], given[1]);
+    assert.match(given[0] ?? "", /"name":"a".*"name":"b"/);
+  });
+
   it("shows a product as running while its attempt runs, and sets its link", async () => {
     const held = heldFunction();
     const link = createFunction((task) => {

@@ -10,7 +10,7 @@ import { Lanes } from "./lanes.ts";
 const leased: LeasedJob = {
   ...{ jobId: "01a21514-7dd0-7000-befa-818e50bf2045", token: 1, attempt: 0, returned: 0, attemptsMax: 3, waitedS: 0 },
   ...{ queue: "default", jobType: "f", concurrencyKey: null, datasetId: null, productId: null, payload: null },
-  ...{ timeoutMs: null, extra: null, name: null, version: null, passthrough: null, parents: null },
+  ...{ timeoutMs: null, extra: null, name: null, version: null, passthrough: null, parents: [] },
 };
 
 describe("the claim loop", () => {

@@ -86,5 +86,5 @@ describe("places for new jobs", () => {
 const leased = {
   ...{ token: 1, attempt: 0, returned: 0, attemptsMax: 1, waitedS: 0, queue: "products", jobType: "f" },
   ...{ concurrencyKey: null, datasetId: null, productId: null, payload: null, timeoutMs: null, extra: null },
-  ...{ name: null, version: null, passthrough: null, parents: null },
+  ...{ name: null, version: null, passthrough: null, parents: [] },
 };

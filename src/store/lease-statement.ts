@@ -33,8 +33,15 @@ export interface LeasedJob extends Lease {
   readonly name: string | null;
   readonly version: string | null;
   readonly passthrough: JsonText | null;
-  /** JSON: [{id, name, version, passback}], passback as text, those that are not disabled; null if there are none. */
-  readonly parents: JsonText | null;
+  /** Those that are not disabled. */
+  readonly parents: readonly LeasedParent[];
+}
+
+export interface LeasedParent {
+  readonly id: ProductId;
+  readonly name: string;
+  readonly version: string;
+  readonly passback: JsonText | null;
 }
 
 export interface Leased {
@@ -119,6 +126,8 @@ export async function runLease(sql: Sql, statement: string, values: SqlValue[]):
   return { jobs: row.jobId === null ? [] : jobsOf(row), policyVersion: row.policyVersion };
 }
 
+const parentsOf = (text: string | null): LeasedParent[] => (text === null ? [] : JSON.parse(text)); // written by json_agg
+
 function jobsOf(row: Row): LeasedJob[] {
   const list = (text: string | null): string[] => text?.split(",") ?? [];
   const json = <Value>(text: string | null): ((i: number) => Value | null) => {
@@ -144,7 +153,7 @@ function jobsOf(row: Row): LeasedJob[] {
   const name = json<string>(row.name);
   const version = json<string>(row.version);
   const passthrough = json<JsonText>(row.passthrough);
-  const parents = json<JsonText>(row.parents);
+  const parents = json<string>(row.parents);
   return list(row.jobId).map((jobId, i) => ({
     jobId,
     token: Number(token[i]),
@@ -163,6 +172,6 @@ function jobsOf(row: Row): LeasedJob[] {
     name: name(i),
     version: version(i),
     passthrough: passthrough(i),
-    parents: parents(i),
+    parents: parentsOf(parents(i)),
   }));
 }

@@ -3,7 +3,7 @@
  * a wait. Whoever runs jobs keeps a place for each until the outcome of its commit is known.
  */
 import type { JobId, ProductId } from "../model/ids.ts";
-import type { LeasedJob } from "../store/jobs.ts";
+import type { LeasedJob, LeasedParent } from "../store/jobs.ts";
 import type { FirstLease, JobInsert, Step } from "../store/plan-store.ts";
 import type { Projection } from "./projection.ts";
 
@@ -44,31 +44,40 @@ export function leaveAll(places: Places): void {
 
 /** What a claim would bring of a job that was stored with its lease, in a commit that `view` is the outcome of. */
 export function leasedJob(view: Projection, job: JobInsert): LeasedJob {
-  const { jobId, productId, queue, jobType, attemptsMax } = job;
   const { dataset, products } = view;
-  const product = products.get(productId);
+  const product = products.get(job.productId);
   return {
-    ...{ jobId, productId, queue, jobType, attemptsMax, datasetId: dataset.datasetId },
-    ...{ token: 1, attempt: 0, returned: 0, waitedS: 0, concurrencyKey: null, payload: null, timeoutMs: null },
+    jobId: job.jobId,
+    token: 1,
+    attempt: 0,
+    returned: 0,
+    attemptsMax: job.attemptsMax,
+    waitedS: 0,
+    queue: job.queue,
+    jobType: job.jobType,
+    concurrencyKey: null,
+    datasetId: dataset.datasetId,
+    productId: job.productId,
+    payload: null,
+    timeoutMs: null,
     extra: dataset.extra,
     name: product?.name ?? null,
     version: product?.version ?? null,
     passthrough: product?.passthrough ?? null,
-    parents: parentsOf(view, productId),
+    parents: parentsOf(view, job.productId),
   };
 }
 
 /** In the order of a claim. */
-function parentsOf(view: Projection, id: ProductId): string | null {
-  const parents = view.parents(id).flatMap((parentId) => {
+function parentsOf(view: Projection, id: ProductId): LeasedParent[] {
+  const found: LeasedParent[] = [];
+  for (const parentId of view.parents(id)) {
     const parent = view.products.get(parentId);
-    return parent === undefined || parent.state === "disabled" ? [] : [parent];
-  });
-  if (parents.length === 0) return null;
-  parents.sort((a, b) => compare(a.name, b.name) || compare(a.productId, b.productId));
-  return JSON.stringify(
-    parents.map(({ productId, name, version, passback }) => ({ id: productId, name, version, passback })),
-  );
+    if (parent === undefined || parent.state === "disabled") continue;
+    const { name, version, passback } = parent;
+    found.push({ id: parentId, name, version, passback });
+  }
+  return found.length < 2 ? found : found.sort((a, b) => compare(a.name, b.name) || compare(a.id, b.id));
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

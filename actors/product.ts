@@ -62,6 +62,26 @@ export type ProductEmitted =
 
 const to = (state: ProductState) => ({ type: "move", params: { state } }) as const;
 
+const stampOf = ({ stamp }: ProductEvent) => ({ modifiedBy: stamp.by, modifiedAt: stamp.at });
+
+/** What a move changes in the row beside its state. */
+function broughtBy(event: ProductEvent): Partial<ProductRow> {
+  switch (event.type) {
+    case "triggered":
+      return event.job === null ? {} : { jobId: event.job.jobId };
+    case "attempt.started":
+      return { runId: event.jobId };
+    case "attempt.succeeded":
+      return { jobId: null, link: event.link, passback: event.passback };
+    case "attempts.exhausted":
+      return { jobId: null };
+    case "reported":
+      return { runId: event.runId, link: event.link, passback: event.passback };
+    default:
+      return {};
+  }
+}
+
 const product = setup({
   types: {
     context: {} as ProductRow,
@@ -75,27 +95,18 @@ const product = setup({
     isOwnJob: ({ context, event }) => "jobId" in event && event.jobId !== null && event.jobId === context.jobId,
   },
   actions: {
-    define: assign(({ event }) => (event.type === "defined" ? event.definition : {})),
+    define: assign(({ event }) => (event.type === "defined" ? { ...event.definition, ...stampOf(event) } : {})),
+    /** One assignment for all that changes: each one costs a snapshot. */
     move: assign(({ event }, params: { state: ProductState }) => ({
+      ...broughtBy(event),
+      ...stampOf(event),
       state: params.state,
-      modifiedBy: event.stamp.by,
-      modifiedAt: event.stamp.at,
     })),
-    stamp: assign(({ event }) => ({ modifiedBy: event.stamp.by, modifiedAt: event.stamp.at })),
-    takeReport: assign(({ event }) =>
-      event.type === "reported" ? { runId: event.runId, link: event.link, passback: event.passback } : {},
-    ),
-    takeResult: assign(({ event }) =>
-      event.type === "attempt.succeeded" ? { link: event.link, passback: event.passback } : {},
-    ),
-    nameRun: assign(({ event }) => (event.type === "attempt.started" ? { runId: event.jobId } : {})),
     dispatch: enqueueActions(({ event, enqueue }) => {
       if (event.type !== "triggered" || event.job === null) return;
       const { job } = event;
-      enqueue.assign({ jobId: job.jobId });
       enqueue.emit(({ context }) => ({ type: "job.enqueue", job, row: context }));
     }),
-    endJob: assign({ jobId: null }),
     /** Leaving queued or running other than by the job's own outcome: its result must not land later. */
     takeBackJob: enqueueActions(({ context, enqueue }) => {
       if (context.jobId === null) return;
@@ -108,12 +119,8 @@ const product = setup({
 
 /** How its own job may end it. */
 const outcomes = {
-  "attempt.succeeded": {
-    guard: "isOwnJob",
-    target: "success",
-    actions: ["endJob", "takeResult", to("success"), "tell"],
-  },
-  "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: ["endJob", to("failed"), "tell"] },
+  "attempt.succeeded": { guard: "isOwnJob", target: "success", actions: [to("success"), "tell"] },
+  "attempts.exhausted": { guard: "isOwnJob", target: "failed", actions: [to("failed"), "tell"] },
 } as const;
 
 export const productMachine = product.createMachine({
@@ -121,24 +128,24 @@ export const productMachine = product.createMachine({
   context: ({ input }) => input,
   initial: "waiting",
   on: {
-    defined: { actions: ["define", "stamp", "tell"] },
+    defined: { actions: ["define", "tell"] },
     cleared: { target: ".waiting", actions: ["takeBackJob", to("waiting"), "tell"] },
     disabled: { target: ".disabled", actions: ["takeBackJob", to("disabled"), "tell"] },
     reported: [
       {
         guard: { type: "reports", params: { state: "running" } },
         target: ".running",
-        actions: ["takeBackJob", "takeReport", to("running"), "tell"],
+        actions: ["takeBackJob", to("running"), "tell"],
       },
       {
         guard: { type: "reports", params: { state: "success" } },
         target: ".success",
-        actions: ["takeBackJob", "takeReport", to("success"), "tell"],
+        actions: ["takeBackJob", to("success"), "tell"],
       },
       {
         guard: { type: "reports", params: { state: "failed" } },
         target: ".failed",
-        actions: ["takeBackJob", "takeReport", to("failed"), "tell"],
+        actions: ["takeBackJob", to("failed"), "tell"],
       },
     ],
   },
@@ -148,7 +155,7 @@ export const productMachine = product.createMachine({
     },
     queued: {
       on: {
-        "attempt.started": { guard: "isOwnJob", target: "running", actions: ["nameRun", to("running"), "tell"] },
+        "attempt.started": { guard: "isOwnJob", target: "running", actions: [to("running"), "tell"] },
         ...outcomes,
       },
     },

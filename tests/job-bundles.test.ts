@@ -96,7 +96,7 @@ describe("a bundle", () => {
     assert.deepEqual(rest, {
       ...{ jobId: later[0], token: 1, attempt: 0, returned: 0, attemptsMax: 3, queue: "q", jobType: "quick" },
       ...{ concurrencyKey: null, datasetId: null, productId: null, timeoutMs: null, extra: null, name: null },
-      ...{ version: null, passthrough: null, parents: null },
+      ...{ version: null, passthrough: null, parents: [] },
     });
     assert.deepEqual([await rows(), await bundleCount()], [[], 1]);
   });

@@ -44,6 +44,16 @@ async function attempts(plan: Published, name: string) {
 
 const outcomes = async (plan: Published, name: string) => (await attempts(plan, name)).map((one) => one.outcome);
 
+/** The database, with `before` told of each statement that is put together. */
+function watch(before: (text: string) => Promise<void> | void): Database {
+  const { sql } = database;
+  const query: typeof sql.query = async (text, ...rest) => {
+    await before(text);
+    return await sql.query(text, ...rest);
+  };
+  return { ...database, sql: Object.assign(sql.bind(null), sql, { query }) };
+}
+
 const report = (plan: Published, name: string, state: "running" | "success" | "failed") => ({
   type: "products.update" as const,
   datasetId: plan.datasetId,
@@ -72,6 +82,48 @@ describe("a plan of functions", () => {
     assert.ok(attempt?.startedAt && attempt.startedAt <= attempt.finishedAt);
     const { modifiedBy, runId, jobId } = await productOf(supervisor, plan, "d");
     assert.deepEqual([modifiedBy, runId, jobId], ["orrery", attempt?.jobId, null]);
+  });
+
+  it("claims nothing that the commit of a parent's end could lease", async () => {
+    let claims = 0;
+    const watched = watch((text) => {
+      if (text.includes("for update skip locked")) claims += 1;
+    });
+    const { supervisor } = await start({ functions: { f: () => null }, pollMs: 60_000 }, watched);
+    const names = ["a", "b", "c", "d", "e"];
+    const tasks = names.map((name, i) => ({ name, compute: "f", after: names.slice(Math.max(0, i - 1), i) }));
+    const plan = await publish(supervisor, tasks);
+    await settled(supervisor, plan);
+    assert.deepEqual(await outcomes(plan, "e"), ["succeeded"]);
+    // The first job's, and at most one that found no more.
+    assert.ok(claims <= 2, `${claims} claims`);
+  });
+
+  it("gives a run the same, whether its job was claimed or leased by the commit that stored it", async () => {
+    const seen: unknown[] = [];
+    const { supervisor } = await start({
+      functions: {
+        give: ({ passthrough }) => passthrough,
+        see({ job, dataset, product, ...task }) {
+          const { passthrough, payload, attempt, parents, log } = task;
+          log("seen");
+          seen.push([job.type, product?.name, dataset?.extra, passthrough, payload, attempt, parents]);
+        },
+      },
+      pollMs: 60_000,
+    });
+    // The first job of a lane is claimed, the next one leased.
+    for (let i = 0; i < 2; i++) {
+      const plan = await publish(supervisor, [
+        { name: "b", compute: "give", passthrough: { n: 1 } },
+        { name: "a", compute: "give", passthrough: "\u0000 é" },
+        { name: "c", compute: "see", passthrough: [1.5], after: ["b", "a"] },
+      ]);
+      await settled(supervisor, plan);
+    }
+    const given = seen.map((one) => JSON.stringify(one).replace(/"id":"[^"]+"/g, ""));
+    assert.equal(given[0], given[1]);
+    assert.match(given[0] ?? "", /"name":"a".*"name":"b"/);
   });
 
   it("shows a product as running while its attempt runs, and sets its link", async () => {
@@ -324,6 +376,26 @@ describe("a node that stops", () => {
     assert.ok(run.signal.aborted);
     await settled(supervisor, plan);
     assert.deepEqual(await outcomes(plan, "a"), ["cancelled", "succeeded"]);
+  });
+
+  it("gives back at once what a commit under way leases to it", async () => {
+    const gate = Promise.withResolvers<void>();
+    let commits = 0;
+    const slow = watch((text) => {
+      if (text.includes("add_job") && ++commits === 2) return gate.promise;
+    });
+    const leaving = await startNode(slow, { functions: { f: () => null }, pollMs: 60_000, stopMs: 150 });
+    const known = await publish(leaving.supervisor, [{ name: "a", compute: "f" }]);
+    await settled(leaving.supervisor, known);
+    const publishing = publish(leaving.supervisor, [{ name: "b", compute: "f" }]);
+    await until("the job is being stored", () => commits === 2);
+    const { supervisor } = await start({ functions: { f: () => "gone on" } });
+    const stopping = leaving.stop();
+    gate.resolve();
+    await stopping;
+    const plan = await publishing;
+    await settled(supervisor, plan);
+    assert.equal((await productOf(supervisor, plan, "b")).passback, '"gone on"');
   });
 
   it("lets a run end that does so soon", async () => {

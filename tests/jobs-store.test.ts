@@ -181,7 +181,7 @@ describe("leasing", () => {
     const [job] = await lease();
     assert.equal(job?.extra, '{"ship":"A"}');
     assert.deepEqual([job?.name, job?.version, job?.passthrough], ["plot", "1", '{"n": 18446744073709551615}']);
-    assert.deepEqual(JSON.parse(job?.parents ?? ""), [
+    assert.deepEqual(job?.parents, [
       { id: first, name: 'a "raw" file', version: "1", passback: '{"path":"/x\\u0000","n":1e400}' },
       { id: second, name: "csv", version: "1", passback: "null" },
     ]);

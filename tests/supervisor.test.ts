@@ -319,6 +319,20 @@ describe("rules 7 and 8: a product names its current job, fenced by its lease", 
     assert.equal(await jobState(lease.jobId), "succeeded");
   });
 
+  it("takes the start and the end of an attempt in one turn, each as a change of its own", async () => {
+    const { node, plan, lease } = await dispatched();
+    const quick = { ...lease, begins: true, attempt: report };
+    await node.submit({ ...quick, type: "attempt.failed", retryInMs: 0, reason: "attempts_exhausted" }, origin);
+    assert.equal(stateOf(await node.read(plan.datasetId), plan.id("a")), "running");
+    assert.equal((await jobOf(database.sql, lease.jobId))?.attempt, 1);
+    const again = await leaseOf(plan, 60_000);
+    await node.submit({ ...quick, ...again, type: "attempt.succeeded", link: null, passback: null }, origin);
+    const view = await node.read(plan.datasetId);
+    const { state, runId } = view?.products.get(plan.id("a")) ?? {};
+    assert.deepEqual([view?.revision, state, runId], [3, "success", lease.jobId]);
+    assert.equal((await jobOf(database.sql, lease.jobId))?.attempt, 2);
+  });
+
   it("refuses a result under a superseded token, and changes nothing", async () => {
     const { node, plan, lease } = await dispatched();
     const stale = { ...lease, token: lease.token - 1 };

@@ -213,16 +213,9 @@ function shownLease(job: LeasedJob, leaseMs: number, typeTimeoutMs: number | nul
   return `${head.slice(0, -1)},"payload":${payload},"dataset":${dataset},"parents":${parentsJson(job.parents)}}`;
 }
 
-/** As the statement builds them, their passbacks still as text. */
-interface StoredParent {
-  readonly id: string;
-  readonly name: string;
-  readonly version: string;
-  readonly passback: string | null;
-}
-
-function parentsJson(parents: string | null): string {
-  const list = (parents === null ? [] : JSON.parse(parents)) as StoredParent[];
-  const shown = list.map(({ passback, ...parent }) => `${JSON.stringify(parent).slice(0, -1)},"passback":${passback}}`);
+function parentsJson(parents: LeasedJob["parents"]): string {
+  const shown = parents.map(
+    ({ passback, ...parent }) => `${JSON.stringify(parent).slice(0, -1)},"passback":${passback}}`,
+  );
   return `[${shown.join(",")}]`;
 }

@@ -1,6 +1,6 @@
 /** What the attempts of all jobs have in common: the task that a compute is given, and the report of how it ended. */
 import { setImmediate } from "node:timers/promises";
-import type { Compute, Outcome, Parent, Task } from "../compute/compute.ts";
+import type { Compute, Outcome, Task } from "../compute/compute.ts";
 import type { AttemptReport } from "../model/command.ts";
 import { recordEvidence } from "../store/attempts.ts";
 import type { LeasedJob } from "../store/jobs.ts";
@@ -19,7 +19,7 @@ export function taskOf({ url, jobLog }: Pick<RunParts, "url" | "jobLog">, job: L
     dataset: datasetId === null ? null : { id: datasetId, extra: job.extra },
     product: productId === null ? null : { id: productId, name: job.name ?? "", version: job.version ?? "" },
     payload: productId === null ? job.payload : job.passthrough,
-    parents: job.parents === null ? [] : (JSON.parse(job.parents) as Parent[]), // built by the statement that leased it
+    parents: job.parents,
     timeoutMs: job.timeoutMs,
     url,
     onOutput: (chunk) => jobLog.push({ jobId, token }, chunk),

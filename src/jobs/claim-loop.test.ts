@@ -11,7 +11,7 @@ const leased: LeasedJob = {
   bundleId: null,
   ...{ jobId: "01a21514-7dd0-7000-befa-818e50bf2045", token: 1, attempt: 0, returned: 0, attemptsMax: 3, waitedS: 0 },
   ...{ queue: "default", jobType: "f", concurrencyKey: null, datasetId: null, productId: null, payload: null },
-  ...{ timeoutMs: null, extra: null, name: null, version: null, passthrough: null, parents: null },
+  ...{ timeoutMs: null, extra: null, name: null, version: null, passthrough: null, parents: [] },
 };
 
 describe("the claim loop", () => {
@@ -25,7 +25,10 @@ describe("the claim loop", () => {
     const claimed = Promise.withResolvers<Claimed>();
     let claims = 0;
     const loop = new ClaimLoop({
-      claims: { claim: async () => (++claims === 1 ? await claimed.promise : { jobs: [], retryInMs: null }) },
+      claims: {
+        claim: async () => (++claims === 1 ? await claimed.promise : { jobs: [], retryInMs: null }),
+        ...{ isPaused: () => false, isLimited: () => false, policyVersion: 1 },
+      },
       lanes,
       holder: { workerId: "w", leaseMs: 1000, labels: [] },
       log: { warn: assert.fail },

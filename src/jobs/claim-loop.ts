@@ -4,9 +4,10 @@ import type { Log } from "../observe/log.ts";
 import type { LeaseAsk, LeasedJob } from "../store/jobs.ts";
 import type { Claimed, Claims } from "./claims.ts";
 import type { Lane, Lanes } from "./lanes.ts";
+import { KeptPlaces } from "./places.ts";
 
 export interface ClaimLoopParts {
-  readonly claims: Pick<Claims, "claim">;
+  readonly claims: Pick<Claims, "claim" | "isPaused" | "isLimited" | "policyVersion">;
   readonly lanes: Lanes;
   readonly holder: Pick<LeaseAsk, "workerId" | "leaseMs" | "labels">;
   readonly log: Pick<Log, "warn">;
@@ -47,11 +48,14 @@ class Asked {
 }
 
 export class ClaimLoop {
+  /** Of jobs that need no claim. */
+  readonly places: KeptPlaces;
   readonly #parts: ClaimLoopParts;
   #underWay: Promise<void> | null = null;
 
   constructor(parts: ClaimLoopParts) {
     this.#parts = parts;
+    this.places = new KeptPlaces(parts);
   }
 
   /** Does nothing while a claim is under way: what is asked for meanwhile is found by its next round. */
@@ -66,9 +70,9 @@ export class ClaimLoop {
       });
   }
 
-  /** Resolves when no claim is under way. */
+  /** Resolves when no claim is under way, and no job is about to come by its commit. */
   async settled(): Promise<void> {
-    await this.#underWay;
+    await Promise.all([this.#underWay, this.places.settled()]);
   }
 
   async #run(): Promise<void> {
@@ -101,8 +105,9 @@ export class ClaimLoop {
         for (const { lane } of wanted) lane.isClaiming = false;
       }
       for (const { lane, countMax, isBundled, brought } of wanted) {
+        lane.hasBacklog = brought >= countMax;
         // What cannot be in a bundle, a product's job say, is still to be asked for.
-        if (brought >= countMax || isBundled) lane.mayHaveMore = true;
+        if (lane.hasBacklog || isBundled) lane.mayHaveMore = true;
         lane.brought = brought;
       }
       onBatch(claimed.jobs.length, claimed.retryInMs);

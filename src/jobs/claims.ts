@@ -58,6 +58,11 @@ export class Claims {
     this.#clock = clock;
   }
 
+  /** Of the policies that the answers here rely on. */
+  get policyVersion(): number {
+    return this.#policies.version;
+  }
+
   async reload(): Promise<void> {
     this.#take(await readPolicies(this.#sql));
   }

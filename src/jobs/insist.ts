@@ -18,7 +18,7 @@ export async function insist(
 ): Promise<boolean> {
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, waitMsMax)) {
     try {
-      await tell(supervisor, command);
+      await supervisor.submit(command, { service: "orrery", cause: command.type });
       return true;
     } catch (error) {
       if (error instanceof LeaseLostError || givingUp.aborted) return false;
@@ -28,9 +28,5 @@ export async function insist(
   }
 }
 
-export async function tell(supervisor: Pick<Supervisor, "submit">, command: JobCommand): Promise<void> {
-  await supervisor.submit(command, { service: "orrery", cause: command.type });
-}
-
 /** 503: a bound was reached, the store is away, or a commit's outcome is not known. Saying it again is safe under the fence. */
-export const passes = (error: unknown): boolean => error instanceof OrreryError && error.status === 503;
+const passes = (error: unknown): boolean => error instanceof OrreryError && error.status === 503;

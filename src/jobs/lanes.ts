@@ -47,12 +47,16 @@ export class Lane implements DueLane {
   readonly runSeconds: Observer;
   /** There may be due jobs in the store beyond those that were leased. */
   mayHaveMore = true;
+  /** The store holds more of them than there was room for here, or may: a new job has its turn after those. */
+  hasBacklog = true;
   /** A claim is under way for it, and will bring its jobs here. */
   isClaiming = false;
   /** Jobs that the last claim brought. */
   brought = 0;
   readonly #slots: Slots;
   readonly #waiting: HeldJob[] = [];
+  /** Places for jobs that are being stored. */
+  #kept = 0;
 
   constructor({ queue, jobType, keyed }: DueLane, compute: Compute, slots: Slots, runSeconds: Observer) {
     this.queue = queue;
@@ -64,7 +68,7 @@ export class Lane implements DueLane {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#kept;
   }
 
   get isFull(): boolean {
@@ -72,7 +76,7 @@ export class Lane implements DueLane {
   }
 
   get isIdle(): boolean {
-    return !this.mayHaveMore && !this.isClaiming && this.#waiting.length === 0;
+    return !this.mayHaveMore && !this.isClaiming && this.waiting === 0;
   }
 
   /** Its jobs are many, and each over at once: they are leased in bundles. */
@@ -90,12 +94,37 @@ export class Lane implements DueLane {
 
   /** How many jobs to lease now, when the node has `slots` to spare; 0 until it is worth a statement. */
   room(slots: number): number {
-    const { meanMs, concurrency, running, waiting } = this.#slots;
-    const isQuick = meanMs !== null && meanMs <= quickMs;
-    const ahead = !isQuick ? 0 : meanMs <= instantMs ? instantAheadMax : aheadMax;
-    const room = Math.min(concurrency - running - waiting, slots) + ahead;
+    const room = this.#places(slots);
     // A claim costs a statement: of quick jobs it is made when half of what is leased ahead has been used up.
-    return room >= ahead / 2 ? Math.max(room, 0) : 0;
+    return room >= this.#ahead / 2 ? Math.max(room, 0) : 0;
+  }
+
+  get #ahead(): number {
+    const { meanMs } = this.#slots;
+    if (meanMs === null || meanMs > quickMs) return 0;
+    return meanMs <= instantMs ? instantAheadMax : aheadMax;
+  }
+
+  #places(slots: number): number {
+    const { concurrency, running, waiting } = this.#slots;
+    return Math.min(concurrency - running - waiting, slots) + this.#ahead;
+  }
+
+  /** Keeps a place for a job that is being stored, when the node has `slots` to spare. False: there is none, or others come first. */
+  keep(slots: number): boolean {
+    // What is not leased ahead waits for a free slot, and a claim under way may bring jobs for all of them.
+    if (this.hasBacklog || (this.isClaiming && this.#ahead === 0)) return false;
+    this.hasBacklog = this.#places(slots) <= 0;
+    if (this.hasBacklog) return false;
+    this.#kept += 1;
+    this.#slots.waiting += 1;
+    return true;
+  }
+
+  /** Gives up a place that was kept. */
+  leave(): void {
+    this.#kept -= 1;
+    this.#slots.waiting -= 1;
   }
 
   add(held: HeldJob): void {
@@ -145,6 +174,11 @@ export class Lanes {
 
   all(): Lane[] {
     return [...this.#lanes.values()];
+  }
+
+  /** Undefined: there was no work in it lately. */
+  get(due: DueLane): Lane | undefined {
+    return this.#lanes.get(dueLaneKey(due));
   }
 
   /** There is work in it. Undefined: none that this node can run. */

@@ -1,23 +1,22 @@
 /**
  * One attempt at a product: its start and its end are turns of its dataset, fenced by the lease. A function is begun
- * beside the commit of its start, and one that ends at once shares that commit; a command waits for it.
+ * beside the commit of its start, and start and end of one that ends at once are one turn; a command waits for it.
  */
 import type { Compute, Outcome } from "../compute/compute.ts";
 import type { AttemptReport, JobCommand } from "../model/command.ts";
-import { LeaseLostError } from "../model/errors.ts";
 import type { LeasedJob } from "../store/jobs.ts";
 import { isBegunAtOnce, isTakenAway, keepEvidence, nextOf, quickOutcome, reportOf, taskOf } from "./attempt-run.ts";
 import type { HeldJob } from "./held-job.ts";
-import { insist, passes, tell } from "./insist.ts";
+import { insist } from "./insist.ts";
 import type { RunParts } from "./run-parts.ts";
 
 type Fence = Pick<JobCommand, "datasetId" | "productId" | "jobId" | "token">;
+type Ended = Extract<JobCommand, { type: "attempt.succeeded" | "attempt.failed" }>;
 
 /** Throws when the outcome cannot be stored. */
 export async function runProductJob(parts: RunParts, held: HeldJob, compute: Compute): Promise<void> {
   const { job } = held;
   const { supervisor, clock } = parts;
-  const started: JobCommand = { ...fenceOf(job), type: "attempt.started" };
   const startedAt = clock.now();
   const task = taskOf(parts, job);
 
@@ -27,11 +26,12 @@ export async function runProductJob(parts: RunParts, held: HeldJob, compute: Com
     const quick = running instanceof Promise ? await quickOutcome(running) : running;
     if (quick !== null && !isTakenAway(held)) {
       parts.onRunEnd(held);
-      await settleQuick(parts, held, compute, started, quick, startedAt);
-      return;
+      const report = reportOf(parts, held, quick, startedAt);
+      return await settle(parts, held, { ...(await endOf(parts, held, compute, quick, report)), begins: true }, report);
     }
   }
 
+  const started: JobCommand = { ...fenceOf(job), type: "attempt.started" };
   if (!(await insist(supervisor, started, parts.givingUp))) held.end("superseded");
   const outcome = await (running ?? compute.run(task, held));
   parts.onRunEnd(held);
@@ -40,31 +40,8 @@ export async function runProductJob(parts: RunParts, held: HeldJob, compute: Com
   await settle(parts, held, await endOf(parts, held, compute, outcome, report), report);
 }
 
-/** Start and end in one go: they are two turns, and mostly one commit. */
-async function settleQuick(
-  parts: RunParts,
-  held: HeldJob,
-  compute: Compute,
-  started: JobCommand,
-  outcome: Outcome,
-  startedAt: string,
-): Promise<void> {
-  const { supervisor, givingUp } = parts;
-  const report = reportOf(parts, held, outcome, startedAt);
-  const ended = await endOf(parts, held, compute, outcome, report);
-  const [start, end] = await Promise.allSettled([tell(supervisor, started), tell(supervisor, ended)]);
-  if (start.status === "fulfilled" && end.status === "fulfilled") return count(parts, held, ended);
-  if (start.status === "rejected") {
-    if (start.reason instanceof LeaseLostError) return await keepEvidence(parts, held, report);
-    // One after the other from here on, as an end may not come before its start.
-    if (!passes(start.reason)) throw start.reason;
-    if (!(await insist(supervisor, started, givingUp))) return await keepEvidence(parts, held, report);
-  }
-  await settle(parts, held, ended, report);
-}
-
-async function settle(parts: RunParts, held: HeldJob, ended: JobCommand, report: AttemptReport): Promise<void> {
-  let told = ended;
+async function settle(parts: RunParts, held: HeldJob, ended: Ended, report: AttemptReport): Promise<void> {
+  let told: Ended = ended;
   let stored: boolean;
   try {
     stored = await insist(parts.supervisor, told, parts.givingUp);
@@ -73,15 +50,15 @@ async function settle(parts: RunParts, held: HeldJob, ended: JobCommand, report:
     // Its result cannot be stored (text that the database refuses, say): then that is why it failed, and would again.
     const why = `its result could not be stored: ${error instanceof Error ? error.message : error}`;
     const attempt: AttemptReport = { ...report, outcome: "failed", error: why };
-    told = { ...fenceOf(held.job), type: "attempt.failed", attempt, retryInMs: null, reason: "not_retryable" };
+    const { begins = false } = ended;
+    told = { ...fenceOf(held.job), type: "attempt.failed", begins, attempt, retryInMs: null, reason: "not_retryable" };
     stored = await insist(parts.supervisor, told, parts.givingUp);
   }
   if (stored) count(parts, held, told);
   else await keepEvidence(parts, held, report);
 }
 
-function count({ seconds }: RunParts, { job, ranMs }: HeldJob, ended: JobCommand): void {
-  if (!("attempt" in ended)) return;
+function count({ seconds }: RunParts, { job, ranMs }: HeldJob, ended: Ended): void {
   const to = ended.type === "attempt.succeeded" ? "succeeded" : ended.retryInMs === null ? "dead" : "queued";
   seconds.ended(job.queue, ended.attempt.outcome, ranMs, to);
 }
@@ -92,7 +69,7 @@ async function endOf(
   compute: Compute,
   outcome: Outcome,
   attempt: AttemptReport,
-): Promise<JobCommand> {
+): Promise<Ended> {
   const fenced = fenceOf(held.job);
   if (outcome.outcome === "succeeded") {
     return { ...fenced, type: "attempt.succeeded", attempt, link: outcome.link, passback: outcome.passback };

@@ -9,7 +9,7 @@ import type { DueSignal } from "./due-signal.ts";
 
 export interface JobRunnerParts {
   readonly database: Database;
-  readonly supervisor: Pick<Supervisor, "submit">;
+  readonly supervisor: Pick<Supervisor, "submit" | "leaseNewJobs">;
   readonly due: DueSignal;
   readonly computes: Computes;
   readonly clock: Clock;

@@ -18,6 +18,7 @@ import { runProductJob } from "./product-job.ts";
 import { createQueueSeconds } from "./queue-seconds.ts";
 import { createRemoteLeases, type RemoteLeases } from "./remote-leases.ts";
 import type { Repeating } from "./repeat.ts";
+import { RoomMaker } from "./room-maker.ts";
 import type { RunParts } from "./run-parts.ts";
 import { type JobRunnerParts, runnerDefaults } from "./runner-parts.ts";
 
@@ -54,8 +55,7 @@ class Runner implements JobRunner {
   #duties: readonly Repeating[] = [];
   #unsubscribe = (): void => {};
   readonly #wakeTimers = new Set<NodeJS.Timeout>();
-  /** Jobs under a limit that have ended: others may wait for them. */
-  #freed: HeldJob["job"][] = [];
+  readonly #roomMaker: RoomMaker;
   #running = 0;
   /** Where the search for the next run begins, so that no lane starves another. */
   #nextLane = 0;
@@ -71,6 +71,10 @@ class Runner implements JobRunner {
     const { sql } = database;
     const givingUp = this.#givingUp.signal;
     this.#claims = new Claims(sql, clock);
+    this.#roomMaker = new RoomMaker(this.#claims, () => {
+      this.#hear(null);
+      parts.due.tellOthers();
+    });
     this.#lanes = new Lanes(
       (jobType) => (computes.runsHere(jobType) ? computes.get(jobType) : undefined),
       (jobType) => parts.metrics.jobs.seconds.labels(jobType),
@@ -113,9 +117,10 @@ class Runner implements JobRunner {
   }
 
   async start(): Promise<void> {
-    const { database, due, metrics } = this.#parts;
+    const { database, supervisor, due, metrics } = this.#parts;
     metrics.sampled(metrics.jobs.running, () => this.#running);
     await this.#claims.reload();
+    supervisor.leaseNewJobs((jobs) => this.#loop.places.keep(jobs));
     this.#unsubscribe = due.subscribe({
       onDue: (lane) => this.#hear(lane),
       onCancelled: (jobId) => this.#cancel(jobId),
@@ -266,20 +271,7 @@ class Runner implements JobRunner {
     this.#run.bundles.over(held);
     if (this.#held.get(job.jobId) === held) this.#held.delete(job.jobId);
     if (this.#held.size === 0) this.#onIdle?.();
-    if (this.#claims.isLimited(lane)) this.#makeRoom(job);
-  }
-
-  /** A job under a limit has ended: what waits for it, here or elsewhere, may go on. */
-  #makeRoom(job: HeldJob["job"]): void {
-    this.#freed.push(job);
-    if (this.#freed.length > 1) return;
-    queueMicrotask(async () => {
-      const freed = this.#freed;
-      this.#freed = [];
-      await this.#claims.freed(freed).catch(() => undefined); // the poll sees to it
-      this.#hear(null);
-      this.#parts.due.tellOthers();
-    });
+    if (this.#claims.isLimited(lane)) this.#roomMaker.ended(job);
   }
 
   /** Gives back all that waits for a slot. */

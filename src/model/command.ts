@@ -31,7 +31,10 @@ export type ClientCommand =
   | { readonly type: "products.disable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
   | { readonly type: "products.enable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] };
 
-/** What happened to a product's job. Each is fenced by the lease's `token`: a superseded one changes nothing. */
+/**
+ * What happened to a product's job. Each is fenced by the lease's `token`: a superseded one changes nothing. `begins`: this end
+ * tells of the attempt's start as well.
+ */
 export type JobCommand = {
   readonly datasetId: DatasetId;
   readonly productId: ProductId;
@@ -41,6 +44,7 @@ export type JobCommand = {
   | { readonly type: "attempt.started" }
   | {
       readonly type: "attempt.succeeded";
+      readonly begins?: boolean;
       readonly attempt: AttemptReport;
       readonly link: string | null;
       readonly passback: JsonText | null;
@@ -48,6 +52,7 @@ export type JobCommand = {
   /** `retryInMs` null: it is not tried again, for `reason`, and the product fails. */
   | {
       readonly type: "attempt.failed";
+      readonly begins?: boolean;
       readonly attempt: AttemptReport;
       readonly retryInMs: number | null;
       readonly reason: DeathReason;

@@ -13,10 +13,10 @@ export interface ExpectationChange {
 
 /** A deadline that stays the same keeps what became of it. */
 export const expectationPart = {
-  types: ["uuid", "uuid", "timestamptz", "text"],
+  columns: { dataset_id: "uuid", product_id: "uuid", deadline_at: "timestamptz", schema: "text" },
   sql: `new_expectation as materialized (
-      select * from unnest($*) as x (dataset_id, product_id, deadline_at, schema)
-      where dataset_id in (select dataset_id from won)),
+      select * from $* as x
+      where (dataset_id in (select dataset_id from won)) is true),
     put_expectation as (
       insert into expectation (dataset_id, product_id, deadline_at, "check", is_pending)
       select dataset_id, product_id, deadline_at, schema, deadline_at is not null from new_expectation

@@ -35,8 +35,15 @@ export interface LeasedJob extends Lease {
   readonly name: string | null;
   readonly version: string | null;
   readonly passthrough: JsonText | null;
-  /** JSON: [{id, name, version, passback}], passback as text, those that are not disabled; null if there are none. */
-  readonly parents: JsonText | null;
+  /** Those that are not disabled. */
+  readonly parents: readonly LeasedParent[];
+}
+
+export interface LeasedParent {
+  readonly id: ProductId;
+  readonly name: string;
+  readonly version: string;
+  readonly passback: JsonText | null;
 }
 
 export interface Leased {
@@ -97,7 +104,7 @@ const tables = `
 
 const parents = `case when leased.dataset_id is not null then (
     select json_agg(json_build_object('id', parent.product_id, 'name', parent.name, 'version', parent.version,
-      'passback', parent.passback) order by parent.name, parent.product_id)::text
+      'passback', parent.passback) order by parent.name collate "C", parent.product_id)::text
     from dependency join product as parent
       on parent.dataset_id = dependency.dataset_id and parent.product_id = dependency.parent_id
     where dependency.dataset_id = leased.dataset_id and dependency.child_id = leased.product_id
@@ -169,6 +176,8 @@ export async function runLease(
   return { jobs: row.jobId === null ? [] : jobsOf(row, bundle), policyVersion: row.policyVersion };
 }
 
+const parentsOf = (text: string | null): LeasedParent[] => (text === null ? [] : JSON.parse(text)); // written by json_agg
+
 function jobsOf(row: Row, bundle: InBundle | null): LeasedJob[] {
   const list = (text: string | null | undefined): string[] => text?.split(",") ?? [];
   const json = <Value>(text: string | null | undefined): ((i: number) => Value | null) => {
@@ -192,7 +201,7 @@ function jobsOf(row: Row, bundle: InBundle | null): LeasedJob[] {
   const name = json<string>(row.name);
   const version = json<string>(row.version);
   const passthrough = json<JsonText>(row.passthrough);
-  const parents = json<JsonText>(row.parents);
+  const parents = json<string>(row.parents);
   return list(row.jobId).map((jobId, i) => ({
     jobId,
     bundleId: bundle?.bundleId ?? null,
@@ -212,6 +221,6 @@ function jobsOf(row: Row, bundle: InBundle | null): LeasedJob[] {
     name: name(i),
     version: version(i),
     passthrough: passthrough(i),
-    parents: parents(i),
+    parents: parentsOf(parents(i)),
   }));
 }

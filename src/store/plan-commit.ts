@@ -18,8 +18,10 @@ interface Part {
 export async function commitSteps(sql: Sql, steps: readonly Step[]): Promise<CommitOutcome> {
   const stepColumns = columnsOf(steps, (step) => [step.datasetId, step.base, step.next, step.modifiedAt]);
   const parts = partsOf(steps);
-  const values = [stepColumns, ...parts.map((part) => part.columns)].flat().map((column) => array(column));
-  const rows = await sql.query<{ datasetId: DatasetId; jobId: JobId | null }>(
+  const values = [stepColumns, ...parts.map((part) => part.columns)].flatMap((columns) =>
+    columns.flatMap((column, i) => (i > 0 && isSame(column) ? ["{}", column[0] ?? null] : [array(column), null])),
+  );
+  const rows = await sql.query<{ datasetId: DatasetId; jobId: JobId | null; leases: boolean }>(
     commitStatement(parts.map((part) => part.name)),
     values,
   );
@@ -29,7 +31,7 @@ export async function commitSteps(sql: Sql, steps: readonly Step[]): Promise<Com
     if (row.jobId === null) won.add(row.datasetId);
     else superseded.add(row.jobId);
   }
-  return { won, superseded };
+  return { won, superseded, leases: rows[0]?.leases ?? false };
 }
 
 function partsOf(steps: readonly Step[]): Part[] {
@@ -45,11 +47,25 @@ function partsOf(steps: readonly Step[]): Part[] {
     for (const step of steps) for (const item of of(step)) rows.push(row(item, step.datasetId));
     return rows;
   };
-  const fences = each(
-    (s) => s.jobMoves,
-    (m, id) => [m.jobId, id, m.fence, m.onlyIfExpired],
-  ).filter((row) => row[2] !== null);
-  add("fence", fences);
+  add(
+    "jobMove",
+    each(
+      (s) => s.jobMoves,
+      (m, id) => [
+        m.jobId,
+        id,
+        m.fence,
+        m.onlyIfExpired,
+        m.to,
+        m.runInMs,
+        m.begins,
+        givesBack(m),
+        m.reason,
+        m.report?.error ?? null,
+        m.at,
+      ],
+    ),
+  );
   add(
     "dataset",
     each(
@@ -134,14 +150,10 @@ function partsOf(steps: readonly Step[]): Part[] {
         j.priority ?? 0,
         j.by,
         j.at,
+        j.lease?.workerId ?? null,
+        j.lease?.leaseMs ?? null,
+        j.lease?.policyVersion ?? null,
       ],
-    ),
-  );
-  add(
-    "jobMove",
-    each(
-      (s) => s.jobMoves,
-      (m, id) => [m.jobId, id, m.to, m.runInMs, m.begins, givesBack(m), m.reason, m.report?.error ?? null, m.at],
     ),
   );
   add(
@@ -181,6 +193,8 @@ const givesBack = ({ to, report }: JobMove): boolean =>
 function searchBody(datasetId: DatasetId, extra: string | null): string {
   return extra === null ? datasetId : `${datasetId}\n${extra.toLowerCase()}`;
 }
+
+const isSame = (column: Column): boolean => column.every((value) => value === column[0]);
 
 function columnsOf<Row>(rows: readonly Row[], row: (item: Row) => readonly SqlValue[]): Column[] {
   const columns: SqlValue[][] = [];

@@ -77,6 +77,15 @@ export interface JobInsert {
   readonly at: Instant;
   /** A job that its own batch took back is stored as cancelled. */
   readonly state: "queued" | "cancelled";
+  /** Absent: it waits for whoever claims it. */
+  readonly lease?: FirstLease;
+}
+
+/** Who holds a queued job from the moment it is stored, unless the policies have changed: then it is stored without a lease. */
+export interface FirstLease {
+  readonly workerId: string;
+  readonly leaseMs: number;
+  readonly policyVersion: number;
 }
 
 /** What a turn does to a job that was stored before. */
@@ -116,4 +125,6 @@ export interface CommitOutcome {
   readonly won: ReadonlySet<DatasetId>;
   /** Jobs whose lease is no longer the one that a move was fenced by; their datasets are not among the won. */
   readonly superseded: ReadonlySet<JobId>;
+  /** The new jobs of the won steps that ask for a lease have it, under token 1; false: none of them has. */
+  readonly leases: boolean;
 }

@@ -8,6 +8,7 @@ import { CommitUnknownError } from "../model/plan-errors.ts";
 import type { CommitOutcome, PlanStore } from "../store/plan-store.ts";
 import { SqlError } from "../store/sql.ts";
 import { fold } from "./fold.ts";
+import { type KeepPlaces, type Leased, leasedJob, leaveAll, nowhere, type Places, placed } from "./places.ts";
 import type { Resident } from "./resident.ts";
 import type { Turn } from "./turn.ts";
 
@@ -20,10 +21,15 @@ const unknownDeadlineMs = 10_000;
 
 export interface CommitterEnv {
   readonly store: Pick<PlanStore, "commit" | "findTurn">;
+  readonly keepPlaces: KeepPlaces;
   sleep(ms: number): Promise<void>;
   monotonicMs(): number;
   /** Told of each batch: how many turns, how long, and what came of it. */
   observe(batch: { turns: number; ms: number; outcome: "committed" | "failed" }): void;
+}
+
+interface Sent extends CommitOutcome {
+  readonly places: Places;
 }
 
 interface Taken {
@@ -85,23 +91,40 @@ export class Committer {
     for (const { resident } of batch) if (resident.hasTurns) this.#waiting.add(resident);
   }
 
-  async #send(batch: Taken[]): Promise<CommitOutcome> {
-    const steps = batch.map(({ base, turns }) => fold(base, turns));
+  async #send(batch: Taken[]): Promise<Sent> {
+    const folded = batch.map(({ base, turns }) => fold(base, turns));
+    const places = this.#env.keepPlaces(folded.flatMap(({ jobs }) => jobs));
+    const steps = placed(folded, places);
     for (let retry = 1; ; retry++) {
       try {
-        return await this.#env.store.commit(steps);
+        return { ...(await this.#env.store.commit(steps)), places };
       } catch (error) {
-        if (!(error instanceof SqlError) || error.fault !== "retry" || retry > retriesMax) throw error;
-        await this.#env.sleep(retry * 5);
+        if (error instanceof SqlError && error.fault === "retry" && retry <= retriesMax) {
+          await this.#env.sleep(retry * 5);
+          continue;
+        }
+        // If it came through after all, the leases run out by themselves.
+        leaveAll(places);
+        throw error;
       }
     }
   }
 
-  #settle(batch: Taken[], { won, superseded }: CommitOutcome): void {
+  #settle(batch: Taken[], { won, superseded, leases, places }: Sent): void {
+    const leased: Leased = leases ? places : nowhere;
     for (const { resident, turns } of batch) {
-      if (won.has(resident.datasetId)) resident.committed(turns.length);
-      else resident.undo(superseded);
+      if (!won.has(resident.datasetId)) {
+        resident.undo(superseded);
+        continue;
+      }
+      resident.committed(turns.length, leased);
+      for (const { jobs } of leased.size > 0 ? turns : [])
+        for (const job of jobs.values()) {
+          leased.get(job.jobId)?.take(leasedJob(resident.view, job));
+          places.delete(job.jobId);
+        }
     }
+    leaveAll(places);
   }
 
   async #fail(batch: Taken[], error: unknown): Promise<void> {
@@ -157,7 +180,7 @@ export class Committer {
       try {
         const stored =
           last !== undefined && (await this.#env.store.findTurn(last.datasetId, last.revision, last.turnId));
-        if (stored) resident.committed(turns.length);
+        if (stored) resident.committed(turns.length, nowhere);
         else {
           resident.suspect(turns);
           resident.undo(new Set());

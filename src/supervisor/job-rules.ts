@@ -13,15 +13,16 @@ export function* playJobCommand(context: RuleContext, command: JobCommand): Pace
   const { productId, jobId, token } = command;
   const row = plan.row(productId);
   if (row === undefined || row.jobId !== jobId) throw new LeaseLostError(jobId, token);
+  const begins = command.type === "attempt.started" || ("begins" in command && command.begins === true);
   const move = (change: Pick<JobMove, "to"> & Partial<JobMove>): void => {
-    const still = { fence: token, runInMs: 0, begins: false, onlyIfExpired: false, report: null, reason: null };
+    const still = { fence: token, runInMs: 0, begins, onlyIfExpired: false, report: null, reason: null };
     turn.jobMoves.push({ jobId, productId, at: stamp.at, ...still, ...change });
   };
 
+  if (begins) plan.send(productId, { type: "attempt.started", jobId, stamp });
   switch (command.type) {
     case "attempt.started":
-      move({ to: "leased", begins: true });
-      plan.send(productId, { type: "attempt.started", jobId, stamp });
+      move({ to: "leased" });
       break;
     case "attempt.succeeded": {
       const { link, passback } = command;
@@ -41,7 +42,8 @@ export function* playJobCommand(context: RuleContext, command: JobCommand): Pace
       const onlyIfExpired = command.type === "lease.expired";
       if (command.retryInMs !== null) {
         move({ to: "queued", runInMs: command.retryInMs, report: command.attempt, onlyIfExpired });
-        return;
+        if (!begins) return; // it stays as it is
+        break;
       }
       move({ to: "dead", report: command.attempt, onlyIfExpired, reason: command.reason });
       plan.send(productId, { type: "attempts.exhausted", jobId, stamp });

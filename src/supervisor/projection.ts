@@ -24,6 +24,8 @@ export class Projection implements PlanView {
   readonly #dependencyTexts = new Map<string, string>();
   #text: string | null = null;
   #dependencyText: string | null = null;
+  /** By child; made when somebody asks. */
+  #parents: Map<ProductId, ProductId[]> | null = null;
 
   constructor(rows: PlanRows) {
     this.revision = rows.revision;
@@ -42,8 +44,21 @@ export class Projection implements PlanView {
       this.dependencies.set(key, row);
       this.#dependencyTexts.delete(key);
       this.#dependencyText = null;
+      this.#parents = null;
     }
     this.#text = null;
+  }
+
+  parents(id: ProductId): readonly ProductId[] {
+    if (this.#parents === null) {
+      this.#parents = new Map();
+      for (const { parentId, childId } of this.dependencies.values()) {
+        const known = this.#parents.get(childId);
+        if (known) known.push(parentId);
+        else this.#parents.set(childId, [parentId]);
+      }
+    }
+    return this.#parents.get(id) ?? [];
   }
 
   json(): string {

@@ -10,6 +10,7 @@ import type { PlanStore } from "../store/plan-store.ts";
 import type { Entry } from "./entry.ts";
 import { oneStepOf } from "./fold.ts";
 import { LivePlan, type LivePlanEnv } from "./live-plan.ts";
+import type { Leased } from "./places.ts";
 import type { Projection } from "./projection.ts";
 import { findRepeat, isSameKey, type KeyedRequest, keyOf, reused } from "./repeats.ts";
 import { runTurn, type TurnEnv, type TurnResult } from "./run-turn.ts";
@@ -23,8 +24,8 @@ export interface ResidentEnv extends TurnEnv, LivePlanEnv {
   readonly alone: boolean;
   /** Turns are waiting to be committed. */
   onTurns(resident: Resident): void;
-  /** A turn was committed: it may be seen. */
-  onCommitted(turn: Turn): void;
+  /** A turn was committed: it may be seen. `leased` are those of its jobs that need no claim. */
+  onCommitted(turn: Turn, leased: Leased): void;
 }
 
 /** Commands in one mailbox, and the next is refused with 503; turns that wait for their commit, and the mailbox is held. */
@@ -134,7 +135,7 @@ export class Resident {
   }
 
   /** The first `count` uncommitted turns are durable: opens the gate for them, in order. */
-  committed(count: number): void {
+  committed(count: number, leased: Leased): void {
     this.#inFlight = 0;
     this.blocked = false;
     for (const { entry, turn, followers } of this.#uncommitted.splice(0, count)) {
@@ -143,7 +144,7 @@ export class Resident {
         continue;
       }
       this.#live.committed.apply(turn);
-      this.#env.onCommitted(turn);
+      this.#env.onCommitted(turn, leased);
       const planJson = entry.jobId === null ? this.#live.committed.json() : "";
       for (const asked of [entry, ...followers]) asked.resolve({ planJson, revision: turn.revision });
     }

@@ -13,12 +13,14 @@ import type { PlanStore } from "../store/plan-store.ts";
 import { Batcher } from "./batcher.ts";
 import { Committer } from "./committer.ts";
 import { type Answer, Entry, type Origin } from "./entry.ts";
+import type { KeepPlaces, Leased } from "./places.ts";
 import type { PlanView } from "./projection.ts";
 import { Resident, type ResidentEnv } from "./resident.ts";
 import type { ComputeNames } from "./rules.ts";
 import type { Turn } from "./turn.ts";
 
 export type { Answer, Origin } from "./entry.ts";
+export type { KeepPlaces } from "./places.ts";
 export type { PlanView } from "./projection.ts";
 export type { ComputeNames } from "./rules.ts";
 
@@ -33,6 +35,7 @@ export interface Committed {
   readonly dataset: DatasetRow | null;
   readonly products: readonly ProductRow[];
   readonly dependencies: readonly DependencyRow[];
+  /** They wait to be claimed; a job that its commit has leased does not. */
   readonly jobsQueued: readonly { jobId: JobId; productId: ProductId; queue: string; jobType: string }[];
   readonly jobsCancelled: readonly JobId[];
 }
@@ -48,6 +51,8 @@ export interface Supervisor {
   submit(command: Command, origin: Origin): Promise<Answer>;
   /** The committed plan, not older than this call, whichever node changed it; null if there is none. */
   read(datasetId: DatasetId): Promise<PlanView | null>;
+  /** From now on, jobs are leased in the commit that stores them to where `keep` has a place for them. */
+  leaseNewJobs(keep: KeepPlaces): void;
   /** Calls `hear` for each turn that this node committed, after its commit. Returns how to stop it. */
   onCommitted(hear: (turn: Committed) => void): () => void;
   residents(): Residency;
@@ -118,6 +123,7 @@ class ResidentSupervisor implements Supervisor {
   readonly #env: ResidentEnv;
   readonly #hearers = new Set<(turn: Committed) => void>();
   readonly #stopSweeping: () => void;
+  #keepPlaces: KeepPlaces = () => new Map();
   #commands = 0;
   #stopping = false;
 
@@ -129,6 +135,7 @@ class ResidentSupervisor implements Supervisor {
     this.#revisions = new Batcher((ids) => store.revisions(ids), { inFlightMax: 2, keysMax: 1000 });
     const committer = new Committer({
       store,
+      keepPlaces: (jobs) => this.#keepPlaces(jobs),
       sleep: timers.sleep,
       monotonicMs: clock.monotonicMs,
       observe: (batch) => parts.observe.batch(batch),
@@ -143,7 +150,7 @@ class ResidentSupervisor implements Supervisor {
       newJobId: parts.ids?.newJobId ?? newTimeUuid,
       breathe: timers.breathe,
       onTurns: (resident) => committer.add(resident),
-      onCommitted: (turn) => this.#tell(turn),
+      onCommitted: (turn, leased) => this.#tell(turn, leased),
     };
     this.#stopSweeping = timers.every(500, () => this.#sweep());
   }
@@ -186,6 +193,10 @@ class ResidentSupervisor implements Supervisor {
     } catch (error) {
       throw error instanceof OrreryError ? error : new StoreUnavailableError(error);
     }
+  }
+
+  leaseNewJobs(keep: KeepPlaces): void {
+    this.#keepPlaces = keep;
   }
 
   onCommitted(hear: (turn: Committed) => void): () => void {
@@ -249,7 +260,7 @@ class ResidentSupervisor implements Supervisor {
     }
   }
 
-  #tell(turn: Turn): void {
+  #tell(turn: Turn, leased: Leased): void {
     this.#parts.observe.turn(turn.cause, "committed");
     if (this.#hearers.size === 0) return;
     const committed: Committed = {
@@ -262,7 +273,7 @@ class ResidentSupervisor implements Supervisor {
       dataset: turn.dataset,
       products: [...turn.defined.values(), ...turn.moved.values()],
       dependencies: turn.dependencies,
-      jobsQueued: [...turn.jobs.values()],
+      jobsQueued: [...turn.jobs.values()].filter(({ jobId }) => !leased.has(jobId)),
       jobsCancelled: turn.jobMoves.filter((move) => move.to === "cancelled").map((move) => move.jobId),
     };
     for (const hear of this.#hearers) {

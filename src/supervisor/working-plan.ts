@@ -93,8 +93,12 @@ export class WorkingPlan {
   /** A new product starts to wait; a known one takes the new definition. */
   define(definition: ProductDefinition, stamp: Stamp): void {
     const id = definition.productId;
-    if (!this.#products.has(id)) this.#spawn(newProduct(definition, stamp));
-    this.send(id, { type: "defined", definition, stamp });
+    if (this.#products.has(id)) this.send(id, { type: "defined", definition, stamp });
+    else {
+      const row = newProduct(definition, stamp);
+      this.#spawn(row);
+      this.#hear({ type: "product.changed", row });
+    }
     const row = this.#rows.get(id);
     if (this.#turn === null || row === undefined) return;
     this.#turn.moved.delete(id);

@@ -11,7 +11,15 @@ import {
   type PlanRows,
   type ProductRow,
 } from "../../src/model/plan.ts";
-import type { AnswerInsert, CommitOutcome, EventRow, JobMove, PlanStore, Step } from "../../src/store/plan-store.ts";
+import type {
+  AnswerInsert,
+  CommitOutcome,
+  EventRow,
+  JobInsert,
+  JobMove,
+  PlanStore,
+  Step,
+} from "../../src/store/plan-store.ts";
 
 export interface FakeJob {
   readonly jobId: JobId;
@@ -98,7 +106,8 @@ export class FakeDatabase implements PlanStore {
       this.#apply(step);
       this.onApplied(step);
     }
-    return { won, superseded };
+    const stored = steps.flatMap((step) => (won.has(step.datasetId) ? step.jobs : []));
+    return { won, superseded, leases: stored.some((job) => firstLeaseMs(job) !== null) };
   }
 
   /** What `leaseJobs` does: one due job, a new token. Null if none is due. */
@@ -130,9 +139,22 @@ export class FakeDatabase implements PlanStore {
     for (const row of step.dependencies) plan.dependencies.set(dependencyKey(row), row);
     plan.events.push(...step.events);
     this.#answers.push(...step.answers);
-    for (const { jobId, productId, attemptsMax, state } of step.jobs) {
-      const fresh = { token: 0, attempt: 0, leaseUntilMs: 0, runAtMs: 0 };
-      this.jobs.set(jobId, { jobId, datasetId: step.datasetId, productId, attemptsMax, state, ...fresh });
+    for (const job of step.jobs) {
+      const { jobId, productId, attemptsMax } = job;
+      const leaseMs = firstLeaseMs(job);
+      const lease =
+        leaseMs === null
+          ? { state: job.state, token: 0, leaseUntilMs: 0 }
+          : { state: "leased" as const, token: 1, leaseUntilMs: this.#nowMs() + leaseMs };
+      this.jobs.set(jobId, {
+        jobId,
+        datasetId: step.datasetId,
+        productId,
+        attemptsMax,
+        ...lease,
+        attempt: 0,
+        runAtMs: 0,
+      });
     }
     for (const move of step.jobMoves) this.#move(move);
   }
@@ -150,6 +172,10 @@ export class FakeDatabase implements PlanStore {
       this.attempts.push({ jobId: job.jobId, token: move.fence, report: move.report });
   }
 }
+
+/** Of a job that is leased as it is stored; null: it is queued. No policy ever changes here. */
+const firstLeaseMs = ({ state, lease }: JobInsert): number | null =>
+  state === "queued" && lease?.policyVersion === 1 ? lease.leaseMs : null;
 
 function newPlan(step: Step): StoredPlan {
   if (step.dataset === null) throw new Error(`The step creates dataset ${step.datasetId} without its row`);

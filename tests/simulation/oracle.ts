@@ -70,6 +70,10 @@ export class OraclePlan {
         break;
       case "attempt.failed":
       case "lease.expired":
+        if ("begins" in command && command.begins) {
+          this.#set(command.productId, "running");
+          this.#reset([command.productId]);
+        }
         if (command.retryInMs !== null) break;
         this.#set(command.productId, "failed");
         this.#reset([command.productId]);

@@ -220,14 +220,16 @@ class World {
       if (job === null) continue;
       const { datasetId, productId, jobId, token } = job;
       const lease = { datasetId, productId, jobId, token };
-      if ((await this.#send({ ...lease, type: "attempt.started" }, "orrery")) !== "acknowledged") continue;
+      const begins = this.#scheduler.chance(0.3);
+      if (!begins && (await this.#send({ ...lease, type: "attempt.started" }, "orrery")) !== "acknowledged") continue;
       await this.#sleep(this.#scheduler.chance(0.2) ? leaseMs * 2 : this.#scheduler.delayMs(100));
       const attempt = { ...report, attempt: job.attempt + 1 };
       const command: Command = this.#scheduler.chance(0.6)
-        ? { ...lease, type: "attempt.succeeded", attempt, link: null, passback: null }
+        ? { ...lease, type: "attempt.succeeded", begins, attempt, link: null, passback: null }
         : {
             ...lease,
             type: "attempt.failed",
+            begins,
             attempt: { ...attempt, outcome: "failed" },
             retryInMs: job.attempt + 1 < 3 ? 50 : null,
             reason: "attempts_exhausted",
@@ -325,7 +327,7 @@ function answeringEarly(store: PlanStore): PlanStore {
     ...store,
     async commit(steps) {
       store.commit(steps).catch(() => {});
-      return { won: new Set(steps.map((step) => step.datasetId)), superseded: new Set() };
+      return { won: new Set(steps.map((step) => step.datasetId)), superseded: new Set(), leases: false };
     },
   };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { newUuid } from "../../src/model/ids.ts";
 import type { ProductRow } from "../../src/model/plan.ts";
-import type { PlanStore, Step } from "../../src/store/plan-store.ts";
+import type { FirstLease, PlanStore, Step } from "../../src/store/plan-store.ts";
 
 const at = "2026-01-31T10:20:30.123456+00:00";
 
@@ -122,6 +122,24 @@ export function planStoreContract(name: string, open: () => Promise<ContractedSt
       assert.deepEqual([...(await store.commit([next(step, 1, [expired])])).superseded], [jobId]);
     });
 
+    it("leases a new job in the commit that stores it, unless the policies have changed", async () => {
+      const lease = { workerId: "worker", leaseMs: 60_000, policyVersion: 1 };
+      const { step, jobId, productId } = withJob(lease);
+      assert.equal((await store.commit([step])).leases, true);
+      const done = { ...move(jobId, productId), fence: 1, to: "succeeded" as const, begins: true, report };
+      assert.equal((await store.commit([next(step, 1, [done])])).won.size, 1);
+
+      const late = withJob({ ...lease, policyVersion: 0 });
+      assert.equal((await store.commit([late.step])).leases, false);
+      assert.equal(await opened.leaseJob(late.jobId), 1);
+    });
+
+    it("leases nothing of a step that lost", async () => {
+      const { step } = withJob({ workerId: "worker", leaseMs: 60_000, policyVersion: 1 });
+      const outcome = await store.commit([{ ...step, base: 1, next: 2 }]);
+      assert.deepEqual([outcome.won.size, outcome.leases], [0, false]);
+    });
+
     it("cancels a job whoever holds it, and its holder's outcome then changes nothing", async () => {
       const { step, jobId, productId } = withJob();
       await store.commit([step]);
@@ -180,7 +198,7 @@ function creation(): Step {
   };
 }
 
-function withJob() {
+function withJob(lease?: FirstLease) {
   const step = creation();
   const jobId = newUuid();
   const queued = product({ state: "queued", jobId, compute: "work" });
@@ -194,6 +212,7 @@ function withJob() {
     by: "me",
     at,
     state: "queued" as const,
+    ...(lease && { lease }),
   };
   return { jobId, productId: queued.productId, step: { ...step, defined: [queued], dependencies: [], jobs: [job] } };
 }

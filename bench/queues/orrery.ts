@@ -62,7 +62,7 @@ export async function openOrrery({ url, onStart }: QueueParts): Promise<OrreryQu
     begin: async () => void (await pause(false)),
     end: async () => void (await pause(true)),
     async hasLeft() {
-      return (await sql`select 1 from job union all select 1 from bundled_job limit 1`).length > 0;
+      return (await sql`select 1 from job union all select 1 from bundle limit 1`).length > 0;
     },
     async one() {
       const body = '{"job_type":"noop"}';

@@ -11,7 +11,9 @@ const quickMs = 25;
 /** Jobs of a quick type that are leased ahead, so that a slot never waits for a claim; more of those that take no time. */
 const aheadMax = 256;
 const instantMs = 4;
-const instantAheadMax = 1000;
+const instantAheadMax = 2000;
+/** A claim for so many is worth its statement: the next one is made while what is left still runs. */
+const claimWorth = 500;
 /** After so many runs in a row that were over at once, the next ones are expected to be, too. */
 const instantRunsMin = 50;
 /** A claim that brings so many is likely to be followed by others. */
@@ -95,8 +97,8 @@ export class Lane implements DueLane {
   /** How many jobs to lease now, when the node has `slots` to spare; 0 until it is worth a statement. */
   room(slots: number): number {
     const room = this.#places(slots);
-    // A claim costs a statement: of quick jobs it is made when half of what is leased ahead has been used up.
-    return room >= this.#ahead / 2 ? Math.max(room, 0) : 0;
+    // Of quick jobs a claim is made when half of what is leased ahead has been used up.
+    return room >= Math.min(this.#ahead / 2, claimWorth) ? Math.max(room, 0) : 0;
   }
 
   get #ahead(): number {

@@ -12,6 +12,7 @@ import type { Committed, PlanView } from "../src/supervisor/supervisor.ts";
 import { systemTimers } from "../src/supervisor/system-timers.ts";
 import { openTestDatabase } from "./support/database.ts";
 import { jobOf } from "./support/job-rows.ts";
+import { until } from "./support/signal.ts";
 import { HeldStore, origin, Sketch, supervise } from "./support/supervised.ts";
 
 let database: Database;
@@ -127,6 +128,36 @@ describe("rule 2: compare-and-set", () => {
     await there.submit(plan.publish(["a", "new"]), origin);
     // This node has never heard of "new".
     await here.submit(plan.update("new", "running"), origin);
+  });
+
+  it("sends what waits before it opens the gate of a batch, and no two batches at once of one dataset", async () => {
+    const [first, other] = [new Sketch(), new Sketch()];
+    const nameOf = (id: string) => (id === first.datasetId ? "first" : "other");
+    const events: string[] = [];
+    const held = new HeldStore(store);
+    const told: PlanStore = {
+      ...held,
+      commit(steps) {
+        events.push(...steps.map(({ datasetId, next }) => `sent ${nameOf(datasetId)} ${next}`));
+        return held.commit(steps);
+      },
+    };
+    const node = supervise(told);
+    await node.submit(first.publish(["a"]), origin);
+    node.onCommitted(({ datasetId, revision }) => events.push(`opened ${nameOf(datasetId)} ${revision}`));
+    held.hold();
+    const answers = [node.submit(first.update("a", "running"), origin)];
+    await Promise.resolve();
+    answers.push(node.submit(first.update("a", "success"), origin), node.submit(other.publish(["b"]), origin));
+    await until("both wait for their commit", () => node.residents().mailboxDepth === 0);
+    held.letGo();
+    await Promise.all(answers);
+    assert.deepEqual(events.slice(1), [
+      "sent first 2",
+      "sent other 1",
+      "opened first 2",
+      ...["sent first 3", "opened other 1", "opened first 3"],
+    ]);
   });
 });
 

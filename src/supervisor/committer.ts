@@ -1,7 +1,7 @@
 /**
- * Group commit: every turn that waits, of every dataset, goes in one transaction; one batch is under way at a time. What
- * becomes of a batch: each dataset's step won (its gate opens) or lost (its turns are undone and run again). Without an
- * answer the outcome is unknown until each dataset has been asked for its turn.
+ * Group commit: every turn that waits, of every dataset, goes in one transaction; one batch is under way at a time, and the
+ * next leaves before the answered one is settled. What becomes of a batch: each dataset's step won (its gate opens) or lost
+ * (its turns are undone and run again). Without an answer the outcome is unknown until each dataset has been asked for its turn.
  */
 import { InvalidRequestError, StoreUnavailableError } from "../model/errors.ts";
 import { CommitUnknownError } from "../model/plan-errors.ts";
@@ -32,6 +32,13 @@ interface Sent extends CommitOutcome {
   readonly places: Places;
 }
 
+/** A batch that is under way. */
+interface Flight {
+  readonly batch: Taken[];
+  readonly startedMs: number;
+  readonly sent: Promise<Sent>;
+}
+
 interface Taken {
   readonly resident: Resident;
   readonly base: number;
@@ -57,18 +64,31 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.size > 0) {
-      const batch = this.#takeBatch();
-      if (batch.length > 0) await this.#commit(batch);
+    let flight: Flight | null = null;
+    for (;;) {
+      flight ??= this.#launch([]);
+      if (flight === null) break;
+      flight = await this.#land(flight);
     }
     this.#running = false;
   }
 
-  #takeBatch(): Taken[] {
+  /** Sends what waits, but nothing of the datasets in `settling`. Null: nothing waits. */
+  #launch(settling: readonly Taken[]): Flight | null {
+    const batch = this.#takeBatch(new Set(settling.map(({ resident }) => resident)));
+    if (batch.length === 0) return null;
+    const startedMs = this.#env.monotonicMs();
+    const sent = this.#send(batch);
+    sent.catch(() => {}); // whoever lands it hears of it, perhaps later
+    return { batch, startedMs, sent };
+  }
+
+  #takeBatch(settling: ReadonlySet<Resident>): Taken[] {
     const batch: Taken[] = [];
     let room = turnsMax;
     for (const resident of this.#waiting) {
       if (room === 0) break;
+      if (settling.has(resident)) continue;
       this.#waiting.delete(resident);
       if (!resident.hasTurns) continue;
       const { base, turns } = resident.takeTurns(room);
@@ -78,17 +98,22 @@ export class Committer {
     return batch;
   }
 
-  async #commit(batch: Taken[]): Promise<void> {
-    const startedMs = this.#env.monotonicMs();
+  /** Awaits its outcome. Returns the next batch, if one is under way already. */
+  async #land({ batch, startedMs, sent }: Flight): Promise<Flight | null> {
     const turns = batch.reduce((sum, taken) => sum + taken.turns.length, 0);
+    let next: Flight | null = null;
     try {
-      this.#settle(batch, await this.#send(batch));
+      const outcome = await sent;
       this.#env.observe({ turns, ms: this.#env.monotonicMs() - startedMs, outcome: "committed" });
+      // What waits goes first, so that the store has work while the gate is open.
+      next = this.#launch(batch);
+      this.#settle(batch, outcome);
     } catch (error) {
       this.#env.observe({ turns, ms: this.#env.monotonicMs() - startedMs, outcome: "failed" });
       await this.#fail(batch, error);
     }
     for (const { resident } of batch) if (resident.hasTurns) this.#waiting.add(resident);
+    return next;
   }
 
   async #send(batch: Taken[]): Promise<Sent> {

@@ -22,6 +22,13 @@ export const commitParts = {
       reason: "text",
       error: "text",
       at: "timestamptz",
+      // Of the attempt that ends it.
+      worker_id: "text",
+      run_started_at: "timestamptz",
+      run_finished_at: "timestamptz",
+      outcome: "text",
+      code: "text",
+      output: "text",
     },
     sql: `job_move as materialized (select * from $* as m),
     own_job as materialized (

@@ -43,8 +43,9 @@ const moveJobs = `keep_job as (
       select * from own_job where state in ('succeeded', 'dead', 'cancelled') and ${isWon()}),
     end_job as (delete from job where job_id = any(array(select job_id from ended))),
     add_end as (
-      insert into job_end (job_id, state, reason, error, token, attempt, started_at, finished_at)
-      select job_id, state, reason, error, token, attempt, started_at, at from ended)`;
+      insert into job_end (job_id, state, reason, error, token, attempt, started_at, finished_at, worker_id, outcome, code, output)
+      select job_id, state, reason, error, token, attempt, coalesce(run_started_at, started_at), coalesce(run_finished_at, at),
+        worker_id, outcome, code, output from ended)`;
 
 type Columns = Readonly<Record<string, string>>;
 

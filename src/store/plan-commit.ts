@@ -63,6 +63,7 @@ function partsOf(steps: readonly Step[]): Part[] {
         m.reason,
         m.report?.error ?? null,
         m.at,
+        ...ending(m),
       ],
     ),
   );
@@ -159,7 +160,7 @@ function partsOf(steps: readonly Step[]): Part[] {
   add(
     "attempt",
     each(
-      (s) => s.jobMoves,
+      (s) => s.jobMoves.filter((move) => !ends(move)),
       (m, id) => [
         m.jobId,
         m.fence,
@@ -183,6 +184,15 @@ function partsOf(steps: readonly Step[]): Part[] {
     ),
   );
   return parts;
+}
+
+const ends = ({ to }: JobMove): boolean => to === "succeeded" || to === "dead" || to === "cancelled";
+
+/** The attempt that ends a job stands in its end. */
+function ending(move: JobMove): SqlValue[] {
+  const report = ends(move) ? move.report : null;
+  if (report === null) return [null, null, null, null, null, null];
+  return [report.workerId, report.startedAt, report.finishedAt, report.outcome, report.code, report.output];
 }
 
 /** Its attempt counts as none: a stopping node gave it back, or its compute until later. */

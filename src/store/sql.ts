@@ -32,12 +32,14 @@ export function array(values: readonly SqlValue[]): string {
     if (i > 0) text += ",";
     const value = values[i];
     if (value === null || value === undefined) text += "null";
-    else if (typeof value === "string") text += `"${needsEscape.test(value) ? value.replace(escaped, "\\$&") : value}"`;
-    else text += value;
+    else if (typeof value !== "string" || isPlain.test(value)) text += value;
+    else text += `"${needsEscape.test(value) ? value.replace(escaped, "\\$&") : value}"`;
   }
   return `${text}}`;
 }
 
+/** Uuids and timestamps: they need no quotes, and the word null is none of them. */
+const isPlain = /^[0-9a-fT:.+-]+$/;
 const needsEscape = /["\\]/;
 const escaped = /["\\]/g;
 

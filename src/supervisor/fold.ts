@@ -37,7 +37,9 @@ export function fold(base: number, turns: readonly Turn[]): Step {
       defined.set(id, row);
     }
     for (const [id, row] of turn.moved) (defined.has(id) ? defined : moved).set(id, row);
-    for (const row of turn.dependencies) dependencies.set(`${row.parentId}>${row.childId}`, row);
+    // A turn names an edge once.
+    if (turns.length > 1)
+      for (const row of turn.dependencies) dependencies.set(`${row.parentId}>${row.childId}`, row);
     for (const [id, expected] of turn.expectations ?? []) {
       expectations ??= new Map();
       expectations.set(id, { productId: id, ...(expected ?? nothing) });
@@ -56,7 +58,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
     names,
     defined: [...defined.values()],
     moved: [...moved.values()],
-    dependencies: [...dependencies.values()],
+    dependencies: turns.length > 1 ? [...dependencies.values()] : first.dependencies,
     ...(expectations && { expectations: [...expectations.values()] }),
     events,
     jobs: [...jobs.values()],

@@ -25,7 +25,7 @@ create view bundled_job as
   from bundle cross join lateral unnest(job_ids, tokens, attempts, returned) as one (job_id, token, attempt, returned)
   where not exists (select 1 from job_end where job_end.job_id = one.job_id);
 
--- The attempt that ended a free-standing job is kept with its end: half as many rows for the most common of jobs.
+-- The attempt that ended a job is kept with its end: half as many rows for the most common of jobs.
 alter table job_end add column worker_id text, add column outcome text, add column code text, add column output text;
 
 create view every_attempt as

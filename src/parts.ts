@@ -113,7 +113,10 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const jobs = createJobRunner({ database, supervisor, due, computes, clock, log, metrics, ...own });
   teardown.add("jobs", 2500, () => jobs.stop());
   const onEnqueued = due.announce;
-  const intake = await createIntake({ database, types: jobTypesOf(computes), clock, log, metrics, onEnqueued });
+  const intake = await createIntake({
+    ...{ database, types: jobTypesOf(computes), clock, log, metrics, onEnqueued },
+    keepPlaces: (wanted) => jobs.places.keep(wanted),
+  });
   teardown.add("intake", 1000, () => intake.stop());
   sampleQueues(metrics, () => intake.depths.read());
   const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);

@@ -12,11 +12,20 @@ import {
   enqueue,
   ensureBuckets,
   isStored,
+  type NewJob,
 } from "../store/enqueue.ts";
+import type { LeasedJob } from "../store/jobs.ts";
 import { type Sql, SqlError, type SqlFault } from "../store/sql.ts";
+import { leaveAll, type Places } from "../supervisor/places.ts";
+import type { NewcomerJob } from "./places.ts";
 
-/** `there`: an earlier try has stored it, so what the store holds is the answer. */
-export type LaneOutcome = EnqueueOutcome | { readonly outcome: "there" };
+/** `there`: an earlier try has stored it, so what the store holds is the answer. `isTaken`: all of it is about to run here. */
+export type LaneOutcome =
+  | (EnqueueOutcome & { readonly isTaken?: boolean })
+  | { readonly outcome: "there"; readonly isTaken?: false };
+
+/** Places for those of these jobs, about to be stored, that can run here at once. */
+export type KeepPlaces = (jobs: readonly NewcomerJob[]) => Places;
 
 interface Waiting {
   readonly request: EnqueueRequest;
@@ -31,11 +40,14 @@ const requestsMax = 500;
 const jobsMax = 10_000;
 const sizeBytesMax = 8 * 1024 * 1024;
 const triesMax = 5;
+/** Jobs of one statement that are leased by it. */
+const placedMax = 32;
 
 export class EnqueueLane {
   readonly #sql: Sql;
   readonly #limits: () => Promise<ReadonlyMap<string, EnqueueLimit>>;
   readonly #doubtMs: number;
+  readonly #keepPlaces: KeepPlaces;
   #waiting: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
@@ -43,8 +55,14 @@ export class EnqueueLane {
   readonly #buckets = new Set<string>();
 
   /** `limits` of the queues whose requests come here, as they are now. `doubtMs`: how long an unknown outcome is asked about. */
-  constructor(sql: Sql, limits: () => Promise<ReadonlyMap<string, EnqueueLimit>>, doubtMs: number) {
+  constructor(
+    sql: Sql,
+    limits: () => Promise<ReadonlyMap<string, EnqueueLimit>>,
+    doubtMs: number,
+    keepPlaces: KeepPlaces,
+  ) {
     this.#sql = sql;
+    this.#keepPlaces = keepPlaces;
     this.#doubtMs = doubtMs;
     this.#limits = limits;
   }
@@ -106,15 +124,29 @@ export class EnqueueLane {
   }
 
   async #store(batch: readonly Waiting[]): Promise<void> {
+    const places = this.#placesFor(batch);
     try {
-      const outcomes = await this.#enqueue(batch.map((waiting) => waiting.request));
-      for (const [i, waiting] of batch.entries()) waiting.resolve(outcomes[i] ?? { outcome: "there" });
+      const outcomes = await this.#enqueue(batch.map(({ request }) => withLeases(request, places)));
+      for (const [i, { request, resolve }] of batch.entries()) {
+        const outcome = outcomes[i];
+        resolve(outcome === undefined ? { outcome: "there" } : taken(request, outcome, places));
+      }
+      leaveAll(places);
     } catch (error) {
+      leaveAll(places); // if it came through after all, the leases run out by themselves
       const fault = error instanceof SqlError ? error.fault : "defect";
       if (fault === "unknown") await this.#findOut(batch);
       else if (fault === "data" && batch.length > 1) for (const waiting of batch) await this.#store([waiting]);
       else for (const { reject } of batch) reject(isOurs(fault) ? error : new StoreUnavailableError(error));
     }
+  }
+
+  /** Many together are better claimed: in bundles, by all nodes. */
+  #placesFor(batch: readonly Waiting[]): Places {
+    const jobs = batch.flatMap(({ request }) => request.jobs);
+    if (jobs.length > placedMax) return new Map();
+    const due = jobs.filter((job) => job.runAt === null && job.delayMs === null && job.concurrencyKey === null);
+    return this.#keepPlaces(due.map((job) => ({ ...job, state: "queued" })));
   }
 
   /** Tries again while the store says that nothing was done. */
@@ -159,6 +191,38 @@ export class EnqueueLane {
     reject(new EnqueueUnknownError());
   }
 }
+
+function withLeases(request: EnqueueRequest, places: Places): EnqueueRequest {
+  if (places.size === 0) return request;
+  const jobs = request.jobs.map((job) => {
+    const place = places.get(job.jobId);
+    return place ? { ...job, lease: place.lease } : job;
+  });
+  return { ...request, jobs };
+}
+
+/** Hands over those of its jobs that were stored with their lease. */
+function taken({ jobs }: EnqueueRequest, outcome: EnqueueOutcome, places: Places): LaneOutcome {
+  if (outcome.outcome !== "stored" || !outcome.leases) return outcome;
+  let isTaken = true;
+  for (const job of jobs) {
+    const place = places.get(job.jobId);
+    if (place === undefined) isTaken = false;
+    else {
+      places.delete(job.jobId);
+      place.take(leasedAtOnce(job));
+    }
+  }
+  return { ...outcome, isTaken };
+}
+
+/** What a claim would bring of it. */
+const leasedAtOnce = (job: NewJob): LeasedJob => ({
+  ...{ jobId: job.jobId, bundleId: null, token: 1, attempt: 0, returned: 0, attemptsMax: job.attemptsMax, waitedS: 0 },
+  ...{ queue: job.queue, jobType: job.jobType, concurrencyKey: null, datasetId: null, productId: null },
+  ...{ payload: job.payload, timeoutMs: job.timeoutMs },
+  ...{ extra: null, name: null, version: null, passthrough: null, parents: [] },
+});
 
 const uniqueViolation = "23505";
 

@@ -14,7 +14,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type EnqueueLimit, type EnqueueRequest, findEnqueued, type NewJob } from "../store/enqueue.ts";
 import type { Database } from "../store/sql.ts";
-import { EnqueueLane, type LaneOutcome } from "./enqueue-lane.ts";
+import { EnqueueLane, type KeepPlaces, type LaneOutcome } from "./enqueue-lane.ts";
 import { checkSizes, limitOf, withTypes } from "./guardrails.ts";
 import type { JobTypes } from "./known-types.ts";
 import { createPolicyCache, type PolicyCache } from "./policy-cache.ts";
@@ -61,6 +61,8 @@ export interface IntakeParts {
   readonly metrics: Pick<Metrics, "jobs">;
   /** Called after the commit, with the lanes of jobs that are due now. */
   readonly onEnqueued: (lanes: Iterable<DueLane>) => void;
+  /** Absent: nobody here runs jobs. */
+  readonly keepPlaces?: KeepPlaces;
   /** How long a request waits while it is not known whether it was stored. */
   readonly doubtMs?: number;
 }
@@ -159,7 +161,7 @@ class GroupIntake implements Intake {
     switch (outcome.outcome) {
       case "stored": {
         this.#parts.metrics.jobs.enqueued.inc(jobs.length);
-        this.wake(jobs.filter((job) => job.runAt === null && job.delayMs === null));
+        if (!outcome.isTaken) this.wake(jobs.filter((job) => job.runAt === null && job.delayMs === null));
         const [job] = jobs;
         const { createdAt, runAt } = outcome;
         return { jobIds: jobs.map(({ jobId }) => jobId), first: job === undefined ? null : { job, createdAt, runAt } };
@@ -215,7 +217,13 @@ class GroupIntake implements Intake {
     if (lane === undefined) {
       if (this.#lanes.size >= lanesMax)
         for (const [other, { isIdle }] of this.#lanes) if (isIdle) this.#lanes.delete(other);
-      lane = new EnqueueLane(this.#parts.database.sql, () => this.#limitsNow(limited), this.#parts.doubtMs ?? doubtMs);
+      const { keepPlaces = () => new Map() } = this.#parts;
+      lane = new EnqueueLane(
+        this.#parts.database.sql,
+        () => this.#limitsNow(limited),
+        this.#parts.doubtMs ?? doubtMs,
+        keepPlaces,
+      );
       this.#lanes.set(name, lane);
     }
     return lane;

@@ -1,5 +1,5 @@
 /**
- * Places for products' jobs that are being stored: a lane that has nothing waiting in the store, no limit and a free slot
+ * Places for jobs that are being stored: a lane that has nothing waiting in the store, no limit and a free slot
  * takes its new jobs from their commit. All others wait in the store, in their order, for a claim.
  */
 import type { DueLane } from "../model/job.ts";
@@ -7,6 +7,9 @@ import type { FirstLease, JobInsert } from "../store/plan-store.ts";
 import type { Place, Places } from "../supervisor/places.ts";
 import type { ClaimLoopParts } from "./claim-loop.ts";
 import type { Lane } from "./lanes.ts";
+
+/** Of a job that is being stored: what says who can run it. */
+export type NewcomerJob = Pick<JobInsert, "jobId" | "queue" | "jobType" | "requires" | "state">;
 
 export class KeptPlaces {
   readonly #parts: ClaimLoopParts;
@@ -19,7 +22,7 @@ export class KeptPlaces {
     this.#parts = parts;
   }
 
-  keep(jobs: readonly JobInsert[]): Places {
+  keep(jobs: readonly NewcomerJob[]): Places {
     const places: Places = new Map();
     const { lanes, claims, holder, isOpen, room } = this.#parts;
     if (jobs.length === 0 || !isOpen()) return places;

@@ -41,3 +41,6 @@ export const runnerDefaults = {
   retentionDays: 90,
   stopMs: 2_300,
 };
+
+/** A remote worker that waits for work is looked after so often, hints or none. */
+export const remoteLookMs = 5_000;

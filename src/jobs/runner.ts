@@ -14,18 +14,21 @@ import { runFreeJob } from "./free-job.ts";
 import { type Ending, HeldJob } from "./held-job.ts";
 import { createJobLog } from "./job-log.ts";
 import { type Lane, Lanes } from "./lanes.ts";
+import type { KeptPlaces } from "./places.ts";
 import { runProductJob } from "./product-job.ts";
 import { createQueueSeconds } from "./queue-seconds.ts";
 import { createRemoteLeases, type RemoteLeases } from "./remote-leases.ts";
 import type { Repeating } from "./repeat.ts";
 import { RoomMaker } from "./room-maker.ts";
 import type { RunParts } from "./run-parts.ts";
-import { type JobRunnerParts, runnerDefaults } from "./runner-parts.ts";
+import { type JobRunnerParts, remoteLookMs, runnerDefaults } from "./runner-parts.ts";
 
 export interface JobRunner {
   /** For workers that pull over HTTP. */
   readonly remote: RemoteLeases;
   start(): Promise<void>;
+  /** For jobs that are about to be stored, and can run here at once. */
+  readonly places: Pick<KeptPlaces, "keep">;
   /** Gives back what has not begun, lets the rest end for a moment, then ends it and gives that back too. */
   stop(): Promise<void>;
 }
@@ -33,18 +36,14 @@ export interface JobRunner {
 /** Leases that a node holds at most, those whose outcome waits to be stored included. */
 const heldMax = 4000;
 
-export function createJobRunner(parts: JobRunnerParts): JobRunner {
-  return new Runner(parts);
-}
+export const createJobRunner = (parts: JobRunnerParts): JobRunner => new Runner(parts);
 
 /** Runs are started for so long in one go. */
 const sliceMs = 2;
 
-/** A worker that waits for work looks by itself so often. */
-const remoteLookMs = 5_000;
-
 class Runner implements JobRunner {
   readonly remote: RemoteLeases;
+  readonly places: KeptPlaces;
   readonly #parts: Required<JobRunnerParts>;
   readonly #run: RunParts;
   readonly #claims: Claims;
@@ -106,6 +105,7 @@ class Runner implements JobRunner {
         this.#dispatch();
       },
     });
+    this.places = this.#loop.places;
     this.remote = createRemoteLeases({
       run: this.#run,
       claims: this.#claims,
@@ -120,7 +120,7 @@ class Runner implements JobRunner {
     const { database, supervisor, due, metrics } = this.#parts;
     metrics.sampled(metrics.jobs.running, () => this.#running);
     await this.#claims.reload();
-    supervisor.leaseNewJobs((jobs) => this.#loop.places.keep(jobs));
+    supervisor.leaseNewJobs((jobs) => this.places.keep(jobs));
     this.#unsubscribe = due.subscribe({
       onDue: (lane) => this.#hear(lane),
       onCancelled: (jobId) => this.#cancel(jobId),

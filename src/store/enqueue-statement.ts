@@ -28,6 +28,9 @@ export const enqueueTypes = {
     "text",
     "uuid",
     "text",
+    "text",
+    "float8",
+    "bigint",
   ],
   decision: ["int", "uuid", "text", "text", "uuid", "text", "int", "text"],
   limit: ["text", "float8", "int"],
@@ -97,8 +100,9 @@ const spend = `spend as (
 const ofWon = "where request = any (array(select request from won))";
 
 const rows = `given as materialized (
-    select *, ${dueAt} as due_at from unnest($job) as j (request, job_id, queue, job_type, payload, run_at, delay_ms, priority,
-      attempts_max, timeout_ms, concurrency_key, requires, replay_of, created_by)
+    select *, ${dueAt} as due_at, coalesce(policy_version = (select version from policy_version), false) as is_leased
+    from unnest($job) as j (request, job_id, queue, job_type, payload, run_at, delay_ms, priority, attempts_max, timeout_ms,
+      concurrency_key, requires, replay_of, created_by, worker_id, lease_ms, policy_version)
     ${ofWon}),
   put_record as (
     insert into job_record (job_id, queue, job_type, payload, priority, run_at, attempts_max, timeout_ms, concurrency_key, requires,
@@ -106,9 +110,12 @@ const rows = `given as materialized (
     select job_id, queue, job_type, payload, priority, due_at, attempts_max, timeout_ms, concurrency_key, requires::text[],
       replay_of, created_by, now() from given),
   put_job as (
-    insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max, concurrency_key, requires)
-    select job_id, queue, job_type, case when due_at > now() then 'scheduled' else 'queued' end, priority, due_at, attempts_max,
-      concurrency_key, requires::text[] from given),
+    insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max, concurrency_key, requires, token, worker_id,
+      lease_until)
+    select job_id, queue, job_type, case when is_leased then 'leased' when due_at > now() then 'scheduled' else 'queued' end,
+      priority, due_at, attempts_max, concurrency_key, requires::text[], is_leased::int, case when is_leased then worker_id end,
+      case when is_leased then clock_timestamp() + lease_ms * interval '1 millisecond' end
+    from given),
   put_decision as (
     insert into decision (decision_id, kind, code, queue, job_type, job_id, service, count, detail, at)
     select decision_id, 'ingest', 'ACCEPTED', queue, job_type, job_id, service, count, detail, now()
@@ -124,7 +131,7 @@ const outcome = (hasLimits: boolean): string => `select asked.request, case
     when request = any (array(select request from won)) then 'stored'${
       hasLimits ? "\n    when request = any (array(select request from refused)) then 'refused'" : ""
     }
-    else 'repeated' end as outcome, ${instant("now()")} as "createdAt", ${instant(dueAt)} as "runAt"${
+    else 'repeated' end as outcome, exists (select from given where is_leased) as leases, ${instant("now()")} as "createdAt", ${instant(dueAt)} as "runAt"${
       hasLimits
         ? `, (select name from refused where refused.request = asked.request) as "refusedBy",
     (select "waitS" from refused where refused.request = asked.request) as "waitS"`

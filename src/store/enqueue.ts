@@ -3,7 +3,7 @@ import type { Instant } from "../model/clock.ts";
 import { type JobId, newTimeUuid } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
 import { type EnqueueTable, enqueueStatement } from "./enqueue-statement.ts";
-import type { IdempotencyKey } from "./plan-store.ts";
+import type { FirstLease, IdempotencyKey } from "./plan-store.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
 export interface NewJob {
@@ -20,6 +20,8 @@ export interface NewJob {
   readonly concurrencyKey: string | null;
   readonly requires: readonly string[];
   readonly replayOf: JobId | null;
+  /** Only of a job without a key that is due at once. Absent: it waits for whoever claims it. */
+  readonly lease?: FirstLease;
 }
 
 /** Stored whole or not at all. */
@@ -37,7 +39,14 @@ export interface EnqueueLimit {
 }
 
 export type EnqueueOutcome =
-  | { readonly outcome: "stored"; readonly createdAt: Instant /** Of its first job. */; readonly runAt: Instant }
+  | {
+      readonly outcome: "stored";
+      readonly createdAt: Instant;
+      /** Of its first job. */
+      readonly runAt: Instant;
+      /** Those of its jobs that asked for a lease have it. */
+      readonly leases: boolean;
+    }
   /** Its key was used before. */
   | { readonly outcome: "repeated" }
   /** There may be room in `waitS`. */
@@ -46,6 +55,7 @@ export type EnqueueOutcome =
 interface OutcomeRow {
   readonly request: number;
   readonly outcome: EnqueueOutcome["outcome"];
+  readonly leases: boolean;
   readonly createdAt: Instant;
   readonly runAt: Instant;
   readonly refusedBy?: string | null;
@@ -81,9 +91,9 @@ export async function enqueue(
   return outcomes;
 }
 
-function outcomeOf({ outcome, createdAt, runAt, refusedBy, waitS }: OutcomeRow): EnqueueOutcome {
+function outcomeOf({ outcome, leases, createdAt, runAt, refusedBy, waitS }: OutcomeRow): EnqueueOutcome {
   if (outcome === "repeated") return { outcome };
-  if (outcome === "stored") return { outcome, createdAt, runAt };
+  if (outcome === "stored") return { outcome, createdAt, runAt, leases };
   return { outcome, queue: (refusedBy ?? "").slice(bucketPrefix.length), waitS: waitS ?? 1 };
 }
 
@@ -110,6 +120,9 @@ const jobRow = (request: number, job: NewJob, service: string): SqlValue[] => [
   job.requires.length === 0 ? null : array(job.requires),
   job.replayOf,
   service,
+  job.lease?.workerId ?? null,
+  job.lease?.leaseMs ?? null,
+  job.lease?.policyVersion ?? null,
 ];
 
 /** One a request; one a queue when a request speaks to several. */

@@ -38,8 +38,7 @@ export function fold(base: number, turns: readonly Turn[]): Step {
     }
     for (const [id, row] of turn.moved) (defined.has(id) ? defined : moved).set(id, row);
     // A turn names an edge once.
-    if (turns.length > 1)
-      for (const row of turn.dependencies) dependencies.set(`${row.parentId}>${row.childId}`, row);
+    if (turns.length > 1) for (const row of turn.dependencies) dependencies.set(`${row.parentId}>${row.childId}`, row);
     for (const [id, expected] of turn.expectations ?? []) {
       expectations ??= new Map();
       expectations.set(id, { productId: id, ...(expected ?? nothing) });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Compute, createComputes } from "../../src/compute/compute.ts";
 import { externalCompute } from "../../src/compute/external.ts";
 import { type ComputeFunction, createFunction } from "../../src/compute/function.ts";
-import { createDueSignal } from "../../src/jobs/due-signal.ts";
+import { createDueSignal, type DueSignal } from "../../src/jobs/due-signal.ts";
 import { createJobRunner, type JobRunner } from "../../src/jobs/runner.ts";
 import type { JobRunnerParts } from "../../src/jobs/runner-parts.ts";
 import { type Clock, systemClock } from "../../src/model/clock.ts";
@@ -21,6 +21,7 @@ export interface Node {
   readonly nodeId: string;
   readonly supervisor: Supervisor;
   readonly runner: JobRunner;
+  readonly due: DueSignal;
   stop(): Promise<void>;
 }
 
@@ -73,6 +74,7 @@ export async function startNode(database: Database, settings: NodeSettings = {})
     nodeId,
     supervisor,
     runner,
+    due,
     async stop() {
       await runner.stop();
       await due.stop();

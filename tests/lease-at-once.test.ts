@@ -38,7 +38,13 @@ describe("a job that its node can run at once", () => {
       begin: (work) => sql.begin(work),
       script: (text, deadlineMs) => sql.script(text, deadlineMs),
     });
-    node = await startNode({ ...database, sql: counted }, { functions: { work: (task) => void ran.push(task) } });
+    node = await startNode(
+      { ...database, sql: counted },
+      {
+        functions: { work: (task) => void ran.push(task) },
+        pollMs: 60_000,
+      },
+    );
     intake = await createIntake({
       ...{ database: on, clock: systemClock, log: createLog("silent"), metrics: createMetrics(), doubtMs: 300 },
       types: { names: () => ["work"], find: () => ({ attemptsMax: 3, requires: [] }) },

@@ -127,13 +127,93 @@ describe("decoding", () => {
       of("d", "cuc", { epoch: "gps" }),
     ];
     const day = [0x61, 0x56]; // 24,918 days after 1958-01-01
-    const data = [0x65, 0, 0, 0, 0x80, 0, 0, 0, 37, ...day, 0, 0, 0, 1, 0, 250, 0, 0, 0, 18];
+    const data = [0x65, 0, 0, 0, 0x80, 0, 0, 0, 0, ...day, 0, 0, 0, 1, 0, 250, 0, 0, 0, 0];
     assert.deepEqual(decoded(fields, data), {
       a: "2023-09-12T06:06:56.500000+00:00",
       b: "1958-01-01T00:00:00.000000+00:00",
       c: "2026-03-23T00:00:00.001250+00:00",
       d: "1980-01-06T00:00:00.000000+00:00",
     });
+  });
+
+  it("agrees with published instants, leap seconds of their day taken off", () => {
+    const cuc = (epoch: string, seconds: number): unknown => {
+      const data = new Uint8Array(4);
+      new DataView(data.buffer).setUint32(0, seconds);
+      return decoded([of("t", "cuc", { epoch })], data).t;
+    };
+    // The week of GPS rolled over at 1,024 and 2,048 weeks (US Coast Guard's notices); its thousand-millionth second was in 2011.
+    assert.equal(cuc("gps", 1024 * 604_800), "1999-08-21T23:59:47.000000+00:00");
+    assert.equal(cuc("gps", 1_000_000_000), "2011-09-14T01:46:25.000000+00:00");
+    assert.equal(cuc("gps", 2048 * 604_800), "2019-04-06T23:59:42.000000+00:00");
+    // The same instant by TAI, which is 19 s ahead of GPS, and by Unix time.
+    const gpsEpochS = (Date.UTC(1980, 0, 6) - Date.UTC(1958, 0, 1)) / 1000;
+    assert.equal(cuc("tai", gpsEpochS + 19 + 1_000_000_000), "2011-09-14T01:46:25.000000+00:00");
+    assert.equal(cuc("unix", 1_315_964_785), "2011-09-14T01:46:25.000000+00:00");
+    // IERS Bulletin C 52: 2016-12-31 23:59:60 is inserted. It shows as the second after it.
+    const leapS = gpsEpochS + 19 + 1_167_264_017;
+    assert.deepEqual(
+      [-1, 0, 1].map((more) => cuc("tai", leapS + more)),
+      ["2016-12-31T23:59:59.000000+00:00", "2017-01-01T00:00:00.000000+00:00", "2017-01-01T00:00:00.000000+00:00"],
+    );
+    // An agency's epoch, J2000 (12:00 TT): five leap seconds since.
+    assert.equal(cuc("2000-01-01T11:58:55.816Z", 820_454_400), "2025-12-31T11:58:50.816000+00:00");
+    // CCSDS day 15,340 is 2000-01-01.
+    const j2000 = [15_340 >> 8, 15_340 & 255, ...[0x02, 0x93, 0x2e, 0x00]];
+    assert.equal(decoded([of("t", "cds")], j2000).t, "2000-01-01T12:00:00.000000+00:00");
+    assert.equal(
+      decoded([of("t", "cds", { epoch: "2000-01-01T00:00:00Z" })], [0, 1, 0, 0, 0, 9]).t,
+      "2000-01-02T00:00:00.009000+00:00",
+    );
+    const fine = [0, 0x3b, 0xec, 0, 0, 0, 0, 0x1d, 0xcd, 0x65, 0x00]; // 500,000,000 ps
+    assert.equal(decoded([of("t", "cds", { day_bytes: 3, sub_bytes: 4 })], fine).t, "2000-01-01T00:00:00.000500+00:00");
+  });
+
+  it("reads bits with a sign, and whole octets of any number with the least significant first", () => {
+    const fields = [
+      of("a", "bits", { bits: 3, signed: true }),
+      of("b", "bits", { bits: 12, signed: true }),
+      of("c", "bits", { bits: 24, bit_offset: 16, byte_order: "little" }),
+      of("d", "bits", { bits: 24, bit_offset: 16, byte_order: "little", signed: true }),
+      of("e", "bits", { bits: 48, bit_offset: 40, signed: true }),
+    ];
+    const data = [0b101_00000, 0b0000001_0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
+    assert.deepEqual(decoded(fields, data), { a: -3, b: 1, c: 0xff0201, d: 0xff0201 - 2 ** 24, e: -2 });
+  });
+
+  it("chooses among the packets of one APID by their bits, the primary header's included", () => {
+    const one = (name: string, when: object[] | undefined, field: string) => ({
+      ...{ apid: 1, name, fields: [of("kind", "u8"), of(field, "u16", { bit_offset: 8 })] },
+      ...(when && { when }),
+    });
+    const kind = { bit_offset: 0, bits: 8 };
+    const decode = createPacketDecoder(
+      parsePacketDefinition([
+        one("three", [{ ...kind, equals: 3 }], "a"),
+        one(
+          "even",
+          [
+            { bit_offset: 7, bits: 1, not: 1 },
+            { ...kind, min: 10, max: 20 },
+          ],
+          "b",
+        ),
+        one("second", [{ bit_offset: -32 + 2, bits: 14, equals: 5 }], "c"),
+        one("rest", undefined, "d"),
+      ]),
+    );
+    const chosen = (sequenceCount: number, ...data: number[]) => {
+      const packet = decode(buildPacket({ apid: 1, sequenceCount, data: Uint8Array.from(data) }));
+      return [packet?.packet, ...(packet?.values.keys() ?? [])];
+    };
+    assert.deepEqual(chosen(0, 3, 0, 1), ["three", "kind", "a"]);
+    assert.deepEqual(chosen(0, 12, 0, 1), ["even", "kind", "b"]);
+    assert.deepEqual(chosen(5, 13, 0, 1), ["second", "kind", "c"]);
+    assert.deepEqual(chosen(0, 13, 0, 1), ["rest", "kind", "d"]);
+    const strict = createPacketDecoder(
+      parsePacketDefinition([one("late", [{ bit_offset: 24, bits: 8, not: 0 }], "a")]),
+    );
+    assert.equal(strict(buildPacket({ apid: 1, sequenceCount: 0, data: Uint8Array.of(1, 2, 3) })), null);
   });
 
   it("leaves out what a short packet does not have", () => {
@@ -192,6 +272,22 @@ describe("the latest values", () => {
       volts: { value: 8, raw: 8, unit: "V", limit: "warning_low", packet: "power", at },
       mode: { value: 2, raw: 2, unit: null, limit: null, packet: "power", at },
     });
+  });
+
+  it("share a parameter between packets: one value, of the packet that came last", () => {
+    const shared = of("mode", "u8");
+    const latest = new LatestValues(
+      parsePacketDefinition([
+        { apid: 2, name: "other", fields: [shared, of("x", "u8")] },
+        { apid: 1, name: "power", fields: [of("volts", "u8"), shared] },
+      ]),
+    );
+    const packets = batch([1, 2], [3, 4]);
+    packets.apids[0] = 2;
+    latest.take(packets, new Uint8Array(2));
+    const values = latest.json();
+    assert.deepEqual([values.mode?.value, values.mode?.packet, values.x?.value], [4, "power", 2]);
+    assert.equal(Object.keys(values).length, 3);
   });
 
   it("tell each change of a limit state, and nothing while it stays", () => {

@@ -120,6 +120,26 @@ describe("a packet definition", () => {
     for (const [value, fault] of expected) assert.match(faultOf(value), fault);
   });
 
+  it("names the line of a fault in YAML, of a value or of what lacks one", () => {
+    const yaml = (field: string): string =>
+      `packets:\n  - apid: 1\n    name: one\n    fields:\n      - { name: a, type: u8 }\n      - ${field}\n`;
+    const where = (text: string): string => {
+      try {
+        parsePacketYaml(text, "hk.yaml");
+        return "accepted";
+      } catch (error) {
+        return error instanceof InvalidRequestError ? error.message : String(error);
+      }
+    };
+    assert.match(
+      where(yaml("{ name: b, type: u12 }")),
+      /^Cannot use the packet definition: line 6: hk\.yaml\.packets\.0\.fields\.1\.type: /,
+    );
+    assert.match(where(yaml("{ name: b, type: bits }")), /line 6: hk\.yaml\.packets\.0\.fields\.1\.bits: is missing/);
+    assert.match(where("- { apid: 1, name: one,\n  fields: [{ name: a, type: u8, bits: x }] }"), /line 2: /);
+    assert.match(where("1"), /line 1: hk\.yaml: /);
+  });
+
   it("names the line of a YAML error, and refuses an alias bomb", () => {
     assert.throws(() => parsePacketYaml("packets:\n  - apid: [1\n"), /line \d/);
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${[..."bcdefghi"].map((name, i) => `${name}: &${name} [${Array(9).fill(`*${"abcdefghi"[i]}`).join(",")}]`).join("\n")}\n`;

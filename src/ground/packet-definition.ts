@@ -1,6 +1,6 @@
 /** A ship's packet definition: which fields its packets have, and what their numbers mean. From YAML or a request's JSON, checked whole. */
 import * as v from "valibot";
-import { LineCounter, parseDocument } from "yaml";
+import { type Document, isNode, isSeq, LineCounter, parseDocument } from "yaml";
 import { InvalidRequestError } from "../model/errors.ts";
 import { headerBytes, idleApid } from "./ccsds.ts";
 import { definitionFault } from "./packet-rules.ts";
@@ -120,14 +120,35 @@ export function parsePacketDefinition(value: unknown, at = "packets"): PacketDef
   return parsed.output;
 }
 
-/** The same from YAML text; a syntax error is named by line. */
+/** The same from YAML text; a fault is named by line, too. */
 export function parsePacketYaml(yaml: string, at = "packets"): PacketDefinition {
   if (yaml.length > textBytesMax) throw invalid(at, null, `must have at most ${textBytesMax} characters`);
   const lineCounter = new LineCounter();
   const document = parseDocument(yaml, { lineCounter, prettyErrors: false });
   const [error] = document.errors;
   if (error !== undefined) throw invalid(at, null, `line ${lineCounter.linePos(error.pos[0]).line}: ${error.message}`);
-  return parsePacketDefinition(document.toJS({ maxAliasCount: 100 }), at);
+  try {
+    return parsePacketDefinition(document.toJS({ maxAliasCount: 100 }), at);
+  } catch (error) {
+    if (!(error instanceof InvalidRequestError)) throw error;
+    const offset = offsetOf(document, String(error.members.field).slice(at.length + 1));
+    throw new InvalidRequestError(
+      error.message.replace(": ", `: line ${lineCounter.linePos(offset).line}: `),
+      String(error.members.field),
+    );
+  }
+}
+
+/** Where the value at `path` begins; of one that is missing, what it is missing from. */
+function offsetOf(document: Document, path: string): number {
+  const keys = path.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+  // An array alone is the definition's packets.
+  const steps = isSeq(document.contents) && keys[0] === "packets" ? keys.slice(1) : keys;
+  for (let length = steps.length; length > 0; length--) {
+    const node = document.getIn(steps.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
 }
 
 /** Which packets end in a CRC-16, for `ingest`. */

@@ -1,11 +1,15 @@
 /** What can be wrong with an XTCE file, and what of it can be done without: by line and by path of the element. */
-import { InvalidRequestError } from "../../model/errors.ts";
 import { pathOf, type XmlElement } from "./xml.ts";
 
-/** What the whole file is refused for. `at`: the element, or a line of text that is no element yet, or null. */
-export function invalidXtce(at: XmlElement | number | null, fault: string): InvalidRequestError {
+/** What the whole file is refused for. `parseXtce` tells it to the caller with the file's name. */
+export class XtceFault extends Error {
+  override readonly name = "XtceFault";
+}
+
+/** `at`: the element, or a line of text that is no element yet, or null. */
+export function invalidXtce(at: XmlElement | number | null, fault: string): XtceFault {
   const where = at === null ? "it" : typeof at === "number" ? `line ${at}: it` : `line ${at.line}: ${pathOf(at)}`;
-  return new InvalidRequestError(`Cannot use the XTCE file: ${where} ${fault}`, "xtce");
+  return new XtceFault(`${where} ${fault}`);
 }
 
 /** Thrown for what our definitions have no word for; whoever can do without the thing takes it down as left out. */

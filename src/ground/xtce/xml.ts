@@ -21,7 +21,7 @@ export interface XmlElement {
   text: string;
 }
 
-/** The root element, a SpaceSystem. Throws `InvalidRequestError` with the line. */
+/** The root element, a SpaceSystem. Throws `XtceFault` with the line. */
 export function readXtceXml(text: string): XmlElement {
   if (text.length > charactersMax) throw invalidXtce(null, `has more than ${charactersMax} characters`);
   if (text.includes("\uFFFD")) throw invalidXtce(null, "is not UTF-8");

@@ -11,7 +11,7 @@ import {
   parsePacketDefinition,
 } from "../packet-definition.ts";
 import { exclude } from "./criteria.ts";
-import { invalidXtce, type LeftOut, LeftOuts, NotUnderstood } from "./faults.ts";
+import { invalidXtce, type LeftOut, LeftOuts, NotUnderstood, XtceFault } from "./faults.ts";
 import { Layouter, type PlacedField } from "./layout.ts";
 import { isAligned, placedType } from "./placed-type.ts";
 import { allSystems, namesOf, readSystem, resolve, type SpaceSystem } from "./systems.ts";
@@ -39,8 +39,17 @@ const apidBits = 11;
 /** As many as a definition may have. */
 const packetsMax = 4096;
 
-/** Throws `InvalidRequestError`, which says the line and the element's path. */
-export function parseXtce(text: string): XtceImport {
+/** `name` is what messages call the file. Throws `InvalidRequestError`, which says the line and the element's path. */
+export function parseXtce(text: string, name = "the XTCE file"): XtceImport {
+  try {
+    return importOf(text);
+  } catch (error) {
+    if (!(error instanceof XtceFault)) throw error;
+    throw new InvalidRequestError(`Cannot use ${name}: ${error.message}`, "packets.xtce");
+  }
+}
+
+function importOf(text: string): XtceImport {
   const root = readXtceXml(text);
   const leftOuts = new LeftOuts();
   const system = readSystem(root, null, leftOuts);
@@ -209,7 +218,7 @@ function checked(made: readonly Made[]): PacketDefinition {
   }
 }
 
-function nothingLeft(root: XmlElement, leftOuts: LeftOuts): InvalidRequestError {
+function nothingLeft(root: XmlElement, leftOuts: LeftOuts): XtceFault {
   const first = leftOuts.list().find(({ reason }) => /^is left out whole|in its container$/.test(reason));
   return invalidXtce(
     root,

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { loadConfig } from "../src/config.ts";
+import { readShips, storeShips } from "../src/ground/configured-ships.ts";
 import { type CliNode, openCliNode } from "./support/cli.ts";
 import { container, equal, integer, refTo, spaceSystem } from "./support/xtce.ts";
 
@@ -101,5 +103,52 @@ describe("orrery ships import", () => {
     assert.deepEqual([packets.crc, packets.packets[0].name], [true, "Power"]);
     assert.equal((await cli.json(["ships", "import", "osprey", "hk.yaml"])).packets.packets[0].name, "hk");
     assert.equal((await cli.run("ships", "import", "x", "wrong.xml")).code, 1);
+  });
+});
+
+describe("ships in orrery.yaml", () => {
+  const shipsOf = (yaml: string) => {
+    writeFileSync(join(cwd, "orrery.yaml"), yaml);
+    const env = { SECRET_KEY: "secret", REMOTE_APIS: "[]" };
+    return readShips(loadConfig({ cwd, env, flags: { config: "orrery.yaml" } }).ships);
+  };
+
+  it("are stored at start, once, until their file says something else", async () => {
+    const { database, clock, log } = cli.node.runtime;
+    const parts = { sql: database.sql, by: "orrery", clock, log };
+    const yaml = "ships:\n  heron: { packets: sat.xml, crc: true }\n  egret: { format: raw }\n";
+    await storeShips(shipsOf(yaml), parts);
+    const read = async (ship: string) => (await cli.node.request("GET", `/api/ship/${ship}`)).json;
+    const heron = await read("heron");
+    assert.deepEqual([heron.packets.crc, heron.packets.packets[0].name, heron.modified_by], [true, "Power", "orrery"]);
+    assert.deepEqual([(await read("egret")).format, (await read("egret")).packets], ["raw", null]);
+    await storeShips(shipsOf(yaml), parts);
+    assert.equal((await read("heron")).modified_date, heron.modified_date);
+    await storeShips(shipsOf(yaml.replace("sat.xml, crc: true", "hk.yaml")), parts);
+    assert.equal((await read("heron")).packets.packets[0].name, "hk");
+  });
+
+  it("are refused with ship, file and line, before anything is started", () => {
+    assert.throws(
+      () => shipsOf("ships:\n  x: { packets: wrong.xml }\n"),
+      /^SetupError: ships\.x: Cannot use \/.*wrong\.xml: line 8: /,
+    );
+    assert.throws(() => shipsOf("ships:\n  x: { packets: nowhere.xml }\n"), /ships\.x: cannot read \/.*nowhere\.xml/);
+    assert.throws(
+      () => shipsOf("ships:\n  x: { format: raw, packets: sat.xml }\n"),
+      /orrery\.yaml:2:3: .*only ccsds has packets/,
+    );
+    assert.throws(() => shipsOf("ships:\n  a:b: {}\n"), /orrery\.yaml:2:\d+: .*a name is 1 to 64 letters/);
+    assert.throws(
+      () => shipsOf("ships:\n  x: { packet: a }\n"),
+      /unknown key "packet" in ships\.x: known keys are format, packets, crc/,
+    );
+  });
+
+  it("are looked at by `orrery check`", async () => {
+    writeFileSync(join(cwd, "orrery.yaml"), "ships:\n  a: { packets: sat.xml }\n  b: { packets: bomb.xml }\n");
+    const { stdout } = await cli.run("check", "--config", "orrery.yaml");
+    assert.match(stdout, /^ok +ship a +ccsds, packets of \/.*sat\.xml, with things left out/m);
+    assert.match(stdout, /^failed +ship b +ships\.b: Cannot use \/.*bomb\.xml: line 1: it has a DOCTYPE/m);
   });
 });

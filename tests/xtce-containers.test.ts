@@ -139,6 +139,7 @@ describe("XTCE containers", () => {
         ...u8,
         containers: [
           container("P", `${refTo("a")}<ArrayParameterRefEntry parameterRef="b"/>${refTo("c")}`),
+          container("Inner", refTo("d"), "P", equal("a", 9)),
           container("Q", refTo("d")),
           container("R", refTo("d"), "Header", equal("APID", 9, 'comparisonOperator="!="')),
           container("S", refTo("d"), "Header", `<NextContainer/>`),
@@ -146,9 +147,11 @@ describe("XTCE containers", () => {
       }),
     );
     assert.deepEqual(decodedBy(made, [1, 2, 3]), { packet: "P", values: { a: 1 }, limits: { a: null } });
+    assert.deepEqual(decodedBy(made, [9, 2, 3]), { packet: "Inner", values: { a: 9 }, limits: { a: null } });
     const reasons = reasonsOf(made);
+    assert.ok(reasons.includes("is left out in part: its entries follow what is left out of its base"));
     assert.ok(reasons.includes("is a ArrayParameterRefEntry: it is left out, with all that follows in its container"));
-    assert.ok(reasons.some((reason) => /^is left out where P \(line \d+\) fits, too/.test(reason)));
+    assert.ok(reasons.some((reason) => /^is left out where Inner \(line \d+\) fits, too/.test(reason)));
     assert.ok(reasons.includes("is left out whole: nothing restricts it to an APID"));
     assert.ok(
       reasons.some((reason) =>

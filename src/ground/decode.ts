@@ -94,9 +94,7 @@ export function decodeInto(
     const parameter = program[p + slot.parameter] ?? 0;
     const at = start + (program[p + slot.start] ?? 0);
     const raw = readField(packet, i, p, view, at);
-    const octets = values.octets[parameter];
-    if (octets !== null && octets !== undefined)
-      for (let o = 0; o < octets.length; o++) octets[o] = view.getUint8(at + o);
+    if ((program[p + slot.read] ?? 0) >= readCode.u64) keepOctets(values.octets[parameter], view, at);
     const f = i * factorSlots;
     const value =
       program[p + slot.calibration] === calibrationCode.linear
@@ -113,6 +111,11 @@ export function decodeInto(
     if (firstChange === -1) firstChange = i;
   }
   return firstChange;
+}
+
+function keepOctets(octets: Uint8Array | null | undefined, view: DataView, at: number): void {
+  if (octets === null || octets === undefined) return;
+  for (let i = 0; i < octets.length; i++) octets[i] = view.getUint8(at + i);
 }
 
 function readField(packet: PacketPlan, i: number, p: number, view: DataView, at: number): number {

@@ -4,7 +4,7 @@ import { headerBytes } from "./ccsds.ts";
 import type { FieldDefinition, PacketCondition, PacketDefinition, PacketType } from "./packet-definition.ts";
 import { cdsEpochMs, cucEpoch } from "./time-codes.ts";
 
-/** How a field's octets are read. Little-endian is a code of its own: one branch less a field. */
+/** How a field's octets are read. Little-endian is a code of its own: one branch less a field. From u64 on the octets are kept, too. */
 export const readCode = {
   u8: 0,
   i8: 1,
@@ -16,21 +16,21 @@ export const readCode = {
   u32Little: 7,
   i32: 8,
   i32Little: 9,
-  u64: 10,
-  u64Little: 11,
-  i64: 12,
-  i64Little: 13,
-  f32: 14,
-  f32Little: 15,
-  f64: 16,
-  f64Little: 17,
-  bits: 18,
-  bitsSigned: 19,
-  bytesLittle: 20,
-  bytesLittleSigned: 21,
-  cuc: 22,
-  cucLeaps: 23,
-  cds: 24,
+  f32: 10,
+  f32Little: 11,
+  f64: 12,
+  f64Little: 13,
+  bits: 14,
+  bitsSigned: 15,
+  bytesLittle: 16,
+  bytesLittleSigned: 17,
+  cuc: 18,
+  cucLeaps: 19,
+  cds: 20,
+  u64: 21,
+  u64Little: 22,
+  i64: 23,
+  i64Little: 24,
   octets: 25,
 } as const;
 

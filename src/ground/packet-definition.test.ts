@@ -89,6 +89,7 @@ describe("a packet definition", () => {
         [{ apid: 1, name: "one", time: "a", fields: [{ name: "a", type: "u8" }] }],
         /packets\.0\.time: must name a field/,
       ],
+      [withField({ name: "__proto__", type: "u8" }), /fields\.0\.name: must be a letter/],
       [withField({ name: "a", type: "u8", signed: true }), /fields\.0\.signed: is a matter of type bits/],
       [
         withField({ name: "a", type: "bits", bits: 12, byte_order: "little" }),

@@ -14,7 +14,10 @@ export const fieldTypes = [
 
 const name = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "must be a letter, a digit or _, then up to 127 of them or . -"),
+  v.regex(
+    /^(?!__proto__$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/,
+    "must be a letter, a digit or _, then up to 127 of them or . -",
+  ),
 );
 const text = v.pipe(v.string(), v.maxLength(200));
 const finite = v.pipe(v.number(), v.finite());

@@ -64,6 +64,9 @@ export class Layouter {
       if (criteria !== undefined)
         for (const layout of layouts) layout.conditions.push(...this.#conditions(criteria, layout, system));
     }
+    const own = childOf(container, "EntryList")?.children.length ?? 0;
+    if (own > 0 && layouts.some(({ hasEnded }) => hasEnded))
+      this.#leftOuts.add(container, "is left out in part: its entries follow what is left out of its base");
     layouts = this.#placeEntries(layouts, container, system, 0, nesting);
     this.#byContainer.set(container, layouts);
     return layouts;

@@ -137,7 +137,8 @@ function timeOf(type: XmlElement, holder: XmlElement, encoding: Encoding, leftOu
   const isSeconds = (holder.attributes.get("units") ?? "seconds") === "seconds";
   const isCuc =
     encoding.as === "integer" && !encoding.signed && !encoding.little && isSeconds && offset === 0 && fineBytes >= 0;
-  if (isCuc && epoch !== null && [1, 2, 3, 4].includes(coarseBytes)) return { time: { fineBytes, epoch } };
+  const isPlain = isCuc && readCalibrator(encoding.element) === null;
+  if (isPlain && epoch !== null && [1, 2, 3, 4].includes(coarseBytes)) return { time: { fineBytes, epoch } };
   leftOuts.add(
     type,
     "is left out as a time, its number is shown: only CUC times of 1 to 4 octets of seconds are known",

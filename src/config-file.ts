@@ -14,6 +14,7 @@ import {
   retryKeys,
 } from "./config-computes.ts";
 import { SetupError } from "./model/errors.ts";
+import { type ShipFormat, shipFormats, shipNamePattern } from "./model/pass.ts";
 
 const seconds = v.pipe(v.number(), v.minValue(0), v.maxValue(86_400));
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
@@ -30,6 +31,23 @@ const Ground = v.strictObject({
   drain_margin_s: v.optional(seconds, 5),
   packet_size_max: v.optional(v.pipe(v.number(), v.integer(), v.minValue(7), v.maxValue(65_542)), 65_542),
 });
+
+const ShipFields = v.strictObject({
+  format: v.optional(v.picklist(shipFormats), "ccsds"),
+  packets: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  crc: v.optional(v.boolean()),
+});
+const Ships = v.record(
+  v.pipe(
+    v.string(),
+    v.regex(shipNamePattern, "a name is 1 to 64 letters, digits or . _ -, the first a letter or a digit"),
+  ),
+  v.pipe(
+    ShipFields,
+    v.check(({ format, packets }) => format === "ccsds" || packets === undefined, "only ccsds has packets to define"),
+    v.check(({ packets, crc }) => packets !== undefined || crc === undefined, "crc is of packets, and there are none"),
+  ),
+);
 
 const Jobs = v.strictObject({
   lease_s: v.optional(v.pipe(v.number(), v.minValue(0.5), v.maxValue(3_600)), 30),
@@ -56,6 +74,7 @@ const File = v.strictObject({
   templates: v.optional(v.pipe(v.string(), v.nonEmpty())),
   jobs: v.optional(Jobs, {}),
   ground: v.optional(Ground, {}),
+  ships: v.optional(Ships, {}),
   alarms: v.optional(Alarms, {}),
 });
 
@@ -93,6 +112,18 @@ export interface ConfigFile {
     readonly drainMarginS: number;
     readonly packetSizeMax: number;
   };
+  readonly ships: Readonly<
+    Record<
+      string,
+      {
+        readonly format: ShipFormat;
+        /** The file with their definition, as written: relative to this one. */
+        readonly packets: string | null;
+        /** Null: as the definition says. */
+        readonly crc: boolean | null;
+      }
+    >
+  >;
 }
 
 export const emptyConfigFile = (): ConfigFile => shapeOf(v.parse(File, {}));
@@ -155,6 +186,7 @@ function knownKeys(parents: readonly (string | number)[], value: unknown): strin
   if (parents.length === 0) return Object.keys(File.entries);
   if (parents[0] === "alarms") return Object.keys(parents.length === 1 ? Alarms.entries : Webhook.entries);
   if (parents[0] === "ground") return Object.keys(Ground.entries);
+  if (parents[0] === "ships") return Object.keys(ShipFields.entries);
   if (parents[0] === "jobs") return Object.keys(Jobs.entries);
   if (parents.at(-1) === "retry") return retryKeys;
   if (parents.includes("mounts")) return mountKeys;
@@ -205,5 +237,11 @@ function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
       drainMarginS: ground.drain_margin_s,
       packetSizeMax: ground.packet_size_max,
     },
+    ships: Object.fromEntries(
+      Object.entries(file.ships).map(([name, { format, packets, crc }]) => [
+        name,
+        { format, packets: packets ?? null, crc: crc ?? null },
+      ]),
+    ),
   };
 }

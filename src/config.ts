@@ -6,6 +6,7 @@ import { type ConfigFile, emptyConfigFile, readConfigFile } from "./config-file.
 import { readDotEnv } from "./dotenv.ts";
 import { exampleDirectory } from "./example-files.ts";
 import { SetupError } from "./model/errors.ts";
+import type { ShipFormat } from "./model/pass.ts";
 import type { Service } from "./model/service.ts";
 import { developmentIdentity, parseServices } from "./services.ts";
 
@@ -52,6 +53,13 @@ export interface Config {
   readonly templatesDir: string | null;
   readonly jobs: ConfigFile["jobs"];
   readonly ground: GroundConfig;
+  readonly ships: Readonly<
+    Record<
+      string,
+      /** The path is absolute. */
+      { readonly format: ShipFormat; readonly packetsPath: string | null; readonly crc: boolean | null }
+    >
+  >;
   readonly alarms: { readonly webhook: WebhookConfig | null };
   readonly configPath: string | null;
   /** What relative paths of the configuration are relative to. */
@@ -151,6 +159,12 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     templatesDir: file.templates === null ? null : resolve(configDir, file.templates),
     jobs: file.jobs,
     ground: file.ground,
+    ships: Object.fromEntries(
+      Object.entries(file.ships).map(([name, { packets, ...ship }]) => [
+        name,
+        { ...ship, packetsPath: packets === null ? null : resolve(configDir, packets) },
+      ]),
+    ),
     alarms: { webhook: webhookOf(file.alarms, environment) },
     configPath,
     configDir,

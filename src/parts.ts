@@ -6,6 +6,7 @@ import { createCallbacks } from "./compute/callbacks.ts";
 import { loadComputes } from "./compute/load.ts";
 import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
+import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
 import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
@@ -70,6 +71,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const { jobTypes, configDir } = config;
   const computes = await loadComputes(config.computes, configDir, { jobTypes, callbacks });
   const files = await readFolder(config.templatesDir, computes);
+  const ships = readShips(config.ships);
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
@@ -102,6 +104,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   sampleResidents(metrics, () => supervisor.residents());
   teardown.add("supervisor", 1000, () => supervisor.stop());
 
+  await storeShips(ships, { sql: database.sql, by: ownService, clock, log });
   const { dataDir, ground: settings } = config;
   const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());

@@ -36,6 +36,7 @@ async function check(flags: Flags & { json?: boolean }): Promise<void> {
     { subject: "config", result: "ok", detail: config.configPath ?? "no file: defaults and the environment" },
     ...config.notes.map((detail): Finding => ({ subject: "services", result: "warning", detail })),
     ...(await checkComputes(config)),
+    ...(await checkShips(config)),
     await finding("database", () => checkDatabase(config)),
     ...(await checkTelemetry(config)),
   ];
@@ -79,6 +80,21 @@ async function checkComputes({ computes: configs, jobTypes, configDir, templates
     const detail = error instanceof Error ? error.message : String(error);
     return [{ subject: "computes", result: "failed", detail }, ...each];
   }
+}
+
+async function checkShips({ ships }: Config): Promise<Finding[]> {
+  const { readShips } = await import("../ground/configured-ships.ts");
+  return Promise.all(
+    Object.entries(ships).map(([ship, one]) =>
+      finding(`ship ${ship}`, async () => {
+        const [read] = readShips({ [ship]: one });
+        const left = read?.leftOut
+          ? `, with things left out: \`orrery packets check ${one.packetsPath}\` lists them`
+          : "";
+        return `${one.format}, ${one.packetsPath === null ? "undecoded" : `packets of ${one.packetsPath}`}${left}`;
+      }),
+    ),
+  );
 }
 
 async function checkDatabase(config: Config): Promise<string> {

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { passStates } from "../model/pass.ts";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, show, wholeNumber } from "./api-command.ts";
+import { importCommand } from "./packets.ts";
 import { details, table } from "./table.ts";
 import { clean, colourOfState, moment, painted, percent, relative } from "./words.ts";
 
@@ -126,8 +127,8 @@ interface ShipRow {
 export function shipsCommand(): Command {
   return groupCommand(
     "ships",
-    "see the ships that are registered",
-    ["orrery ships list", "orrery ships latest demo"],
+    "see the ships that are registered, and register them",
+    ["orrery ships list", "orrery ships latest demo", "orrery ships import aurora sat.xml"],
     [
       apiCommand("list", "list the ships", ["orrery ships list"]).action(async (flags: ApiFlags) => {
         const page = await clientOf(flags).get<{ rows: ShipRow[] } | ShipRow[]>("/ship");
@@ -144,6 +145,7 @@ export function shipsCommand(): Command {
         );
       }),
       latestCommand(),
+      importCommand(),
     ],
   );
 }

@@ -13,6 +13,7 @@ import { jobsCommand } from "./jobs.ts";
 import { keyCommand } from "./keys.ts";
 import { logsCommand } from "./logs.ts";
 import { auditCommand, explainCommand, retryFailedCommand, statusCommand, workersCommand } from "./operations.ts";
+import { packetsCommand } from "./packets.ts";
 import { plansCommand } from "./plans.ts";
 import { queuesCommand } from "./queues.ts";
 import { runCommand, runsCommand } from "./runs.ts";
@@ -69,7 +70,7 @@ ${exitCodesText}`,
       ],
     ],
     ["Jobs:", [jobsCommand(), logsCommand(), queuesCommand(), dlqCommand(), workersCommand(), workerCommand()]],
-    ["Ground segment:", [passesCommand(), shipsCommand()]],
+    ["Ground segment:", [passesCommand(), shipsCommand(), packetsCommand()]],
     ["A server:", [statusCommand(), keyCommand(), auditCommand()]],
     ["This program:", [completionCommand(() => program)]],
   ];

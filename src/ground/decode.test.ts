@@ -119,21 +119,51 @@ describe("decoding", () => {
     assert.deepEqual(Object.values(decoded(polynomials, [3, 4, 5])), [7, 8, 7]);
   });
 
-  it("reads CCSDS times: seconds and fractions of an epoch, days and milliseconds", () => {
+  it("reads bits with a sign, and whole octets of any number with the least significant first", () => {
     const fields = [
-      of("a", "cuc", { coarse_bytes: 4, fine_bytes: 1, epoch: "unix" }),
-      of("b", "cuc", { coarse_bytes: 4 }),
-      of("c", "cds", { sub_bytes: 2 }),
-      of("d", "cuc", { epoch: "gps" }),
+      of("a", "bits", { bits: 3, signed: true }),
+      of("b", "bits", { bits: 12, signed: true }),
+      of("c", "bits", { bits: 24, bit_offset: 16, byte_order: "little" }),
+      of("d", "bits", { bits: 24, bit_offset: 16, byte_order: "little", signed: true }),
+      of("e", "bits", { bits: 48, bit_offset: 40, signed: true }),
     ];
-    const day = [0x61, 0x56]; // 24,918 days after 1958-01-01
-    const data = [0x65, 0, 0, 0, 0x80, 0, 0, 0, 37, ...day, 0, 0, 0, 1, 0, 250, 0, 0, 0, 18];
-    assert.deepEqual(decoded(fields, data), {
-      a: "2023-09-12T06:06:56.500000+00:00",
-      b: "1958-01-01T00:00:00.000000+00:00",
-      c: "2026-03-23T00:00:00.001250+00:00",
-      d: "1980-01-06T00:00:00.000000+00:00",
+    const data = [0b101_00000, 0b0000001_0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
+    assert.deepEqual(decoded(fields, data), { a: -3, b: 1, c: 0xff0201, d: 0xff0201 - 2 ** 24, e: -2 });
+  });
+
+  it("chooses among the packets of one APID by their bits, the primary header's included", () => {
+    const one = (name: string, when: object[] | undefined, field: string) => ({
+      ...{ apid: 1, name, fields: [of("kind", "u8"), of(field, "u16", { bit_offset: 8 })] },
+      ...(when && { when }),
     });
+    const kind = { bit_offset: 0, bits: 8 };
+    const decode = createPacketDecoder(
+      parsePacketDefinition([
+        one("three", [{ ...kind, equals: 3 }], "a"),
+        one(
+          "even",
+          [
+            { bit_offset: 7, bits: 1, not: 1 },
+            { ...kind, min: 10, max: 20 },
+          ],
+          "b",
+        ),
+        one("second", [{ bit_offset: -32 + 2, bits: 14, equals: 5 }], "c"),
+        one("rest", undefined, "d"),
+      ]),
+    );
+    const chosen = (sequenceCount: number, ...data: number[]) => {
+      const packet = decode(buildPacket({ apid: 1, sequenceCount, data: Uint8Array.from(data) }));
+      return [packet?.packet, ...(packet?.values.keys() ?? [])];
+    };
+    assert.deepEqual(chosen(0, 3, 0, 1), ["three", "kind", "a"]);
+    assert.deepEqual(chosen(0, 12, 0, 1), ["even", "kind", "b"]);
+    assert.deepEqual(chosen(5, 13, 0, 1), ["second", "kind", "c"]);
+    assert.deepEqual(chosen(0, 13, 0, 1), ["rest", "kind", "d"]);
+    const strict = createPacketDecoder(
+      parsePacketDefinition([one("late", [{ bit_offset: 24, bits: 8, not: 0 }], "a")]),
+    );
+    assert.equal(strict(buildPacket({ apid: 1, sequenceCount: 0, data: Uint8Array.of(1, 2, 3) })), null);
   });
 
   it("leaves out what a short packet does not have", () => {
@@ -192,6 +222,22 @@ describe("the latest values", () => {
       volts: { value: 8, raw: 8, unit: "V", limit: "warning_low", packet: "power", at },
       mode: { value: 2, raw: 2, unit: null, limit: null, packet: "power", at },
     });
+  });
+
+  it("share a parameter between packets: one value, of the packet that came last", () => {
+    const shared = of("mode", "u8");
+    const latest = new LatestValues(
+      parsePacketDefinition([
+        { apid: 2, name: "other", fields: [shared, of("x", "u8")] },
+        { apid: 1, name: "power", fields: [of("volts", "u8"), shared] },
+      ]),
+    );
+    const packets = batch([1, 2], [3, 4]);
+    packets.apids[0] = 2;
+    latest.take(packets, new Uint8Array(2));
+    const values = latest.json();
+    assert.deepEqual([values.mode?.value, values.mode?.packet, values.x?.value], [4, "power", 2]);
+    assert.equal(Object.keys(values).length, 3);
   });
 
   it("tell each change of a limit state, and nothing while it stays", () => {

@@ -1,136 +1,207 @@
 /** Compiles a packet definition once into flat arrays that a decoder walks: offsets, kinds, calibrations and limits, no lookups by name. */
 
 import { headerBytes } from "./ccsds.ts";
-import type { FieldDefinition, PacketDefinition, PacketType } from "./packet-definition.ts";
+import type { FieldDefinition, PacketCondition, PacketDefinition, PacketType } from "./packet-definition.ts";
+import { cdsEpochMs, cucEpoch } from "./time-codes.ts";
 
-/** How a field's octets are read. */
+/** How a field's octets are read. Little-endian is a code of its own: one branch less a field. From u64 on the octets are kept, too. */
 export const readCode = {
   u8: 0,
   i8: 1,
   u16: 2,
-  i16: 3,
-  u32: 4,
-  i32: 5,
-  u64: 6,
-  i64: 7,
-  f32: 8,
-  f64: 9,
-  bits: 10,
-  cuc: 11,
-  cds: 12,
-  octets: 13,
+  u16Little: 3,
+  i16: 4,
+  i16Little: 5,
+  u32: 6,
+  u32Little: 7,
+  i32: 8,
+  i32Little: 9,
+  f32: 10,
+  f32Little: 11,
+  f64: 12,
+  f64Little: 13,
+  bits: 14,
+  bitsSigned: 15,
+  bytesLittle: 16,
+  bytesLittleSigned: 17,
+  cuc: 18,
+  cucLeaps: 19,
+  cds: 20,
+  u64: 21,
+  u64Little: 22,
+  i64: 23,
+  i64Little: 24,
+  octets: 25,
 } as const;
 
-export const calibrationCode = { none: 0, linear: 1, polynomial: 2, table: 3 } as const;
+/** `linear` serves for none, too: 0 + 1 · raw. */
+export const calibrationCode = { linear: 0, polynomial: 1, table: 2 } as const;
+
+/** Numbers a field takes in `program`: how it is read, from and to which octet, its parameter, two details, its calibration, its limits. */
+export const slot = {
+  read: 0,
+  start: 1,
+  end: 2,
+  parameter: 3,
+  detailA: 4,
+  detailB: 5,
+  calibration: 6,
+  limits: 7,
+} as const;
+export const slots = 8;
+/** Numbers a condition takes in `conditions`: first bit and number of bits, low and high, and 1 if it must lie outside. */
+export const conditionSlots = 5;
 
 /** What a parameter is, for whoever shows it. */
 export interface Parameter {
   readonly name: string;
-  readonly packet: string;
-  readonly apid: number;
   readonly field: FieldDefinition;
   /** The texts of an enum, by raw value. */
   readonly texts: ReadonlyMap<number, string> | null;
   readonly littleEndian: boolean;
+  /** Octets to keep as they are: of bytes, strings and 64-bit integers, which no double holds. Else 0. */
+  readonly keptBytes: number;
 }
 
-/** The fields of one packet type; index i of each array is its field i, and parameter `firstParameter + i`. */
+/** The fields of one packet type. */
 export interface PacketPlan {
   readonly name: string;
   readonly apid: number;
   readonly fieldCount: number;
-  readonly firstParameter: number;
   /** The field with the packet's time, or −1. */
   readonly timeField: number;
-  readonly reads: Uint8Array;
-  readonly littleEndian: Uint8Array;
-  /** From the packet's first octet, header included. */
-  readonly starts: Uint32Array;
-  /** Where the field's last octet ends: a shorter packet does not have it. */
-  readonly ends: Uint32Array;
-  /** Of `bits`: the first bit in its first octet, and how many. Of cuc and cds: octets of the first part, octets of the last. */
-  readonly detailA: Uint8Array;
-  readonly detailB: Uint8Array;
-  /** Added to cuc and cds times: their epoch in ms since 1970, UTC. */
-  readonly epochMs: Float64Array;
-  readonly calibrations: Uint8Array;
+  /**
+   * Eight a field, as `slot` names them. `start` and `end` are from the packet's first octet, header included: a packet that
+   * is shorter than `end` does not have the field. The details are of bits: the first bit in its first octet, and how many; of
+   * bytesLittle: 0, and how many octets; of cuc: how many octets; of cds: octets of the day, octets below the millisecond. `limits`: −1, or where
+   * they begin in `limits`.
+   */
+  readonly program: Int32Array;
+  /** Four a field: added and multiplied when it is linear; of cuc and cds: their epoch in ms since 1970 (TAI's for cucLeaps), and the ms of their last octet's unit. */
+  readonly factors: Float64Array;
+  /** Of polynomials as written, of tables raw and value by turns; by field. */
   readonly coefficients: readonly Float64Array[];
-  /** Six a field: critical, warning, watch low; watch, warning, critical high. Infinite where there is none. */
+  /** Six a field that has them: critical, warning, watch low; watch, warning, critical high. Infinite where there is none. */
   readonly limits: Float64Array;
-  readonly hasLimits: Uint8Array;
+  /** What its bits must be, five numbers a condition. */
+  readonly conditions: Float64Array;
+  /** The packet of the same APID to look at when they are not so: its index, or −1. */
+  readonly next: number;
 }
+export const factorSlots = 4;
 
 export interface DecodePlan {
-  readonly definition: PacketDefinition;
   readonly parameters: readonly Parameter[];
   readonly packets: readonly PacketPlan[];
-  /** By APID; the index in `packets`, or −1. */
+  /** By APID; the index of its first packet, or −1. */
   readonly byApid: Int16Array;
 }
 
 export function compilePlan(definition: PacketDefinition): DecodePlan {
   const byApid = new Int16Array(2048).fill(-1);
   const parameters: Parameter[] = [];
+  const indexes = new Map<string, number>();
+  const indexOf = (field: FieldDefinition): number => {
+    const known = indexes.get(field.name);
+    if (known !== undefined) return known;
+    indexes.set(field.name, parameters.length);
+    return parameters.push(parameterOf(field, definition)) - 1;
+  };
   const packets = definition.packets.map((packet, index) => {
-    byApid[packet.apid] = index;
-    const plan = compilePacket(packet, definition, parameters.length);
-    for (const [i, field] of packet.fields.entries()) {
-      const littleEndian = plan.littleEndian[i] === 1;
-      parameters.push({
-        name: field.name,
-        packet: packet.name,
-        apid: packet.apid,
-        field,
-        texts: textsOf(field),
-        littleEndian,
-      });
-    }
-    return plan;
+    if (byApid[packet.apid] === -1) byApid[packet.apid] = index;
+    const next = definition.packets.findIndex((other, i) => i > index && other.apid === packet.apid);
+    return compilePacket(packet, definition, next, indexOf);
   });
-  return { definition, parameters, packets, byApid };
+  return { parameters, packets, byApid };
 }
 
-function compilePacket(packet: PacketType, definition: PacketDefinition, firstParameter: number): PacketPlan {
-  const count = packet.fields.length;
-  const plan: PacketPlan = {
-    name: packet.name,
-    apid: packet.apid,
-    fieldCount: count,
-    firstParameter,
-    timeField: packet.fields.findIndex((field) => field.name === packet.time),
-    reads: new Uint8Array(count),
-    littleEndian: new Uint8Array(count),
-    starts: new Uint32Array(count),
-    ends: new Uint32Array(count),
-    detailA: new Uint8Array(count),
-    detailB: new Uint8Array(count),
-    epochMs: new Float64Array(count),
-    calibrations: new Uint8Array(count),
-    coefficients: packet.fields.map(coefficientsOf),
-    limits: Float64Array.from(packet.fields.flatMap(limitsOf)),
-    hasLimits: Uint8Array.from(packet.fields, (field) => (field.limits === undefined ? 0 : 1)),
+function parameterOf(field: FieldDefinition, definition: PacketDefinition): Parameter {
+  const keeps = ["bytes", "string", "u64", "i64"].includes(field.type);
+  return {
+    name: field.name,
+    field,
+    texts: textsOf(field),
+    littleEndian: isLittle(field, definition),
+    keptBytes: keeps ? sizeBits(field) / 8 : 0,
   };
+}
+
+function compilePacket(
+  packet: PacketType,
+  definition: PacketDefinition,
+  next: number,
+  indexOf: (field: FieldDefinition) => number,
+): PacketPlan {
+  const { name, apid, fields } = packet;
+  const program = new Int32Array(fields.length * slots);
+  const factors = new Float64Array(fields.length * factorSlots);
+  const limits: number[] = [];
   let bit = 0;
-  for (const [i, field] of packet.fields.entries()) {
+  for (const [i, field] of fields.entries()) {
     // Only bits follow bits without a gap: all else begins at the next whole octet.
     const offset = field.bit_offset ?? (field.type === "bits" ? bit : Math.ceil(bit / 8) * 8);
     bit = offset + sizeBits(field);
-    plan.starts[i] = headerBytes + Math.floor(offset / 8);
-    plan.ends[i] = headerBytes + Math.ceil(bit / 8);
-    plan.reads[i] = readOf(field);
-    plan.littleEndian[i] = (field.byte_order ?? definition.byte_order) === "little" ? 1 : 0;
-    plan.calibrations[i] = calibrationOf(field);
-    plan.epochMs[i] = epochMsOf(field);
-    const [detailA, detailB] = detailsOf(field, offset);
-    plan.detailA[i] = detailA;
-    plan.detailB[i] = detailB;
+    const start = headerBytes + Math.floor(offset / 8);
+    const limitsAt = field.limits === undefined ? -1 : limits.push(...limitsOf(field)) - 6;
+    const read = readOf(field, isLittle(field, definition));
+    program.set(
+      [
+        read,
+        start,
+        headerBytes + Math.ceil(bit / 8),
+        indexOf(field),
+        ...detailsOf(field, offset, read),
+        calibrationOf(field),
+        limitsAt,
+      ],
+      i * slots,
+    );
+    factors.set([...linearOf(field), epochMsOf(field), unitMsOf(field)], i * factorSlots);
   }
-  return plan;
+  return {
+    name,
+    apid,
+    fieldCount: fields.length,
+    timeField: fields.findIndex((field) => field.name === packet.time),
+    program,
+    factors,
+    coefficients: fields.map(coefficientsOf),
+    limits: Float64Array.from(limits),
+    conditions: Float64Array.from(packet.when?.flatMap(conditionOf) ?? []),
+    next,
+  };
 }
 
-function readOf(field: FieldDefinition): number {
+/** Of bits only what says so itself: a definition's default is of whole numbers. */
+function isLittle(field: FieldDefinition, definition: PacketDefinition): boolean {
+  return (field.byte_order ?? (field.type === "bits" ? "big" : definition.byte_order)) === "little";
+}
+
+function readOf(field: FieldDefinition, little: boolean): number {
   const { type } = field;
-  return type === "bytes" || type === "string" ? readCode.octets : readCode[type];
+  switch (type) {
+    case "u8":
+    case "i8":
+      return readCode[type];
+    case "bytes":
+    case "string":
+      return readCode.octets;
+    case "bits":
+      if (little) return field.signed === true ? readCode.bytesLittleSigned : readCode.bytesLittle;
+      return field.signed === true ? readCode.bitsSigned : readCode.bits;
+    case "cuc":
+      return cucEpoch(field.epoch).countsLeaps ? readCode.cucLeaps : readCode.cuc;
+    case "cds":
+      return readCode.cds;
+    default:
+      return little ? readCode[`${type}Little` as const] : readCode[type];
+  }
+}
+
+/** A packet's condition with its first bit counted from the packet's first octet. */
+function conditionOf({ bit_offset, bits, equals, not, min, max }: PacketCondition): number[] {
+  const one = equals ?? not;
+  return [bit_offset + headerBytes * 8, bits, one ?? min ?? 0, one ?? max ?? 2 ** bits - 1, not === undefined ? 0 : 1];
 }
 
 function sizeBits(field: FieldDefinition): number {
@@ -163,32 +234,33 @@ function sizeBits(field: FieldDefinition): number {
   }
 }
 
-function detailsOf(field: FieldDefinition, startBit: number): [number, number] {
+function detailsOf(field: FieldDefinition, startBit: number, read: number): [number, number] {
+  if (read === readCode.bytesLittle || read === readCode.bytesLittleSigned) return [0, (field.bits ?? 0) / 8];
   if (field.type === "bits") return [startBit % 8, field.bits ?? 0];
-  if (field.type === "cuc") return [field.coarse_bytes, field.fine_bytes];
+  if (field.type === "cuc") return [field.coarse_bytes + field.fine_bytes, 0];
   if (field.type === "cds") return [field.day_bytes, field.sub_bytes];
   return [0, 0];
 }
 
-/** TAI is 37 s ahead of UTC since 2017, GPS 18 s. `cds` counts days of UTC: no leap seconds in it. */
 function epochMsOf(field: FieldDefinition): number {
-  switch (field.epoch) {
-    case "tai":
-      return Date.UTC(1958, 0, 1) - (field.type === "cuc" ? 37_000 : 0);
-    case "gps":
-      return Date.UTC(1980, 0, 6) - (field.type === "cuc" ? 18_000 : 0);
-    case "unix":
-      return 0;
-    default:
-      return field.epoch satisfies never;
-  }
+  if (field.type === "cuc") return cucEpoch(field.epoch).ms;
+  return field.type === "cds" ? cdsEpochMs(field.epoch) : 0;
 }
 
-function calibrationOf(field: FieldDefinition): number {
-  const { calibration } = field;
-  if (calibration === undefined || "enum" in calibration) return calibrationCode.none;
+function unitMsOf(field: FieldDefinition): number {
+  if (field.type === "cuc") return 1000 / 256 ** field.fine_bytes;
+  return field.sub_bytes === 4 ? 1e-9 : 1e-3;
+}
+
+function calibrationOf({ calibration }: FieldDefinition): number {
+  if (calibration === undefined || "enum" in calibration) return calibrationCode.linear;
   if ("table" in calibration) return calibrationCode.table;
   return calibration.polynomial.length <= 2 ? calibrationCode.linear : calibrationCode.polynomial;
+}
+
+function linearOf({ calibration }: FieldDefinition): [number, number] {
+  if (calibration === undefined || !("polynomial" in calibration)) return [0, 1];
+  return [calibration.polynomial[0] ?? 0, calibration.polynomial[1] ?? 0];
 }
 
 /** Of a polynomial as written; of a table raw and value by turns. */

@@ -1,8 +1,8 @@
 /** The latest value of each of a ship's parameters, kept while packets come in, and shown as JSON. */
 import { type Instant, instantOf } from "../model/clock.ts";
 import { type PacketBatch, verdictCode } from "./batch.ts";
-import { decodeInto, emptyValues, type LimitName, limitNames, type Values } from "./decode.ts";
-import { compilePlan, type DecodePlan, type PacketPlan, type Parameter } from "./field-plan.ts";
+import { decodeInto, emptyValues, type LimitName, limitNames, packetIndex, type Values } from "./decode.ts";
+import { compilePlan, type DecodePlan, type PacketPlan, type Parameter, slot, slots } from "./field-plan.ts";
 import type { PacketDefinition } from "./packet-definition.ts";
 
 export interface ParameterValue {
@@ -34,7 +34,7 @@ export interface LimitChange {
 const limitChangesMax = 256;
 
 export class LatestValues {
-  readonly plan: DecodePlan;
+  readonly #plan: DecodePlan;
   readonly #values: Values;
   /** Limit states before the packet at hand. */
   readonly #limitsBefore: Uint8Array;
@@ -42,10 +42,10 @@ export class LatestValues {
   limitChangesOmitted = 0;
 
   constructor(definition: PacketDefinition) {
-    this.plan = compilePlan(definition);
-    this.#values = emptyValues(this.plan);
-    this.#limitsBefore = new Uint8Array(this.plan.parameters.length);
-    this.#arrivedMs = new Float64Array(this.plan.packets.length);
+    this.#plan = compilePlan(definition);
+    this.#values = emptyValues(this.#plan);
+    this.#limitsBefore = new Uint8Array(this.#plan.parameters.length);
+    this.#arrivedMs = new Float64Array(this.#plan.packets.length);
   }
 
   /** Takes the fresh packets of a batch; what came late, twice or in conflict is not the latest. Packets of unknown APIDs are left. */
@@ -54,35 +54,48 @@ export class LatestValues {
     const view = new DataView(packets.bytes.buffer, packets.bytes.byteOffset, packets.bytes.byteLength);
     for (let i = 0; i < packets.count; i++) {
       if (verdicts[i] !== verdictCode.fresh) continue;
-      const index = this.plan.byApid[packets.apids[i] ?? 0] ?? -1;
-      const packet = this.plan.packets[index];
+      const start = packets.starts[i] ?? 0;
+      const sizeBytes = packets.sizes[i] ?? 0;
+      const index = packetIndex(this.#plan, packets.apids[i] ?? 0, view, start, sizeBytes);
+      const packet = this.#plan.packets[index];
       if (packet === undefined) continue;
       const arrivedMs = packets.arrivedMs[i] ?? 0;
       this.#arrivedMs[index] = arrivedMs;
-      const firstChange = decodeInto(this.#values, packet, view, packets.starts[i] ?? 0, packets.sizes[i] ?? 0);
+      const firstChange = decodeInto(this.#values, packet, view, start, sizeBytes);
       if (firstChange !== -1) this.#noteChanges(packet, firstChange, arrivedMs, changes);
     }
     return changes;
   }
 
-  /** By parameter; those that have a value. */
+  /** By parameter; those that have a value. One that is in several packets is of the one that came last. */
   json(): Record<string, LatestValue> {
     const latest: Record<string, LatestValue> = {};
-    for (const [p, packet] of this.plan.packets.entries()) {
-      const at = instantOf(this.#arrivedMs[p] ?? 0);
-      for (let i = packet.firstParameter; i < packet.firstParameter + packet.fieldCount; i++) {
-        const parameter = this.plan.parameters[i];
-        if (parameter === undefined || this.#values.known[i] === 0) continue;
-        latest[parameter.name] = { ...shownValue(parameter, this.#values, i), packet: packet.name, at };
+    const arrivals = Array.from(this.#arrivedMs, (atMs, index) => ({ atMs, packet: this.#plan.packets[index] }));
+    const shown = new Map<number, { readonly packet: PacketPlan; readonly atMs: number }>();
+    for (const { atMs, packet } of arrivals) {
+      for (let i = 0; i < (packet?.fieldCount ?? 0); i++) {
+        const parameter = packet?.program[i * slots + slot.parameter] ?? 0;
+        const known = shown.get(parameter);
+        if (packet !== undefined && (known === undefined || atMs > known.atMs)) shown.set(parameter, { packet, atMs });
       }
+    }
+    for (const [index, { packet, atMs }] of shown) {
+      const parameter = this.#plan.parameters[index];
+      if (parameter === undefined || this.#values.known[index] === 0) continue;
+      latest[parameter.name] = {
+        ...shownValue(parameter, this.#values, index),
+        packet: packet.name,
+        at: instantOf(atMs),
+      };
     }
     return latest;
   }
 
-  #noteChanges(packet: PacketPlan, firstField: number, atMs: number, changes: LimitChange[]): void {
-    for (let i = packet.firstParameter + firstField; i < packet.firstParameter + packet.fieldCount; i++) {
+  #noteChanges({ program, fieldCount }: PacketPlan, firstField: number, atMs: number, changes: LimitChange[]): void {
+    for (let field = firstField; field < fieldCount; field++) {
+      const i = program[field * slots + slot.parameter] ?? 0;
       const [before, now] = [this.#limitsBefore[i] ?? 0, this.#values.limit[i] ?? 0];
-      const [from, to, parameter] = [limitNames[before], limitNames[now], this.plan.parameters[i]];
+      const [from, to, parameter] = [limitNames[before], limitNames[now], this.#plan.parameters[i]];
       if (before === now || from === undefined || to === undefined || parameter === undefined) continue;
       this.#limitsBefore[i] = now;
       if (changes.length < limitChangesMax)
@@ -106,19 +119,21 @@ export function createPacketDecoder(definition: PacketDefinition): (bytes: Uint8
   const values = emptyValues(plan);
   return (bytes) => {
     const apid = (((bytes[0] ?? 0) & 7) << 8) | (bytes[1] ?? 0);
-    const packet = plan.packets[plan.byApid[apid] ?? -1];
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const packet = plan.packets[packetIndex(plan, apid, view, 0, bytes.length)];
     if (packet === undefined) return null;
-    const { firstParameter, fieldCount, timeField } = packet;
-    values.known.fill(0, firstParameter, firstParameter + fieldCount);
-    decodeInto(values, packet, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length);
+    const indexOf = (field: number): number => packet.program[field * slots + slot.parameter] ?? 0;
+    values.known.fill(0);
+    decodeInto(values, packet, view, 0, bytes.length);
     const decoded = new Map<string, ParameterValue>();
-    for (let i = firstParameter; i < firstParameter + fieldCount; i++) {
+    for (let field = 0; field < packet.fieldCount; field++) {
+      const i = indexOf(field);
       const parameter = plan.parameters[i];
       if (parameter !== undefined && values.known[i] === 1)
         decoded.set(parameter.name, shownValue(parameter, values, i));
     }
-    const hasTime = timeField !== -1 && values.known[firstParameter + timeField] === 1;
-    const takenAt = hasTime ? instantText(values.value[firstParameter + timeField] ?? 0) : null;
+    const time = packet.timeField === -1 ? -1 : indexOf(packet.timeField);
+    const takenAt = values.known[time] === 1 ? instantText(values.value[time] ?? 0) : null;
     return { packet: packet.name, apid, takenAt, values: decoded };
   };
 }
@@ -154,7 +169,10 @@ function finiteOrNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** Garbage may say any time: what four digits of a year cannot hold is null. */
+/**
+ * Garbage may say any time: what four digits of a year cannot hold is null. To the nearest microsecond, as a double of today
+ * is up to 0.12 µs off and would else be shown as the microsecond before.
+ */
 function instantText(epochMs: number): Instant | null {
-  return epochMs > Date.UTC(1, 0) && epochMs < Date.UTC(9999, 11) ? instantOf(epochMs) : null;
+  return epochMs > Date.UTC(1, 0) && epochMs < Date.UTC(9999, 11) ? instantOf(epochMs + 0.0005) : null;
 }

@@ -47,7 +47,7 @@ describe("a packet definition", () => {
       [withField(), /^packets\.packets\.0\.fields: /],
       [withField({ name: "a", type: "u12" }), /^packets\.packets\.0\.fields\.0\.type: /],
       [withField({ name: "a", type: "u8", colour: 1 }), /^packets\.packets\.0\.fields\.0\.colour: /],
-      [withField({ name: "a/b", type: "u8" }), /fields\.0\.name: must be a letter/],
+      [withField({ name: "a/b", type: "u8" }), /fields\.0\.name: must be a letter, a digit or _/],
       [withField({ name: "a", type: "u8" }, { name: "a", type: "u8" }), /fields\.1\.name: "a" is there twice/],
       [withField({ name: "a", type: "bits" }), /fields\.0\.bits: is missing/],
       [withField({ name: "a", type: "string" }), /fields\.0\.bytes: is missing/],
@@ -89,8 +89,56 @@ describe("a packet definition", () => {
         [{ apid: 1, name: "one", time: "a", fields: [{ name: "a", type: "u8" }] }],
         /packets\.0\.time: must name a field/,
       ],
+      [withField({ name: "__proto__", type: "u8" }), /fields\.0\.name: must be a letter/],
+      [withField({ name: "a", type: "u8", signed: true }), /fields\.0\.signed: is a matter of type bits/],
+      [
+        withField({ name: "a", type: "bits", bits: 12, byte_order: "little" }),
+        /byte_order: little needs bits of whole/,
+      ],
+      [
+        withField({ name: "a", type: "cuc", epoch: "2000-13-01T00:00:00Z" }),
+        /fields\.0\.epoch: must be tai, gps, unix/,
+      ],
+      [[{ ...withField({ name: "a", type: "u8" })[0], when: [] }], /packets\.0\.when: /],
+      ...[
+        [{ bit_offset: 0, bits: 8 }, /when\.0: needs one of equals, not, or min and max/],
+        [{ bit_offset: 0, bits: 8, equals: 1, not: 2 }, /when\.0: needs one of/],
+        [{ bit_offset: 0, bits: 2, equals: 4 }, /when\.0: compares with more than 2 bits/],
+        [{ bit_offset: 0, bits: 8, min: 9, max: 3 }, /when\.0: must have its min/],
+        [{ bit_offset: -49, bits: 8, equals: 1 }, /when\.0\.bit_offset: /],
+      ].map(([when, fault]): [unknown, RegExp] => [
+        [{ ...withField({ name: "a", type: "u8" })[0], when: [when] }],
+        fault as RegExp, // the pair's second
+      ]),
+      [
+        [
+          { apid: 3, name: "x", fields: [{ name: "a", type: "u8" }] },
+          { apid: 4, name: "y", fields: [{ name: "a", type: "i8" }] },
+        ],
+        /packets\.1\.fields\.0\.name: "a" is defined otherwise at packets\.0\.fields\.0/,
+      ],
     ];
     for (const [value, fault] of expected) assert.match(faultOf(value), fault);
+  });
+
+  it("names the line of a fault in YAML, of a value or of what lacks one", () => {
+    const yaml = (field: string): string =>
+      `packets:\n  - apid: 1\n    name: one\n    fields:\n      - { name: a, type: u8 }\n      - ${field}\n`;
+    const where = (text: string): string => {
+      try {
+        parsePacketYaml(text, "hk.yaml");
+        return "accepted";
+      } catch (error) {
+        return error instanceof InvalidRequestError ? error.message : String(error);
+      }
+    };
+    assert.match(
+      where(yaml("{ name: b, type: u12 }")),
+      /^Cannot use the packet definition: line 6: hk\.yaml\.packets\.0\.fields\.1\.type: /,
+    );
+    assert.match(where(yaml("{ name: b, type: bits }")), /line 6: hk\.yaml\.packets\.0\.fields\.1\.bits: is missing/);
+    assert.match(where("- { apid: 1, name: one,\n  fields: [{ name: a, type: u8, bits: x }] }"), /line 2: /);
+    assert.match(where("1"), /line 1: hk\.yaml: /);
   });
 
   it("names the line of a YAML error, and refuses an alias bomb", () => {

@@ -1,8 +1,10 @@
 /** A ship's packet definition: which fields its packets have, and what their numbers mean. From YAML or a request's JSON, checked whole. */
 import * as v from "valibot";
-import { LineCounter, parseDocument } from "yaml";
+import { type Document, isNode, isSeq, LineCounter, parseDocument } from "yaml";
 import { InvalidRequestError } from "../model/errors.ts";
-import { idleApid } from "./ccsds.ts";
+import { headerBytes, idleApid } from "./ccsds.ts";
+import { definitionFault } from "./packet-rules.ts";
+import { isEpoch } from "./time-codes.ts";
 
 /** All whole octets but `bits`. cuc, cds: CCSDS 301.0-B time codes. */
 export const fieldTypes = [
@@ -12,12 +14,20 @@ export const fieldTypes = [
 
 const name = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, "must be a letter, then up to 63 letters, digits or _ . -"),
+  v.regex(
+    /^(?!__proto__$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/,
+    "must be a letter, a digit or _, then up to 127 of them or . -",
+  ),
 );
 const text = v.pipe(v.string(), v.maxLength(200));
 const finite = v.pipe(v.number(), v.finite());
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const byteOrder = v.picklist(["big", "little"]);
+
+const epoch = v.pipe(
+  v.string(),
+  v.check(isEpoch, "must be tai, gps, unix, or an instant of UTC such as 2000-01-01T12:00:00Z"),
+);
 
 /** Outside low … high; either may be left out. */
 const range = v.strictObject({ low: v.optional(finite), high: v.optional(finite) });
@@ -35,15 +45,17 @@ const calibration = v.union(
 );
 
 const field = v.strictObject({
-  /** The parameter's name: unique in the whole definition. */
+  /** The parameter's name. In another packet it is the same parameter, and must be defined alike. */
   name,
   type: v.picklist(fieldTypes),
   description: v.optional(text),
   unit: v.optional(text),
   /** From the first bit after the primary header; left out: where the field before it ends. */
   bit_offset: v.optional(whole(0, 65_536 * 8)),
-  /** Of `bits`: 1–53, unsigned, most significant first. */
+  /** Of `bits`: 1–53, most significant first; little-endian ones are whole octets, and say so themselves. */
   bits: v.optional(whole(1, 53)),
+  /** Of `bits`: two's complement. */
+  signed: v.optional(v.boolean()),
   /** Of `bytes` and `string`. A string ends at its first NUL. */
   bytes: v.optional(whole(1, 65_536)),
   /** Of `cuc`: octets of whole seconds and of their fraction. */
@@ -52,8 +64,8 @@ const field = v.strictObject({
   /** Of `cds`: octets of the day, and of what is below the millisecond. */
   day_bytes: v.optional(v.picklist([2, 3]), 2),
   sub_bytes: v.optional(v.picklist([0, 2, 4]), 0),
-  /** Of `cuc` and `cds`. tai: 1958-01-01, CCSDS' own; gps: 1980-01-06; unix: 1970-01-01, without leap seconds. */
-  epoch: v.optional(v.picklist(["tai", "gps", "unix"]), "tai"),
+  /** Of `cuc` and `cds`: a name, or an instant of UTC. */
+  epoch: v.optional(epoch, "tai"),
   byte_order: v.optional(byteOrder),
   calibration: v.optional(calibration),
   /** Of the calibrated value. */
@@ -62,9 +74,22 @@ const field = v.strictObject({
   ),
 });
 
+/** Bits of the packet, unsigned: `equals`, `not`, or within `min` … `max`. A packet that ends before them does not meet it. */
+const condition = v.strictObject({
+  /** As a field's; the primary header's 48 bits are before 0. */
+  bit_offset: whole(-headerBytes * 8, 65_536 * 8),
+  bits: whole(1, 32),
+  equals: v.optional(whole(0, 2 ** 32 - 1)),
+  not: v.optional(whole(0, 2 ** 32 - 1)),
+  min: v.optional(whole(0, 2 ** 32 - 1)),
+  max: v.optional(whole(0, 2 ** 32 - 1)),
+});
+
 const packet = v.strictObject({
   apid: whole(0, idleApid - 1),
   name,
+  /** Packets of one APID are told apart by these: the first whose conditions are all met is it. */
+  when: v.optional(v.pipe(v.array(condition), v.minLength(1), v.maxLength(32))),
   description: v.optional(text),
   /** The packet ends in a CRC-16/CCITT over all that comes before. */
   crc: v.optional(v.boolean()),
@@ -76,12 +101,13 @@ const packet = v.strictObject({
 const definition = v.strictObject({
   byte_order: v.optional(byteOrder, "big"),
   crc: v.optional(v.boolean(), false),
-  packets: v.pipe(v.array(packet), v.minLength(1), v.maxLength(idleApid)),
+  packets: v.pipe(v.array(packet), v.minLength(1), v.maxLength(4096)),
 });
 
 export type PacketDefinition = v.InferOutput<typeof definition>;
 export type PacketType = PacketDefinition["packets"][number];
 export type FieldDefinition = PacketType["fields"][number];
+export type PacketCondition = NonNullable<PacketType["when"]>[number];
 
 const textBytesMax = 4 * 1024 * 1024;
 
@@ -92,18 +118,40 @@ export function parsePacketDefinition(value: unknown, at = "packets"): PacketDef
     const [issue] = parsed.issues;
     throw invalid(at, v.getDotPath(issue), issue.message);
   }
-  checkRules(parsed.output, at);
+  const fault = definitionFault(parsed.output);
+  if (fault !== null) throw invalid(at, ...fault);
   return parsed.output;
 }
 
-/** The same from YAML text; a syntax error is named by line. */
+/** The same from YAML text; a fault is named by line, too. */
 export function parsePacketYaml(yaml: string, at = "packets"): PacketDefinition {
   if (yaml.length > textBytesMax) throw invalid(at, null, `must have at most ${textBytesMax} characters`);
   const lineCounter = new LineCounter();
   const document = parseDocument(yaml, { lineCounter, prettyErrors: false });
   const [error] = document.errors;
   if (error !== undefined) throw invalid(at, null, `line ${lineCounter.linePos(error.pos[0]).line}: ${error.message}`);
-  return parsePacketDefinition(document.toJS({ maxAliasCount: 100 }), at);
+  try {
+    return parsePacketDefinition(document.toJS({ maxAliasCount: 100 }), at);
+  } catch (error) {
+    if (!(error instanceof InvalidRequestError)) throw error;
+    const offset = offsetOf(document, String(error.members.field).slice(at.length + 1));
+    throw new InvalidRequestError(
+      error.message.replace(": ", `: line ${lineCounter.linePos(offset).line}: `),
+      String(error.members.field),
+    );
+  }
+}
+
+/** Where the value at `path` begins; of one that is missing, what it is missing from. */
+function offsetOf(document: Document, path: string): number {
+  const keys = path.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+  // An array alone is the definition's packets.
+  const steps = isSeq(document.contents) && keys[0] === "packets" ? keys.slice(1) : keys;
+  for (let length = steps.length; length > 0; length--) {
+    const node = document.getIn(steps.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
 }
 
 /** Which packets end in a CRC-16, for `ingest`. */
@@ -111,65 +159,6 @@ export function crcRule(of: PacketDefinition | null): (apid: number) => boolean 
   if (of === null) return () => false;
   const byApid = new Map(of.packets.map((one) => [one.apid, one.crc ?? of.crc]));
   return (apid) => byApid.get(apid) ?? of.crc;
-}
-
-function checkRules(of: PacketDefinition, at: string): void {
-  const apids = new Set<number>();
-  const names = new Set<string>();
-  for (const [p, packetType] of of.packets.entries()) {
-    const path = `packets.${p}`;
-    if (apids.has(packetType.apid)) throw invalid(at, `${path}.apid`, `APID ${packetType.apid} is defined twice`);
-    apids.add(packetType.apid);
-    for (const [f, one] of packetType.fields.entries()) {
-      if (names.has(one.name))
-        throw invalid(
-          at,
-          `${path}.fields.${f}.name`,
-          `"${one.name}" is there twice: a parameter's name is its ship's own`,
-        );
-      names.add(one.name);
-      const fault = fieldFault(one);
-      if (fault !== null) throw invalid(at, `${path}.fields.${f}.${fault[0]}`, fault[1]);
-    }
-    const timeField = packetType.fields.find((one) => one.name === packetType.time);
-    if (packetType.time !== undefined && timeField?.type !== "cuc" && timeField?.type !== "cds")
-      throw invalid(at, `${path}.time`, `must name a field of type cuc or cds of this packet`);
-  }
-}
-
-function fieldFault(one: FieldDefinition): [key: string, fault: string] | null {
-  if (one.type === "bits" && one.bits === undefined)
-    return ["bits", "is missing: a field of type bits needs its number"];
-  if (one.type !== "bits" && (one.bit_offset ?? 0) % 8 !== 0)
-    return ["bit_offset", "must be a multiple of 8, unless the type is bits"];
-  const isOctets = one.type === "bytes" || one.type === "string";
-  if (isOctets && one.bytes === undefined) return ["bytes", `is missing: a field of type ${one.type} needs its length`];
-  const isNumber = !isOctets && one.type !== "cuc" && one.type !== "cds";
-  if (!isNumber && one.calibration !== undefined) return ["calibration", `cannot apply to type ${one.type}`];
-  const { calibration: how, limits } = one;
-  if (
-    how !== undefined &&
-    "table" in how &&
-    how.table.some(([raw], i) => i > 0 && raw <= (how.table[i - 1]?.[0] ?? raw))
-  )
-    return ["calibration.table", "must have its raw values ascending"];
-  if (limits === undefined) return null;
-  if (!isNumber || (how !== undefined && "enum" in how)) return ["limits", "need a number, calibrated or not"];
-  return limitsFault(limits);
-}
-
-/** Each range holds the next milder one: critical.low ≤ warning.low ≤ watch.low < watch.high ≤ … */
-function limitsFault(limits: NonNullable<FieldDefinition["limits"]>): [key: string, fault: string] | null {
-  let low = Number.NEGATIVE_INFINITY;
-  let high = Number.POSITIVE_INFINITY;
-  for (const level of ["critical", "warning", "watch"] as const) {
-    const { low: lowHere = low, high: highHere = high } = limits[level] ?? {};
-    if (lowHere >= highHere) return [`limits.${level}`, "must have its low below its high"];
-    if (lowHere < low || highHere > high) return [`limits.${level}`, "must lie within the graver range"];
-    low = lowHere;
-    high = highHere;
-  }
-  return null;
 }
 
 function invalid(at: string, path: string | null, fault: string): InvalidRequestError {

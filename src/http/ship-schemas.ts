@@ -14,16 +14,37 @@ export const ShipFormatName = z.enum(shipFormats).openapi("ShipFormat", {
 export const ShipParam = z
   .object({
     format: ShipFormatName,
-    packets: anyJson.openapi({ description: "The packet definition, or the array of its packets; ccsds only" }),
+    packets: anyJson.openapi({
+      description:
+        "The packet definition, or the array of its packets, or { xtce, crc }: the text of an XTCE file, and whether packets end in a CRC-16; ccsds only",
+    }),
   })
   .openapi("ShipParam");
+
+export const XtceFile = z.strictObject({ xtce: z.string(), crc: z.boolean().default(false) });
 
 const summary = { ship: z.string(), format: ShipFormatName, modified_by: z.string(), modified_date: date };
 
 export const ShipSummary = z.object(summary).openapi("ShipSummary");
 
+const LeftOut = z
+  .object({
+    line: z.int(),
+    path: z.string().openapi({ example: "SpaceSystem[Sat]/TelemetryMetaData/AlgorithmSet" }),
+    reason: z.string(),
+    count: z.int().openapi({ description: "Elements left out for this reason; line and path are those of the first" }),
+  })
+  .openapi("LeftOut");
+
 export const Ship = z
-  .object({ ...summary, packets: anyJson.openapi({ description: "null: packets are stored undecoded" }) })
+  .object({
+    ...summary,
+    packets: anyJson.openapi({ description: "null: packets are stored undecoded" }),
+    left_out: z
+      .array(LeftOut)
+      .optional()
+      .openapi({ description: "Of an XTCE file that was just sent: what is not in the definition" }),
+  })
   .openapi("Ship", { required: ["ship", "format", "packets", "modified_by", "modified_date"] });
 
 export const ShipList = z.object({

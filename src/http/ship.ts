@@ -2,6 +2,8 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { LatestValue } from "../ground/latest.ts";
 import { parsePacketDefinition } from "../ground/packet-definition.ts";
+import type { LeftOut } from "../ground/xtce/faults.ts";
+import { parseXtce } from "../ground/xtce/xtce.ts";
 import { InvalidRequestError, NotFoundError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
 import { type ShipFormat, type ShipRow, shipNamePattern } from "../model/pass.ts";
@@ -22,6 +24,7 @@ import {
   ShipSummary,
   TelemetryCountSchema,
   TelemetryPackets,
+  XtceFile,
 } from "./ship-schemas.ts";
 
 const tag = "ship";
@@ -31,6 +34,8 @@ const passesWithValuesMax = 10;
 interface Registration {
   readonly format: ShipFormat;
   readonly definition: JsonText | null;
+  /** Of an XTCE file; null: it was none. */
+  readonly leftOut: readonly LeftOut[] | null;
 }
 
 export function shipRoutes({ database, telemetry, ground, auth, clock }: AppParts): OpenAPIHono {
@@ -53,8 +58,9 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
     },
     async ({ param, body, caller }) => {
       const ship = shipName(param("ship"));
-      await saveShip(sql, { ship, ...body, by: caller.service, at: clock.now() });
-      return jsonText(shownShip(await existingShip(sql, ship)));
+      const { leftOut, ...registration } = body;
+      await saveShip(sql, { ship, ...registration, by: caller.service, at: clock.now() });
+      return jsonText(shownShip(await existingShip(sql, ship), leftOut));
     },
   );
 
@@ -157,11 +163,20 @@ const PacketsQuery = z.object({
 
 function readRegistration(parsed: unknown): Registration {
   const { format, packets } = checked(ShipParam, parsed);
-  if (packets === undefined || packets === null) return { format, definition: null };
+  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null };
   if (format !== "ccsds") {
     throw new InvalidRequestError(`packets: a ship that sends ${format} has no packets to define`, "packets");
   }
-  return { format, definition: jsonTextOf(parsePacketDefinition(packets)) };
+  const xtce = xtceOf(packets);
+  if (xtce === null) return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null };
+  const { definition, leftOut } = parseXtce(xtce.xtce);
+  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut };
+}
+
+/** A definition has no `xtce`, so whatever has one is meant as a file. */
+function xtceOf(packets: unknown): z.infer<typeof XtceFile> | null {
+  const isFile = typeof packets === "object" && packets !== null && "xtce" in packets;
+  return isFile ? checked(XtceFile, packets, "packets") : null;
 }
 
 /** Names are parts of files and keys: nothing else passes. */
@@ -179,9 +194,13 @@ async function existingShip(sql: Sql, name: string): Promise<ShipRow> {
   return ship;
 }
 
-function shownShip({ ship, format, definition, modifiedBy, modifiedAt }: ShipRow): string {
+function shownShip(
+  { ship, format, definition, modifiedBy, modifiedAt }: ShipRow,
+  leftOut: readonly LeftOut[] | null = null,
+): string {
+  const left = leftOut === null ? "" : `,"left_out":${JSON.stringify(leftOut)}`;
   const stamps = `"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
-  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},${stamps}}`;
+  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},${stamps}${left}}`;
 }
 
 /** Of each parameter the value that arrived last. */

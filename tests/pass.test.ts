@@ -12,8 +12,9 @@ import type { SentApid } from "../src/ground/sent-account.ts";
 import { sendSimulation } from "../src/ground/sim-sender.ts";
 import { ShipSimulation } from "../src/ground/simulator.ts";
 import type { PassRow } from "../src/model/pass.ts";
+import { planPasses } from "../src/store/pass-plan.ts";
 import { findProgress } from "../src/store/pass-progress.ts";
-import { cancelPass, createPass } from "../src/store/passes.ts";
+import { cancelPass } from "../src/store/passes.ts";
 import { type Database, type Sql, SqlError, type SqlValue } from "../src/store/sql.ts";
 import { type GroundSite, openGroundSite, sendTo } from "./support/ground.ts";
 import { jobsOfSource } from "./support/job-rows.ts";
@@ -186,7 +187,7 @@ describe("a pass", () => {
   });
 
   it("gets a port of the range that no overlapping pass has, and a taken one is refused by name", async () => {
-    const range = { inMs: 3_600_000, portMin: 31_000, portMax: 31_001, port: null };
+    const range = { inMs: 3_600_000, ports: [31_000, 31_001] as const, port: null };
     const one = await site.plan(range);
     const two = await site.plan(range);
     assert.deepEqual([one.port, two.port].sort(), [31_000, 31_001]);
@@ -199,9 +200,12 @@ describe("a pass", () => {
 
   it("is one pass when asked for twice under its id, and another body is refused", async () => {
     const first = await site.plan({ inMs: 3_600_000, requestDigest: "a" });
-    const order = { ...first, portMin: 1, portMax: 2, by: "test", at: first.createdAt };
-    assert.deepEqual(await createPass(site.database.sql, order), first);
-    await assert.rejects(createPass(site.database.sql, { ...order, requestDigest: "b" }), /exists with another body/);
+    const rules = { policy: "reject", portMin: 1, portMax: 2, by: "test", at: first.createdAt } as const;
+    assert.deepEqual((await planPasses(site.database.sql, [first], rules)).passes, [first]);
+    await assert.rejects(
+      planPasses(site.database.sql, [{ ...first, requestDigest: "b" }], rules),
+      /exists with another body/,
+    );
   });
 });
 

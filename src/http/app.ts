@@ -35,6 +35,7 @@ import { requestLog } from "./request-log.ts";
 import { runRoutes } from "./run.ts";
 import { shipRoutes } from "./ship.ts";
 import { specRoutes } from "./spec.ts";
+import { stationRoutes } from "./station.ts";
 import { statusRoutes } from "./status.ts";
 import { streamRoutes } from "./stream.ts";
 import { swaggerRoutes } from "./swagger.ts";
@@ -55,6 +56,7 @@ export function createApp(parts: AppParts): Hono {
     runRoutes,
     backfillRoutes,
     shipRoutes,
+    stationRoutes,
     passRoutes,
     streamRoutes,
     callbackRoutes,

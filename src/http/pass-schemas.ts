@@ -127,6 +127,7 @@ const summary = {
   opened_date: date.nullable(),
   receive_buffer_bytes: count.nullable(),
   dataset_id: id.nullable().openapi({ description: "The plan that the pass's template became" }),
+  contact: z.string().nullable().openapi({ description: "The contact that it was planned from" }),
   counters: Counters.nullable(),
   created_by: z.string(),
   created_date: date,

@@ -15,6 +15,7 @@ import { authenticateRoutes } from "./authenticate.ts";
 import { backfillRoutes } from "./backfill.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
+import { contactRoutes } from "./contact.ts";
 import { dataProductRoutes } from "./data-product.ts";
 import { deadLetterRoutes } from "./dead-letter.ts";
 import { decisionRoutes } from "./decision.ts";
@@ -58,6 +59,7 @@ export function createApp(parts: AppParts): Hono {
     shipRoutes,
     stationRoutes,
     passRoutes,
+    contactRoutes,
     streamRoutes,
     callbackRoutes,
     jobRoutes,

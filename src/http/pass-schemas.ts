@@ -150,6 +150,7 @@ export const PassList = z.object({ rows: z.array(PassSummary), next_page: z.int(
 export const PassQuery = z.object({
   state: State.optional(),
   ship: z.string().optional(),
+  contact: z.string().optional(),
   page: z.string().optional().openapi({ type: "integer", minimum: 0, default: 0 }),
   limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 200, default: 50 }),
 });

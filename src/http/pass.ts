@@ -12,7 +12,7 @@ import { shownPass, shownSummary } from "./pass-json.ts";
 import { addPlanningRoutes } from "./pass-plan.ts";
 import { addPredictRoutes } from "./pass-predict.ts";
 import { Pass, PassList, PassQuery } from "./pass-schemas.ts";
-import { queryOf, wholeOf, wordOf } from "./query.ts";
+import { queryOf, textIn, wholeOf, wordOf } from "./query.ts";
 
 const tag = "pass";
 
@@ -42,7 +42,8 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       const query = queryOf(c.req.raw.url);
       const { rows, nextPage } = await listPasses(sql, {
         state: wordOf(query, "state", passStates),
-        ship: storableOrNull(query.get("ship")),
+        ship: textIn(query, "ship"),
+        contact: textIn(query, "contact"),
         page: wholeOf(query, "page", { min: 0, max: 4_294_967_295, or: 0 }),
         limit: wholeOf(query, "limit", { min: 1, max: 200, or: 50 }),
       });
@@ -93,9 +94,4 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
   );
   addArchiveRoute(routes, parts);
   return routes;
-}
-
-/** A filter that no row can match is no filter for the database. */
-function storableOrNull(ship: string | null): string | null {
-  return ship === null ? null : ship.replaceAll("\u0000", "").toWellFormed();
 }

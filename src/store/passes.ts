@@ -49,6 +49,7 @@ export async function findPassesOver(
 export interface PassFilter {
   readonly state: PassState | null;
   readonly ship: string | null;
+  readonly contact?: string | null;
   /** From 0. */
   readonly page: number;
   readonly limit: number;
@@ -61,6 +62,7 @@ export async function listPasses(sql: Sql, filter: PassFilter): Promise<{ rows: 
   for (const [column, value] of [
     ["state", filter.state],
     ["ship", filter.ship],
+    ["contact", filter.contact ?? null],
   ] as const) {
     if (value === null) continue;
     values.push(value);

@@ -33,6 +33,6 @@ create index contact_next on contact (next_at);
 
 -- The contact that a pass was planned from.
 alter table pass add column contact text;
-create index pass_of_contact on pass (contact) where contact is not null and state = 'planned';
+create index pass_of_contact on pass (contact, aos desc, pass_id) where contact is not null;
 create index pass_span on pass using gist (tstzrange(opens_at, closes_at))
   where state in ('planned', 'prepass', 'receiving', 'draining');

@@ -18,6 +18,7 @@ import { queuesCommand } from "./queues.ts";
 import { runCommand, runsCommand } from "./runs.ts";
 import { type StartNode, serveCommand } from "./serve.ts";
 import { simCommand } from "./sim.ts";
+import { contactsCommand, stationsCommand } from "./stations.ts";
 import { submitCommand, templateCommand, triggerCommand } from "./templates.ts";
 import { tokenCommand } from "./token.ts";
 import { workerCommand } from "./worker.ts";
@@ -69,7 +70,7 @@ ${exitCodesText}`,
       ],
     ],
     ["Jobs:", [jobsCommand(), logsCommand(), queuesCommand(), dlqCommand(), workersCommand(), workerCommand()]],
-    ["Ground segment:", [passesCommand(), shipsCommand()]],
+    ["Ground segment:", [passesCommand(), shipsCommand(), stationsCommand(), contactsCommand()]],
     ["A server:", [statusCommand(), keyCommand(), auditCommand()]],
     ["This program:", [completionCommand(() => program)]],
   ];

@@ -1,9 +1,11 @@
 /** The schemas of planning: what is asked for, what became of it, what clashes. */
 import { z } from "@hono/zod-openapi";
-import { conflictPolicies } from "../model/pass-conflicts.ts";
-import { Pass, PassParam, PassSummary } from "./pass-schemas.ts";
+import { type ConflictPolicy, conflictPolicies } from "../model/pass-conflicts.ts";
+import { dateTime } from "./date.ts";
+import { Pass, PassParam, PassSummary, passSecondsMax } from "./pass-schemas.ts";
 
 export const passesAtOnceMax = 1_000;
+export const extendPolicies = ["reject", "priority"] as const satisfies readonly ConflictPolicy[];
 
 const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 const id = z.string().openapi({ format: "uuid" });
@@ -59,3 +61,17 @@ export const PassReport = z
     ...report,
   })
   .openapi("PassReport");
+
+export const ExtendParam = z
+  .object({
+    los: dateTime.nullish().openapi({ description: "The new LOS, later than the one it has; this or by_s" }),
+    by_s: z.number().positive().max(passSecondsMax).nullish().openapi({ description: "So much later" }),
+  })
+  .openapi("ExtendParam");
+
+export const ExtendQuery = z.object({
+  on_conflict: z.enum(extendPolicies).optional().openapi({
+    description: "reject, the default, or priority: passes of lower priority are cancelled",
+    default: "reject",
+  }),
+});

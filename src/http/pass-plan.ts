@@ -78,7 +78,7 @@ export async function plan(parts: AppParts, ask: Asked<unknown>, passes: readonl
   return { plan: planned, isDryRun };
 }
 
-const shownConflicts = ({ cancelled, clashes }: PassPlan): object => ({
+export const shownConflicts = ({ cancelled, clashes }: Pick<PassPlan, "cancelled" | "clashes">): object => ({
   cancelled: cancelled.map((pass) => shownSummary(pass, null)),
   conflicts: clashes.map(shownClash),
 });

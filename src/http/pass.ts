@@ -8,6 +8,7 @@ import { knownCounters, knownLedger } from "./known-ledgers.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { addArchiveRoute } from "./pass-archive.ts";
+import { addExtendRoute } from "./pass-extend.ts";
 import { shownPass, shownSummary } from "./pass-json.ts";
 import { addPlanningRoutes } from "./pass-plan.ts";
 import { addPredictRoutes } from "./pass-predict.ts";
@@ -92,6 +93,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       return shown(pass);
     },
   );
+  addExtendRoute(routes, parts);
   addArchiveRoute(routes, parts);
   return routes;
 }

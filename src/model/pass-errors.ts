@@ -5,6 +5,8 @@ import type { Clash, ClashCause, Placement } from "./pass-conflicts.ts";
 const namedMax = 5;
 
 interface ConflictContext {
+  /** "plan", if absent: what cannot be done. */
+  readonly verb?: "extend";
   /** How many passes were asked for. */
   readonly count: number;
   readonly portMin: number;
@@ -17,7 +19,7 @@ interface ConflictContext {
 export class PassConflictError extends ConflictError {
   constructor(
     { clashes, refusals }: { readonly clashes: readonly Clash[]; readonly refusals: Placement["refusals"] },
-    { count, portMin, portMax, shown }: ConflictContext,
+    { verb, count, portMin, portMax, shown }: ConflictContext,
   ) {
     const refused = clashes.filter(({ index }) => refusals.some((refusal) => refusal.index === index));
     const what = count === 1 ? "the pass" : `the ${count} passes`;
@@ -29,7 +31,7 @@ export class PassConflictError extends ConflictError {
       reasons.push(`every port from ${portMin} to ${portMax} is taken in the window${which}`);
     }
     const [first] = refused;
-    super(`Cannot plan ${what} as ${reasons.join("; ")}: ${adviceOf(first?.on[0] ?? "port")}`, {
+    super(`Cannot ${verb ?? "plan"} ${what} as ${reasons.join("; ")}: ${adviceOf(first?.on[0] ?? "port")}`, {
       field: first?.on.at(-1) ?? "port",
       ...(first !== undefined && { pass_id: first.with.passId, port: first.with.port }),
       pass_ids: [...new Set(refused.map((clash) => clash.with.passId))],

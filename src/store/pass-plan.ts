@@ -147,21 +147,25 @@ export async function findBookings(tx: Sql, claims: readonly Claim[]): Promise<B
   return bookings.sort((a, b) => a.aosMs - b.aosMs);
 }
 
-/** Locks before it writes, in the order of the leases' renewals: neither waits for the other in a circle. */
+/** In the order of the leases' renewals, before anything is written: neither waits for the other in a circle. */
+export async function lockPasses(tx: Sql, passIds: readonly PassId[]): Promise<void> {
+  await tx`select pass_id from pass where pass_id = any(${array(passIds)}::text::uuid[]) order by pass_id for update`;
+}
+
 export async function cancelPasses(
   tx: Sql,
   cancels: readonly { readonly passId: PassId; readonly reason: string }[],
   at: Instant,
 ): Promise<PassRow[]> {
   if (cancels.length === 0) return [];
+  const ids = cancels.map(({ passId }) => passId);
+  await lockPasses(tx, ids);
   const rows = await tx.query<StoredPass>(
-    `with asked as (select * from unnest($1::text::uuid[], $2::text::text[]) as ask (asked_id, why)),
-    locked as materialized (
-      select pass_id as locked_id, why from asked join pass on pass_id = asked_id order by pass_id for update of pass)
-    update pass set state = 'cancelled', reason = why, modified_at = $3::timestamptz
-    from locked where pass_id = locked_id and state in ('planned', 'prepass', 'receiving', 'draining')
+    `update pass set state = 'cancelled', reason = why, modified_at = $3::timestamptz
+    from unnest($1::text::uuid[], $2::text::text[]) as ask (asked_id, why)
+    where pass_id = asked_id and state in ('planned', 'prepass', 'receiving', 'draining')
     returning ${passColumns}`,
-    [array(cancels.map(({ passId }) => passId)), array(cancels.map(({ reason }) => reason)), at],
+    [array(ids), array(cancels.map(({ reason }) => reason)), at],
   );
   return rows.map(rowOf);
 }

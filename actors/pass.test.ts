@@ -55,6 +55,11 @@ describe("pass", () => {
     assert.equal(early.state, "receiving");
   });
 
+  it("that nobody held until LOS is missed, and says so", () => {
+    const { state, context } = given("prepass").when(taken(25_000), ticked(25_000));
+    assert.deepEqual([state, context.reason], ["missed", "no_eligible_node"]);
+  });
+
   it("waits in prepass until both AOS and an open port are there", () => {
     assert.equal(given("planned").when(taken(9_000), opened(9_001), ticked(9_999)).state, "prepass");
     assert.equal(given("planned").when(taken(9_000), ticked(10_500)).state, "prepass");

@@ -113,6 +113,8 @@ const passSetup = setup({
     noteOpen: assign({ isOpen: true, everOpen: true, reason: null }),
     noteClosed: assign({ isOpen: false }),
     noteReason: assign({ reason: ({ context, event }) => ("reason" in event ? event.reason : context.reason) }),
+    /** Nothing kept its port from being opened but that nobody was there to do it. */
+    noteMissed: assign({ reason: ({ context }) => context.reason ?? "no_eligible_node" }),
     noteTakeover: assign({
       isOpen: false,
       outageSinceMs: ({ context, event }) =>
@@ -160,7 +162,7 @@ export const passMachine = passSetup.createMachine({
       on: {
         "lease.taken": { actions: ["noteTakeover", "openListener"] },
         "clock.ticked": [
-          { guard: "losNeverOpen", target: "missed", actions: "askClose" },
+          { guard: "losNeverOpen", target: "missed", actions: ["noteMissed", "askClose"] },
           { guard: "losReached", target: "draining", actions: "endOutage" },
           { guard: "aosReached", target: "receiving" },
           { actions: "tellListener" },

@@ -48,7 +48,8 @@ describe("a pass", () => {
 
   it("receives what is sent between AOS and LOS, and ends with its ledger, its archive and its plan asked for once", async () => {
     const planned = await site.plan({ inMs: 3_000, prepassMarginMs: 2_900, seconds: 1.5, template: "products" });
-    await site.reaches(planned.passId, "receiving");
+    const receiving = await site.reaches(planned.passId, "receiving");
+    if (process.platform === "linux") assert.ok((receiving.receiveBufferBytes ?? 0) > 0, "the buffer was not noted");
     await sendTo(planned.port, packets(0, 1000));
     const pass = await site.reaches(planned.passId, "completed");
 
@@ -210,6 +211,28 @@ describe("a pass", () => {
 });
 
 describe("a pass whose node goes away", () => {
+  it("goes on at a node that stood by within twice the lease", async () => {
+    const site = await openGroundSite();
+    // Postgres' rules, though both nodes are in this process.
+    const database: Database = { ...site.database, kind: "postgres" };
+    const link = cuttable(database);
+    const leaseMs = 3_000;
+    await site.node({ database: link.database, leaseMs, nodeId: "lost" });
+    const planned = await site.plan({ seconds: 12 });
+    await site.reaches(planned.passId, "receiving");
+    await site.node({ database, leaseMs, nodeId: "standby" });
+    assert.equal((await site.pass(planned.passId)).node, "lost");
+    link.cut();
+    const cutMs = performance.now();
+    await until("taken over", async () => isOpenAgain(site, planned), 20_000);
+    const tookMs = performance.now() - cutMs;
+    assert.ok(tookMs <= 2 * leaseMs, `${tookMs} ms`);
+    const taken = await site.pass(planned.passId);
+    assert.deepEqual([taken.node, taken.token, taken.state], ["standby", 2, "receiving"]);
+    link.restore();
+    await site.close();
+  });
+
   it("goes on after an orderly stop, without loss of what was received, and the time between is an outage", async () => {
     const site = await openGroundSite();
     const first = await site.node();

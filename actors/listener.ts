@@ -35,6 +35,7 @@ export type ListenerEvent =
   | { readonly type: "socket.broken"; readonly nowMs: number; readonly reason: string }
   | { readonly type: "socket.closed"; readonly nowMs: number }
   | { readonly type: "socket.drained" }
+  | { readonly type: "window.extended"; readonly closesAtMs: number }
   | { readonly type: "drain" };
 
 /** What its parent hears. */
@@ -64,6 +65,9 @@ export const listenerMachine = setup({
     ),
     askClose: sendParent(asked({ type: "socket.close" })),
     tell: sendParent(({ event }: { event: EventObject }) => reportOf(event as ListenerEvent)), // setup types actions loosely
+    noteWindow: assign({
+      closesAtMs: ({ context, event }) => (event.type === "window.extended" ? event.closesAtMs : context.closesAtMs),
+    }),
     await: assign({ retryAtMs: null }),
     retryLater: assign({
       retryAtMs: ({ context, event }) =>
@@ -75,6 +79,7 @@ export const listenerMachine = setup({
   context: ({ input }) => ({ ...input, retryAtMs: null }),
   initial: "opening",
   on: {
+    "window.extended": { actions: "noteWindow" },
     "socket.broken": { target: ".failed", actions: "tell" },
     "socket.closed": { target: ".closed", actions: "tell" },
   },
@@ -118,6 +123,7 @@ function reportOf(event: ListenerEvent): ListenerReport {
       return { type: "listener.closed", nowMs: event.nowMs };
     case "clock.ticked":
     case "socket.drained":
+    case "window.extended":
     case "drain":
       throw new TypeError(`A listener has nothing to tell about ${event.type}`);
     default:

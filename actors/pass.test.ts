@@ -45,6 +45,21 @@ describe("pass", () => {
     assert.equal(given("planned").when(...steps, { type: "completion.stored" }).state, "completed");
   });
 
+  it("that is extended receives until its new LOS, and drains until the margin after that", () => {
+    const extended: PassEvent = { type: "window.extended", losMs: 30_000, closesAtMs: 32_000 };
+    const steps = [taken(9_000), opened(9_001), ticked(10_000), extended, ticked(20_000)];
+    assert.equal(given("planned").when(...steps).state, "receiving");
+    const { state, wishes } = given("planned").when(...steps, ticked(30_000));
+    assert.deepEqual([state, wishes.at(-1)], ["draining", { type: "socket.drain", untilMs: 32_000 }]);
+    const early = given("planned").when(taken(9_000), extended, opened(9_001), ticked(20_000));
+    assert.equal(early.state, "receiving");
+  });
+
+  it("that nobody held until LOS is missed, and says so", () => {
+    const { state, context } = given("prepass").when(taken(25_000), ticked(25_000));
+    assert.deepEqual([state, context.reason], ["missed", "no_eligible_node"]);
+  });
+
   it("waits in prepass until both AOS and an open port are there", () => {
     assert.equal(given("planned").when(taken(9_000), opened(9_001), ticked(9_999)).state, "prepass");
     assert.equal(given("planned").when(taken(9_000), ticked(10_500)).state, "prepass");

@@ -47,6 +47,8 @@ export type PassEvent =
   | { readonly type: "lease.taken"; readonly nowMs: number; readonly heardUntilMs: number | null }
   | { readonly type: "clock.ticked"; readonly nowMs: number }
   | { readonly type: "window.missed"; readonly reason: string }
+  /** Its LOS is later than it was. */
+  | { readonly type: "window.extended"; readonly losMs: number; readonly closesAtMs: number }
   | { readonly type: "pass.cancelled"; readonly reason: string }
   | { readonly type: "work.failed"; readonly reason: string }
   | { readonly type: "completion.stored" }
@@ -105,9 +107,14 @@ const passSetup = setup({
     }),
     askClose: emit({ type: "socket.close" as const }),
     askComplete: emit({ type: "pass.complete" as const }),
+    noteWindow: assign(({ context, event }) =>
+      event.type === "window.extended" ? { losMs: event.losMs, closesAtMs: event.closesAtMs } : context,
+    ),
     noteOpen: assign({ isOpen: true, everOpen: true, reason: null }),
     noteClosed: assign({ isOpen: false }),
     noteReason: assign({ reason: ({ context, event }) => ("reason" in event ? event.reason : context.reason) }),
+    /** Nothing kept its port from being opened but that nobody was there to do it. */
+    noteMissed: assign({ reason: ({ context }) => context.reason ?? "no_eligible_node" }),
     noteTakeover: assign({
       isOpen: false,
       outageSinceMs: ({ context, event }) =>
@@ -155,7 +162,7 @@ export const passMachine = passSetup.createMachine({
       on: {
         "lease.taken": { actions: ["noteTakeover", "openListener"] },
         "clock.ticked": [
-          { guard: "losNeverOpen", target: "missed", actions: "askClose" },
+          { guard: "losNeverOpen", target: "missed", actions: ["noteMissed", "askClose"] },
           { guard: "losReached", target: "draining", actions: "endOutage" },
           { guard: "aosReached", target: "receiving" },
           { actions: "tellListener" },
@@ -167,6 +174,7 @@ export const passMachine = passSetup.createMachine({
         "listener.refused": { actions: "noteReason" },
         "listener.failed": { actions: ["noteClosed", "beginOutage", "noteReason", "openListener"] },
         "window.missed": { target: "missed", actions: ["noteReason", "askClose"] },
+        "window.extended": { actions: ["noteWindow", "tellListener"] },
         "pass.cancelled": { target: "cancelled", actions: ["noteReason", "askClose"] },
         "work.failed": { target: "failed", actions: ["noteReason", "askClose"] },
       },
@@ -178,6 +186,7 @@ export const passMachine = passSetup.createMachine({
           { guard: "losReached", target: "draining", actions: "endOutage" },
           { actions: "tellListener" },
         ],
+        "window.extended": { actions: ["noteWindow", "tellListener"] },
         "listener.opened": { actions: ["endOutage", "noteOpen"] },
         "listener.refused": { actions: "noteReason" },
         "listener.failed": { actions: ["noteClosed", "beginOutage", "noteReason", "openListener"] },

@@ -78,4 +78,43 @@ describe("orrery passes and ships", () => {
     assert.match((await cli.run("passes", "list")).stdout, /kestrel +planned .* in \d+ (min|h)/);
     assert.match((await cli.run("passes", "show", made.json.id)).stdout, /state +planned/);
   });
+
+  it("plan a table of passes, predict those of an orbit, extend and cancel one; stations and contacts are saved", async () => {
+    const file = (name: string, text: string) => {
+      const path = join(cwd, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    await cli.node.request("PUT", "/api/ship/plover", { token: cli.token, body: { format: "raw" } });
+    const aos = new Date(Date.now() + 7_200_000).toISOString();
+    const week = file("week.csv", `ship,station,aos,duration_s\nplover,kiruna,${aos},600\n`);
+    assert.match((await cli.run("passes", "plan", week, "--dry-run")).stdout, /plover +kiruna/);
+    const [pass] = (await cli.json(["passes", "plan", week])).passes;
+    const again = await cli.run("pass", "plan", week, "--dry-run");
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, new RegExp(`pass 0: ship, station taken by pass ${pass.id}`));
+    const extended = await cli.json(["passes", "extend", pass.id, "--by", "60"]);
+    assert.equal(Date.parse(extended.los) - Date.parse(pass.los), 60_000);
+    assert.match((await cli.run("passes", "cancel", pass.id)).stdout, /is cancelled/);
+
+    const site = file("site.json", '{"latitude":47.88,"longitude":11.0853,"height_m":600,"mask":5}');
+    assert.match((await cli.run("stations", "save", "weilheim", site)).stdout, /weilheim is saved/);
+    assert.match((await cli.run("station", "list")).stdout, /weilheim +47\.88 +11\.0853 +600 +5°/);
+    const tle = file(
+      "iss.tle",
+      "1 25544U 98067A   14020.93268519  .00009878  00000-0  18200-3 0  5082\n2 25544  51.6498 109.4756 0003572  55.9686 274.8005 15.49815350868473\n",
+    );
+    assert.match((await cli.run("ships", "tle", "plover", tle)).stdout, /is 25544, its elements are of 2014-01-20/);
+    const window = ["--from", "2014-01-21T00:00:00Z", "--to", "2014-01-22T00:00:00Z"];
+    const predicted = (await cli.run("passes", "predict", "plover", "weilheim", ...window)).stdout;
+    assert.match(predicted, /2014-01-21 01:48:5.* +500 +50\.8° +228° +70°/);
+    const planned = await cli.json(["passes", "predict", "plover", "weilheim", ...window, "--plan", "--dry-run"]);
+    assert.deepEqual([planned.dry_run, planned.passes.length], [true, 6]);
+
+    const nightly = file("nightly.json", '{"ship":"plover","cron":"30 2 * * *","duration_s":600}');
+    assert.match((await cli.run("contacts", "save", "nightly", nightly)).stdout, /nightly is saved/);
+    assert.match((await cli.run("contacts", "list")).stdout, /nightly +plover +- +30 2 \* \* \* UTC +600 +7/);
+    assert.match((await cli.run("contacts", "delete", "nightly")).stdout, /is deleted/);
+    assert.match((await cli.run("stations", "delete", "weilheim")).stdout, /is deleted/);
+  });
 });

@@ -48,11 +48,14 @@ describe("ships, passes and listeners over HTTP", () => {
   after(() => node.stop());
 
   const put = (ship: string, body: unknown) => node.request("PUT", `/api/ship/${ship}`, { token, body });
+  /** Each one asked for without a time of its own has one: a ship is in one pass at once. */
+  let slots = 0;
+  const slot = () => at(3600 + 200 * slots++);
   const post = (body: object, headers = {}) =>
     node.request("POST", "/api/pass", {
       token,
       headers,
-      body: { ship: aurora, aos: at(3600), duration_s: 60, ...body },
+      body: { ship: aurora, aos: slot(), duration_s: 60, ...body },
     });
   const get = (path: string) => node.request("GET", `/api${path}`);
 
@@ -60,7 +63,14 @@ describe("ships, passes and listeners over HTTP", () => {
     it("is registered, replaced, read and listed", async () => {
       const answer = await put("Ship_1.a-b", { format: "raw" });
       assert.equal(answer.status, 200);
-      assert.deepEqual(Object.keys(answer.json).sort(), ["format", "modified_by", "modified_date", "packets", "ship"]);
+      assert.deepEqual(Object.keys(answer.json).sort(), [
+        "format",
+        "modified_by",
+        "modified_date",
+        "packets",
+        "ship",
+        "tle",
+      ]);
       assert.deepEqual([answer.json.format, answer.json.packets, answer.json.modified_by], ["raw", null, "publisher"]);
       assert.match(answer.json.modified_date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
       await put("Ship_1.a-b", { format: "json", unknown: 1 });

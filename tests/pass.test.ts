@@ -12,8 +12,9 @@ import type { SentApid } from "../src/ground/sent-account.ts";
 import { sendSimulation } from "../src/ground/sim-sender.ts";
 import { ShipSimulation } from "../src/ground/simulator.ts";
 import type { PassRow } from "../src/model/pass.ts";
+import { planPasses } from "../src/store/pass-plan.ts";
 import { findProgress } from "../src/store/pass-progress.ts";
-import { cancelPass, createPass } from "../src/store/passes.ts";
+import { cancelPass } from "../src/store/passes.ts";
 import { type Database, type Sql, SqlError, type SqlValue } from "../src/store/sql.ts";
 import { type GroundSite, openGroundSite, sendTo } from "./support/ground.ts";
 import { jobsOfSource } from "./support/job-rows.ts";
@@ -47,7 +48,8 @@ describe("a pass", () => {
 
   it("receives what is sent between AOS and LOS, and ends with its ledger, its archive and its plan asked for once", async () => {
     const planned = await site.plan({ inMs: 3_000, prepassMarginMs: 2_900, seconds: 1.5, template: "products" });
-    await site.reaches(planned.passId, "receiving");
+    const receiving = await site.reaches(planned.passId, "receiving");
+    if (process.platform === "linux") assert.ok((receiving.receiveBufferBytes ?? 0) > 0, "the buffer was not noted");
     await sendTo(planned.port, packets(0, 1000));
     const pass = await site.reaches(planned.passId, "completed");
 
@@ -186,7 +188,7 @@ describe("a pass", () => {
   });
 
   it("gets a port of the range that no overlapping pass has, and a taken one is refused by name", async () => {
-    const range = { inMs: 3_600_000, portMin: 31_000, portMax: 31_001, port: null };
+    const range = { inMs: 3_600_000, ports: [31_000, 31_001] as const, port: null };
     const one = await site.plan(range);
     const two = await site.plan(range);
     assert.deepEqual([one.port, two.port].sort(), [31_000, 31_001]);
@@ -199,13 +201,38 @@ describe("a pass", () => {
 
   it("is one pass when asked for twice under its id, and another body is refused", async () => {
     const first = await site.plan({ inMs: 3_600_000, requestDigest: "a" });
-    const order = { ...first, portMin: 1, portMax: 2, by: "test", at: first.createdAt };
-    assert.deepEqual(await createPass(site.database.sql, order), first);
-    await assert.rejects(createPass(site.database.sql, { ...order, requestDigest: "b" }), /exists with another body/);
+    const rules = { policy: "reject", portMin: 1, portMax: 2, by: "test", at: first.createdAt } as const;
+    assert.deepEqual((await planPasses(site.database.sql, [first], rules)).passes, [first]);
+    await assert.rejects(
+      planPasses(site.database.sql, [{ ...first, requestDigest: "b" }], rules),
+      /exists with another body/,
+    );
   });
 });
 
 describe("a pass whose node goes away", () => {
+  it("goes on at a node that stood by within twice the lease", async () => {
+    const site = await openGroundSite();
+    // Postgres' rules, though both nodes are in this process.
+    const database: Database = { ...site.database, kind: "postgres" };
+    const link = cuttable(database);
+    const leaseMs = 3_000;
+    await site.node({ database: link.database, leaseMs, nodeId: "lost" });
+    const planned = await site.plan({ seconds: 12 });
+    await site.reaches(planned.passId, "receiving");
+    await site.node({ database, leaseMs, nodeId: "standby" });
+    assert.equal((await site.pass(planned.passId)).node, "lost");
+    link.cut();
+    const cutMs = performance.now();
+    await until("taken over", async () => isOpenAgain(site, planned), 20_000);
+    const tookMs = performance.now() - cutMs;
+    assert.ok(tookMs <= 2 * leaseMs, `${tookMs} ms`);
+    const taken = await site.pass(planned.passId);
+    assert.deepEqual([taken.node, taken.token, taken.state], ["standby", 2, "receiving"]);
+    link.restore();
+    await site.close();
+  });
+
   it("goes on after an orderly stop, without loss of what was received, and the time between is an outage", async () => {
     const site = await openGroundSite();
     const first = await site.node();

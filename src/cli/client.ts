@@ -13,6 +13,7 @@ export interface Call {
   readonly body?: unknown;
   /** Sent as it stands, instead of a body. */
   readonly yaml?: string;
+  readonly csv?: string;
   /** Makes the write safe to repeat: the server answers a repetition as it did the first time. */
   readonly idempotencyKey?: string;
 }
@@ -33,8 +34,9 @@ const waitSMax = 10;
 
 export function createClient({ url, token }: Connection): Client {
   async function ask(method: string, path: string, call: Call, signal: AbortSignal, accept: string): Promise<Response> {
-    const { body, yaml, query, idempotencyKey } = call;
-    const sent = yaml ?? (body === undefined ? undefined : JSON.stringify(body));
+    const { body, yaml, csv, query, idempotencyKey } = call;
+    const sent = yaml ?? csv ?? (body === undefined ? undefined : JSON.stringify(body));
+    const type = yaml !== undefined ? "application/yaml" : csv !== undefined ? "text/csv" : "application/json";
     const sentToken = token();
     const address = `${url}/api${path}${queryText(query)}`;
     try {
@@ -43,7 +45,7 @@ export function createClient({ url, token }: Connection): Client {
         signal,
         headers: {
           Accept: accept,
-          ...(sent !== undefined && { "Content-Type": yaml === undefined ? "application/json" : "application/yaml" }),
+          ...(sent !== undefined && { "Content-Type": type }),
           ...(sentToken !== null && { Authorization: `Bearer ${sentToken}` }),
           ...(idempotencyKey !== undefined && { "Idempotency-Key": idempotencyKey }),
         },

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { passStates } from "../model/pass.ts";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, show, wholeNumber } from "./api-command.ts";
 import { importCommand } from "./packets.ts";
+import { orbitCommand, planningCommands } from "./passes-planning.ts";
 import { details, table } from "./table.ts";
 import { clean, colourOfState, moment, painted, percent, relative } from "./words.ts";
 
@@ -38,10 +39,10 @@ interface Ledger {
 export function passesCommand(): Command {
   return groupCommand(
     "passes",
-    "see passes, and what they received and lost",
-    ["orrery passes list --ship demo", "orrery passes show $PASS"],
-    [listCommand(), showCommand()],
-  );
+    "plan passes, see them, and what they received and lost",
+    ["orrery passes list --ship demo", "orrery passes show $PASS", "orrery passes plan week.csv --dry-run"],
+    [listCommand(), showCommand(), ...planningCommands()],
+  ).alias("pass");
 }
 
 interface ListFlags extends ApiFlags {
@@ -127,8 +128,13 @@ interface ShipRow {
 export function shipsCommand(): Command {
   return groupCommand(
     "ships",
-    "see the ships that are registered, and register them",
-    ["orrery ships list", "orrery ships latest demo", "orrery ships import aurora sat.xml"],
+    "see the ships that are registered, register them, say where they are",
+    [
+      "orrery ships list",
+      "orrery ships latest demo",
+      "orrery ships import aurora sat.xml",
+      "orrery ships tle demo demo.tle",
+    ],
     [
       apiCommand("list", "list the ships", ["orrery ships list"]).action(async (flags: ApiFlags) => {
         const page = await clientOf(flags).get<{ rows: ShipRow[] } | ShipRow[]>("/ship");
@@ -146,6 +152,7 @@ export function shipsCommand(): Command {
       }),
       latestCommand(),
       importCommand(),
+      orbitCommand(),
     ],
   );
 }

@@ -19,6 +19,7 @@ import { queuesCommand } from "./queues.ts";
 import { runCommand, runsCommand } from "./runs.ts";
 import { type StartNode, serveCommand } from "./serve.ts";
 import { simCommand } from "./sim.ts";
+import { contactsCommand, stationsCommand } from "./stations.ts";
 import { submitCommand, templateCommand, triggerCommand } from "./templates.ts";
 import { tokenCommand } from "./token.ts";
 import { workerCommand } from "./worker.ts";
@@ -70,7 +71,7 @@ ${exitCodesText}`,
       ],
     ],
     ["Jobs:", [jobsCommand(), logsCommand(), queuesCommand(), dlqCommand(), workersCommand(), workerCommand()]],
-    ["Ground segment:", [passesCommand(), shipsCommand(), packetsCommand()]],
+    ["Ground segment:", [passesCommand(), shipsCommand(), packetsCommand(), stationsCommand(), contactsCommand()]],
     ["A server:", [statusCommand(), keyCommand(), auditCommand()]],
     ["This program:", [completionCommand(() => program)]],
   ];

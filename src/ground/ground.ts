@@ -7,6 +7,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import { findPass } from "../store/passes.ts";
 import type { Database } from "../store/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { ContactPlanner } from "./contact-planner.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
 import { createPacketMeters } from "./packet-meters.ts";
@@ -50,6 +51,8 @@ export interface Ground {
   liveValues(ship: string): Record<string, LatestValue>[];
   /** A pass was planned or cancelled in the store: look, here and on other nodes. */
   changed(change: PassChange): void;
+  /** A contact was saved: plan it, now. */
+  lookAtContacts(): void;
   /** Changes of passes that this node holds or was told of: at most four a second for each. */
   onPassChanged(hear: (change: PassChange) => void): () => void;
 }
@@ -72,6 +75,12 @@ export function createGround(parts: GroundParts): Ground {
     },
     onMovedElsewhere: (passId) => void tell(passId),
   });
+  function changed(change: PassChange): void {
+    events.changed(change);
+    schedule.look(change.passId);
+    database.notify(passChannel, change.passId);
+  }
+  const contacts = new ContactPlanner({ sql: database.sql, settings, clock, log, onChanged: changed });
   metrics.sampled(metrics.packets.listeners, () => schedule.runners.filter((runner) => runner.isListening).length);
 
   async function tell(passId: PassId): Promise<void> {
@@ -81,8 +90,12 @@ export function createGround(parts: GroundParts): Ground {
   }
 
   return {
-    start: () => schedule.start(),
+    async start() {
+      await schedule.start();
+      contacts.start();
+    },
     async stop() {
+      await contacts.stop();
       await schedule.stop();
       events.stop();
       await receivers.close();
@@ -94,11 +107,8 @@ export function createGround(parts: GroundParts): Ground {
     },
     liveValues: (ship) =>
       schedule.runners.filter((runner) => runner.pass.ship === ship).map((runner) => runner.latestValues()),
-    changed(change) {
-      events.changed(change);
-      schedule.look(change.passId);
-      database.notify(passChannel, change.passId);
-    },
+    changed,
+    lookAtContacts: () => contacts.wake(),
     onPassChanged: (hear) => events.on(hear),
   };
 }

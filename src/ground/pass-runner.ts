@@ -4,50 +4,28 @@
  */
 import { type Actor, createActor } from "xstate";
 import { type PassEvent, type PassWish, passMachine } from "../../actors/pass.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Instant } from "../model/clock.ts";
 import { hasEnded, type PassRow, type PassState } from "../model/pass.ts";
-import type { Log } from "../observe/log.ts";
 import { endOfPass, movePass, type PassMove, releasePass } from "../store/pass-leases.ts";
-import type { Sql } from "../store/sql.ts";
-import type { Telemetry } from "../telemetry/telemetry.ts";
 import { archiveOnly, type CompletionOrder, completeAtLast } from "./completion.ts";
 import type { Intake } from "./intake.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
-import type { PacketMeters } from "./packet-meters.ts";
 import { contextOf } from "./pass-context.ts";
 import { createPassIntake } from "./pass-intake.ts";
 import { PassRecord } from "./pass-record.ts";
 import { PassSocket } from "./pass-socket.ts";
-import type { ReceiverStats, Receivers } from "./receiver.ts";
+import type { ReceiverStats } from "./receiver.ts";
 import type { PassToRun } from "./resume.ts";
-import type { StoreTime } from "./store-time.ts";
+import type { RunnerParts } from "./runner-parts.ts";
 import { isTransient, persistently } from "./transient.ts";
-
-export interface RunnerParts {
-  readonly sql: Sql;
-  readonly telemetry: Telemetry;
-  readonly receivers: Receivers;
-  readonly clock: Clock;
-  readonly time: StoreTime;
-  readonly log: Log;
-  readonly meters: PacketMeters;
-  readonly dataDir: string;
-  readonly packetSizeMax: number;
-  /** Between two reports of its progress. */
-  readonly reportEveryMs: number;
-  /** Its stored state or its numbers moved. */
-  readonly onChanged: (runner: PassRunner, what: "state" | "numbers") => void;
-  /** It holds nothing any more. */
-  readonly onEnded: (runner: PassRunner) => void;
-}
 
 type Standing = Pick<PassMove, "state" | "reason" | "isOpen" | "wasOpened">;
 
 export class PassRunner {
-  readonly pass: PassRow;
   readonly #parts: RunnerParts;
-  readonly #run: PassToRun;
+  /** As it was taken, but for its LOS: that may be moved. */
+  #run: PassToRun;
   readonly #actor: Actor<typeof passMachine>;
   readonly #socket: PassSocket;
   readonly #intake: Intake;
@@ -64,7 +42,6 @@ export class PassRunner {
 
   constructor(parts: RunnerParts, run: PassToRun) {
     const { pass, ship, start } = run;
-    this.pass = pass;
     this.#parts = parts;
     this.#run = run;
     this.#stored = { state: pass.state, reason: pass.reason, isOpen: false, wasOpened: pass.openedAt !== null };
@@ -88,6 +65,10 @@ export class PassRunner {
     this.#actor = createActor(passMachine, { input, snapshot });
     this.#actor.on("*", (wish) => this.#do(wish));
     this.#actor.subscribe(() => this.#follow());
+  }
+
+  get pass(): PassRow {
+    return this.#run.pass;
   }
 
   get state(): PassState {
@@ -135,6 +116,14 @@ export class PassRunner {
     if (!this.#hasNews) return;
     this.#hasNews = false;
     this.#parts.onChanged(this, "numbers");
+  }
+
+  /** Its LOS as it is stored: later, if somebody has extended it. */
+  extended(los: Instant): void {
+    if (los <= this.pass.los) return;
+    this.#run = { ...this.#run, pass: { ...this.pass, los } };
+    const { losMs, closesAtMs } = contextOf(this.pass);
+    this.#send({ type: "window.extended", losMs, closesAtMs });
   }
 
   /** Somebody has cancelled it in the store. */

@@ -4,13 +4,21 @@
  */
 import type { PassId, PassRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
-import { missUntakenPasses, nextOpeningMs, releaseAllPasses, renewPasses, takePasses } from "../store/pass-leases.ts";
+import {
+  type HeldPass,
+  missUntakenPasses,
+  nextOpeningMs,
+  releaseAllPasses,
+  renewPasses,
+  takePasses,
+} from "../store/pass-leases.ts";
 import { findShip } from "../store/ships.ts";
 import type { Database } from "../store/sql.ts";
 import { ownHosts } from "./hosts.ts";
 import { type PacketDefinition, parsePacketDefinition } from "./packet-definition.ts";
-import { PassRunner, type RunnerParts } from "./pass-runner.ts";
+import { PassRunner } from "./pass-runner.ts";
 import { startOf } from "./resume.ts";
+import type { RunnerParts } from "./runner-parts.ts";
 import { persistently } from "./transient.ts";
 
 export interface ScheduleParts extends Omit<RunnerParts, "sql" | "onEnded"> {
@@ -210,7 +218,7 @@ export class Schedule {
     }
   }
 
-  #renewed(held: Held, now: { state: string; reason: string | null } | undefined, holdUntilMs: number): void {
+  #renewed(held: Held, now: HeldPass | undefined, holdUntilMs: number): void {
     if (now === undefined) {
       held.isLost = true;
       held.runner?.abandon("its lease is another holder's");
@@ -218,6 +226,7 @@ export class Schedule {
     }
     held.holdUntilMs = holdUntilMs;
     held.runner?.holdUntil(holdUntilMs);
+    held.runner?.extended(now.los);
     if (now.state === "cancelled") held.runner?.cancelled(now.reason ?? "cancelled");
   }
 

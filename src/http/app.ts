@@ -15,6 +15,7 @@ import { authenticateRoutes } from "./authenticate.ts";
 import { backfillRoutes } from "./backfill.ts";
 import { callbackRoutes } from "./callback.ts";
 import { reshaped } from "./compress.ts";
+import { contactRoutes } from "./contact.ts";
 import { dataProductRoutes } from "./data-product.ts";
 import { deadLetterRoutes } from "./dead-letter.ts";
 import { decisionRoutes } from "./decision.ts";
@@ -35,6 +36,7 @@ import { requestLog } from "./request-log.ts";
 import { runRoutes } from "./run.ts";
 import { shipRoutes } from "./ship.ts";
 import { specRoutes } from "./spec.ts";
+import { stationRoutes } from "./station.ts";
 import { statusRoutes } from "./status.ts";
 import { streamRoutes } from "./stream.ts";
 import { swaggerRoutes } from "./swagger.ts";
@@ -55,7 +57,9 @@ export function createApp(parts: AppParts): Hono {
     runRoutes,
     backfillRoutes,
     shipRoutes,
+    stationRoutes,
     passRoutes,
+    contactRoutes,
     streamRoutes,
     callbackRoutes,
     jobRoutes,

@@ -10,6 +10,11 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** The body as text. 415 unless it says that it is JSON, 413 when it is too large, 400 when it is not UTF-8. */
 export async function jsonBodyText(request: Request, sizeBytesMax = bodyBytesMax): Promise<string> {
   if (!jsonType.test(request.headers.get("content-type") ?? "")) throw new MediaTypeError();
+  return bodyText(request, sizeBytesMax);
+}
+
+/** The body as text, whatever its type. 413 when it is too large, 400 when it is not UTF-8. */
+export async function bodyText(request: Request, sizeBytesMax = bodyBytesMax): Promise<string> {
   const length = request.headers.get("content-length");
   if (length !== null && Number(length) > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
   // The server holds a body to its stated length, so only one that states none is counted as it comes.
@@ -17,7 +22,7 @@ export async function jsonBodyText(request: Request, sizeBytesMax = bodyBytesMax
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new InvalidRequestError("The body is not JSON: it is not UTF-8 text");
+    throw new InvalidRequestError("The body is not UTF-8 text");
   }
 }
 

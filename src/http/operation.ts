@@ -9,7 +9,7 @@ import type { Uuid } from "../model/ids.ts";
 import type { Caller, Role } from "../model/service.ts";
 import { type Audited, auditorOf } from "./audited.ts";
 import { requireRole } from "./auth.ts";
-import { jsonBodyText, parseBody } from "./body.ts";
+import { bodyText, jsonBodyText, parseBody } from "./body.ts";
 import { checked, pathUuid } from "./check.ts";
 import type { Guard } from "./guard.ts";
 
@@ -23,6 +23,8 @@ export interface Operation<Body> {
   readonly query?: z.ZodObject;
   /** The body's schema. Without one, the body is not even read. */
   readonly body?: z.ZodType;
+  /** Another type that the body may have, and what its text becomes for `read`. */
+  readonly bodyType?: { readonly type: string; readonly parse: (text: string) => unknown };
   /** 16 MiB if absent. */
   readonly bodyBytesMax?: number;
   /** Turns the parsed body into what the handler takes; by default checks it against `body`. */
@@ -95,17 +97,21 @@ export function guardedOperation<Body = undefined>(
 /** The path's uuids first, then the body. */
 function reader<Body>(operation: Operation<Body>): (c: Context) => Promise<Ask<Body>> {
   const names = parameterNames(operation.path);
-  const { body: schema, bodyBytesMax } = operation;
+  const { body: schema, bodyBytesMax, bodyType } = operation;
   const parse = operation.read ?? ((parsed: unknown) => (schema ? checked(schema, parsed) : undefined) as Body); // Body is the schema's output
   return async (c) => {
     const values = new Map<string, string>();
     for (const name of names) values.set(name, parameter(name, c.req.param(name)));
     const param = (name: string): string => values.get(name) ?? "";
     if (!schema) return { c, param, body: parse(undefined), bodyText: "" };
-    const bodyText = await jsonBodyText(c.req.raw, bodyBytesMax);
-    return { c, param, body: readFields(parse, parseBody(bodyText), operation.badField), bodyText };
+    const parsed = bodyType !== undefined && hasType(c, bodyType.type) ? bodyType.parse : null;
+    const sent = await (parsed === null ? jsonBodyText : bodyText)(c.req.raw, bodyBytesMax);
+    return { c, param, body: readFields(parse, (parsed ?? parseBody)(sent), operation.badField), bodyText: sent };
   };
 }
+
+const hasType = (c: Context, type: string): boolean =>
+  (c.req.raw.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() === type;
 
 /** The one place where a bad field becomes 422: what is no JSON at all was refused before, with 400. */
 export function readFields<Body>(parse: (parsed: unknown) => Body, parsed: unknown, badField: 422 | undefined): Body {
@@ -133,14 +139,22 @@ function declare<Body>(
   role: Role | null,
   handle: (c: Context) => Promise<Response>,
 ): void {
-  const { method, path, summary, tag, query, body, answer, answerType = "application/json" } = operation;
+  const { method, path, summary, tag, query, body, bodyType, answer, answerType = "application/json" } = operation;
   const names = parameterNames(path);
   const request = {
     ...(names.length > 0 && {
       params: z.object(Object.fromEntries(names.map((name) => [name, parameterSchema(name)]))),
     }),
     ...(query && { query }),
-    ...(body && { body: { required: true, content: { "application/json": { schema: body } } } }),
+    ...(body && {
+      body: {
+        required: true,
+        content: {
+          "application/json": { schema: body },
+          ...(bodyType && { [bodyType.type]: { schema: z.string() } }),
+        },
+      },
+    }),
   };
   const route = createRoute({
     method,

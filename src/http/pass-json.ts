@@ -1,6 +1,8 @@
 /** Passes as JSON: their row, with what they have received as far as this node knows. */
 import { countersOf, type PassCounters } from "../ground/pass-record.ts";
+import { instantOf } from "../model/clock.ts";
 import type { PassRow } from "../model/pass.ts";
+import type { Clash } from "../model/pass-conflicts.ts";
 import type { KnownLedger } from "./known-ledgers.ts";
 
 export function shownSummary(pass: PassRow, counters: PassCounters | null): object {
@@ -22,6 +24,7 @@ export function shownSummary(pass: PassRow, counters: PassCounters | null): obje
     opened_date: pass.openedAt,
     receive_buffer_bytes: pass.receiveBufferBytes,
     dataset_id: pass.datasetId,
+    contact: pass.contact,
     counters,
     created_by: pass.createdBy,
     created_date: pass.createdAt,
@@ -45,6 +48,17 @@ export function shownPass(pass: PassRow, known: KnownLedger | null): object {
             size_bytes: archive.sizeBytes,
             packets: archive.packets,
           },
+  };
+}
+
+export function shownClash({ index, with: other, withIndex, on }: Clash): object {
+  const { passId, ship, station, host, port, aosMs, losMs, priority } = other;
+  return {
+    index,
+    on,
+    pass_id: passId,
+    with_index: withIndex,
+    ...{ ship, station, host, port, aos: instantOf(aosMs), los: instantOf(losMs), priority },
   };
 }
 

@@ -127,6 +127,7 @@ const summary = {
   opened_date: date.nullable(),
   receive_buffer_bytes: count.nullable(),
   dataset_id: id.nullable().openapi({ description: "The plan that the pass's template became" }),
+  contact: z.string().nullable().openapi({ description: "The contact that it was planned from" }),
   counters: Counters.nullable(),
   created_by: z.string(),
   created_date: date,
@@ -149,6 +150,7 @@ export const PassList = z.object({ rows: z.array(PassSummary), next_page: z.int(
 export const PassQuery = z.object({
   state: State.optional(),
   ship: z.string().optional(),
+  contact: z.string().optional(),
   page: z.string().optional().openapi({ type: "integer", minimum: 0, default: 0 }),
   limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 200, default: 50 }),
 });

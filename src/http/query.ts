@@ -22,6 +22,18 @@ export function wholeOf(
   throw new InvalidRequestError(`${name}: a whole number from ${bounds.min} to ${bounds.max} is needed`, name);
 }
 
+export function numberOf(
+  query: URLSearchParams,
+  name: string,
+  bounds: { min: number; max: number; or: number },
+): number {
+  const given = query.get(name);
+  if (given === null) return bounds.or;
+  const value = /^[+-]?\d{1,9}(\.\d{1,9})?$/.test(given) ? Number(given) : Number.NaN;
+  if (value >= bounds.min && value <= bounds.max) return value;
+  throw new InvalidRequestError(`${name}: a number from ${bounds.min} to ${bounds.max} is needed`, name);
+}
+
 /** Null when the parameter is absent. */
 export function wordOf<Word extends string>(query: URLSearchParams, name: string, words: readonly Word[]): Word | null {
   const given = query.get(name);

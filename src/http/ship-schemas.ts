@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { limitNames } from "../ground/decode.ts";
 import { shipFormats } from "../model/pass.ts";
-import { anyJson } from "./check.ts";
+import { anyJson, text } from "./check.ts";
 
 const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 const id = z.string().openapi({ format: "uuid" });
@@ -23,6 +23,26 @@ export const ShipParam = z
 
 export const XtceFile = z.strictObject({ xtce: z.string(), crc: z.boolean().default(false) });
 
+export const OrbitParam = z
+  .object({
+    tle: z
+      .union([text.max(500), z.array(text.max(200)).max(3)], "a text, or a list of lines, is needed")
+      .nullable()
+      .openapi({ description: "Two lines, or three with a name above; as a text or as a list. null: it is forgotten" }),
+  })
+  .openapi("OrbitParam");
+
+export const Orbit = z
+  .object({
+    name: z.string().nullable(),
+    catalog_number: z.string(),
+    epoch: date.openapi({ description: "When the elements fit best" }),
+    lines: z.array(z.string()),
+  })
+  .openapi("Orbit");
+
+export const ShipOrbit = z.object({ ship: z.string(), tle: Orbit.nullable() }).openapi("ShipOrbit");
+
 const summary = { ship: z.string(), format: ShipFormatName, modified_by: z.string(), modified_date: date };
 
 export const ShipSummary = z.object(summary).openapi("ShipSummary");
@@ -40,12 +60,13 @@ export const Ship = z
   .object({
     ...summary,
     packets: anyJson.openapi({ description: "null: packets are stored undecoded" }),
+    tle: Orbit.nullable().openapi({ description: "null: its orbit is unknown" }),
     left_out: z
       .array(LeftOut)
       .optional()
       .openapi({ description: "Of an XTCE file that was just sent: what is not in the definition" }),
   })
-  .openapi("Ship", { required: ["ship", "format", "packets", "modified_by", "modified_date"] });
+  .openapi("Ship", { required: ["ship", "format", "packets", "tle", "modified_by", "modified_date"] });
 
 export const ShipList = z.object({
   after: z.string().optional().openapi({ description: "The `next_after` of the page before" }),

@@ -2,20 +2,23 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { LatestValue } from "../ground/latest.ts";
 import { parsePacketDefinition } from "../ground/packet-definition.ts";
+import { parseTle } from "../ground/tle.ts";
 import type { LeftOut } from "../ground/xtce/faults.ts";
 import { parseXtce } from "../ground/xtce/xtce.ts";
 import { InvalidRequestError, NotFoundError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
-import { type ShipFormat, type ShipRow, shipNamePattern } from "../model/pass.ts";
+import type { ShipFormat, ShipRow } from "../model/pass.ts";
 import { findLatestValues } from "../store/pass-progress.ts";
 import { findShip, listShips, saveShip } from "../store/ships.ts";
 import type { Sql } from "../store/sql.ts";
 import { json, jsonText } from "./answer.ts";
 import { checked } from "./check.ts";
+import { nameIn } from "./named.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import { readCursor, shownPacket, writeCursor } from "./packet-json.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, wholeOf, wordOf } from "./query.ts";
+import { addOrbitRoute, shownOrbit } from "./ship-orbit.ts";
 import {
   LatestTelemetry,
   Ship,
@@ -38,7 +41,8 @@ interface Registration {
   readonly leftOut: readonly LeftOut[] | null;
 }
 
-export function shipRoutes({ database, telemetry, ground, auth, clock }: AppParts): OpenAPIHono {
+export function shipRoutes(parts: AppParts): OpenAPIHono {
+  const { database, telemetry, ground, auth, clock } = parts;
   const routes = new OpenAPIHono();
   const { sql } = database;
 
@@ -57,7 +61,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       answer: Ship,
     },
     async ({ param, body, caller }) => {
-      const ship = shipName(param("ship"));
+      const ship = nameIn("ship", param("ship"));
       const { leftOut, ...registration } = body;
       await saveShip(sql, { ship, ...registration, by: caller.service, at: clock.now() });
       return jsonText(shownShip(await existingShip(sql, ship), leftOut));
@@ -94,7 +98,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
   openOperation(
     routes,
     { method: "get", path: "/ship/{ship}", summary: "Read a ship and its packet definition", tag, answer: Ship },
-    async ({ param }) => jsonText(shownShip(await existingShip(sql, shipName(param("ship"))))),
+    async ({ param }) => jsonText(shownShip(await existingShip(sql, param("ship")))),
   );
 
   openOperation(
@@ -107,7 +111,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       answer: TelemetryCountSchema,
     },
     async ({ param }) => {
-      const { ship } = await existingShip(sql, shipName(param("ship")));
+      const { ship } = await existingShip(sql, param("ship"));
       const { packets, bytes } = await telemetry.count(ship);
       return json({ ship, count: packets, bytes });
     },
@@ -123,7 +127,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       answer: LatestTelemetry,
     },
     async ({ param }) => {
-      const { ship } = await existingShip(sql, shipName(param("ship")));
+      const { ship } = await existingShip(sql, param("ship"));
       const stored = await findLatestValues(sql, ship, passesWithValuesMax);
       // Written by us as JSON of this type.
       const values = stored.map((text) => JSON.parse(text) as Record<string, LatestValue>);
@@ -146,12 +150,13 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 50 });
       const encoding = wordOf(query, "encoding", ["hex", "base64"]) ?? "hex";
       const before = readCursor(query.get("before"));
-      const { ship, format } = await existingShip(sql, shipName(param("ship")));
+      const { ship, format } = await existingShip(sql, param("ship"));
       const { packets, next } = await telemetry.latest(ship, limit, before);
       const rows = packets.map((packet) => shownPacket(packet, format, encoding));
       return json({ ship, rows, next_before: next === null ? null : writeCursor(next) });
     },
   );
+  addOrbitRoute(routes, parts);
   return routes;
 }
 
@@ -179,28 +184,21 @@ function xtceOf(packets: unknown): z.infer<typeof XtceFile> | null {
   return isFile ? checked(XtceFile, packets, "packets") : null;
 }
 
-/** Names are parts of files and keys: nothing else passes. */
-function shipName(given: string): string {
-  if (shipNamePattern.test(given)) return given;
-  throw new InvalidRequestError(
-    "ship: 1 to 64 letters, digits, dots, hyphens and underscores are needed, the first a letter or a digit",
-    "ship",
-  );
-}
-
-async function existingShip(sql: Sql, name: string): Promise<ShipRow> {
+export async function existingShip(sql: Sql, given: string): Promise<ShipRow> {
+  const name = nameIn("ship", given);
   const ship = await findShip(sql, name);
   if (ship === null) throw new NotFoundError("ship", name);
   return ship;
 }
 
 function shownShip(
-  { ship, format, definition, modifiedBy, modifiedAt }: ShipRow,
+  { ship, format, definition, tle, modifiedBy, modifiedAt }: ShipRow,
   leftOut: readonly LeftOut[] | null = null,
 ): string {
   const left = leftOut === null ? "" : `,"left_out":${JSON.stringify(leftOut)}`;
+  const orbit = tle === null ? "null" : JSON.stringify(shownOrbit(parseTle(tle)));
   const stamps = `"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
-  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},${stamps}${left}}`;
+  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${stamps}${left}}`;
 }
 
 /** Of each parameter the value that arrived last. */

@@ -4,7 +4,7 @@
  */
 
 /** Members that name the offending ids, beside title, status, detail and code. */
-export type ProblemMembers = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+export type ProblemMembers = Readonly<Record<string, string | number | boolean | readonly (string | object)[]>>;
 
 export abstract class OrreryError extends Error {
   abstract readonly code: string;

@@ -35,6 +35,8 @@ export interface ShipRow {
   readonly format: ShipFormat;
   /** The packet definition as it was sent; null when packets are stored undecoded. */
   readonly definition: JsonText | null;
+  /** Its orbit, a two-line element set as it was sent; null: unknown. */
+  readonly tle: string | null;
   readonly modifiedBy: string;
   readonly modifiedAt: Instant;
 }
@@ -82,6 +84,8 @@ export interface PassRow extends Omit<PassDefinition, "port"> {
   readonly receiveBufferBytes: number | null;
   readonly archive: PassArchive | null;
   readonly datasetId: DatasetId | null;
+  /** The contact that it was planned from; null: it was asked for. */
+  readonly contact: string | null;
   readonly createdBy: string;
   readonly createdAt: Instant;
   readonly modifiedAt: Instant;

@@ -5,6 +5,7 @@
 import type { Instant } from "../model/clock.ts";
 import type { DatasetId } from "../model/ids.ts";
 import type { PassArchive, PassId, PassRow, PassState } from "../model/pass.ts";
+import { instantText } from "./instants.ts";
 import { passColumns, rowOf, type StoredPass } from "./passes.ts";
 import { array, type Sql } from "./sql.ts";
 
@@ -70,24 +71,30 @@ export async function nextOpeningMs(sql: Sql): Promise<number | null> {
 export interface HeldPass extends PassLease {
   readonly state: PassState;
   readonly reason: string | null;
+  readonly los: Instant;
 }
 
-/** Renews all leases that a node holds. One that is missing from the answer is lost. `state` may have ended: somebody cancelled it. */
+/**
+ * Renews all leases that a node holds. One that is missing from the answer is lost. `state` may have ended: somebody cancelled it;
+ * `los` may be later: somebody extended it.
+ */
 export async function renewPasses(
   sql: Sql,
   leases: readonly PassLease[],
   leaseMs: number,
 ): Promise<{ held: HeldPass[]; nowMs: number }> {
-  const rows = await sql<HeldPass & { nowMs: number }>`
-    with held as (
-      select * from unnest(${array(leases.map((lease) => lease.passId))}::text::uuid[],
-        ${array(leases.map((lease) => lease.token))}::text::bigint[]) as held (held_id, held_token)),
+  const rows = await sql.query<HeldPass & { nowMs: number }>(
+    `with held as (
+      select * from unnest($1::text::uuid[], $2::text::bigint[]) as held (held_id, held_token)),
     locked as materialized (
       select pass_id as locked_id from held join pass on pass_id = held_id and token = held_token and node is not null
       order by pass_id for update of pass)
-    update pass set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
+    update pass set lease_until = now() + $3::float8 * interval '1 millisecond'
     from locked where pass_id = locked_id
-    returning pass_id as "passId", token, state, reason, extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`;
+    returning pass_id as "passId", token, state, reason, ${instantText("los")} as los,
+      extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`,
+    [array(leases.map(({ passId }) => passId)), array(leases.map(({ token }) => token)), leaseMs],
+  );
   return { held: rows.map(({ nowMs: _, ...held }) => held), nowMs: rows[0]?.nowMs ?? Number.NaN };
 }
 

@@ -1,8 +1,7 @@
-/** Passes: asked for, found, listed, cancelled. How one is held and moved on is in pass-leases.ts. */
+/** Passes: found, listed, cancelled. How they are planned is in pass-plan.ts, how one is held and moved on in pass-leases.ts. */
 
 import type { Instant } from "../model/clock.ts";
-import { ConflictError } from "../model/errors.ts";
-import type { PassArchive, PassDefinition, PassId, PassRow, PassState } from "../model/pass.ts";
+import type { PassArchive, PassId, PassRow, PassState } from "../model/pass.ts";
 import { instantText } from "./instants.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
@@ -10,7 +9,7 @@ import { array, type Sql, type SqlValue } from "./sql.ts";
 export const passColumns = `pass_id as "passId", ship, station, host, port, ${instantText("aos")} as aos, ${instantText("los")} as los,
   prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, priority,
   request_digest as "requestDigest", state, reason, token, node, is_open as "isOpen", ${instantText("opened_at")} as "openedAt",
-  receive_buffer_bytes as "receiveBufferBytes", archive, dataset_id as "datasetId", created_by as "createdBy",
+  receive_buffer_bytes as "receiveBufferBytes", archive, dataset_id as "datasetId", contact, created_by as "createdBy",
   ${instantText("created_at")} as "createdAt", ${instantText("modified_at")} as "modifiedAt"`;
 
 export type StoredPass = Omit<PassRow, "archive"> & { readonly archive: string | null };
@@ -20,95 +19,37 @@ export function rowOf(stored: StoredPass): PassRow {
   return { ...stored, archive: stored.archive === null ? null : (JSON.parse(stored.archive) as PassArchive) };
 }
 
-/** "orrery" + 1: one creation at a time, so that two passes cannot get one port. */
-const portLockKey = 0x6f72_7266;
-const anyAddress = array(["0.0.0.0", "::"]);
-
-export interface PassOrder extends PassDefinition {
-  readonly portMin: number;
-  readonly portMax: number;
-  readonly by: string;
-  readonly at: Instant;
-}
-
-/**
- * Stores a pass, once: the same id and body again gives the pass that is there. One whose window is over is missed from the start.
- * Throws `ConflictError` when the id is another pass's, the port is taken in that window, or no port of the range is free.
- */
-export function createPass(sql: Sql, order: PassOrder): Promise<PassRow> {
-  return sql.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(${portLockKey}::bigint)`;
-    const known = await findPass(tx, order.passId);
-    if (known !== null) {
-      if (known.requestDigest === order.requestDigest) return known;
-      throw new ConflictError(`Cannot plan pass ${order.passId} as it exists with another body: choose another id`, {
-        pass_id: order.passId,
-      });
-    }
-    const port = order.port ?? (await freePort(tx, order));
-    if (order.port !== null) await refuseTakenPort(tx, order, port);
-    const rows = await tx.query<StoredPass>(
-      `insert into pass (pass_id, ship, station, host, port, aos, los, opens_at, closes_at, prepass_margin_ms,
-        drain_margin_ms, template, priority, request_digest, state, reason, created_by, created_at, modified_at)
-      select $1::uuid, $2, $3, $4, $5::int, aos, los, aos - $8::int * interval '1 millisecond',
-        los + $9::int * interval '1 millisecond', $8::int, $9::int, $10, $11::int, $12,
-        case when los <= now() then 'missed' else 'planned' end,
-        case when los <= now() then 'its window was over when it was asked for' end, $13, $14::timestamptz, $14::timestamptz
-      from (select $6::timestamptz as aos, $7::timestamptz as los) as pass_window
-      returning ${passColumns}`,
-      [
-        ...[order.passId, order.ship, order.station, order.host, port, order.aos, order.los],
-        ...[order.prepassMarginMs, order.drainMarginMs, order.template, order.priority, order.requestDigest],
-        ...[order.by, order.at],
-      ],
-    );
-    return rowOf(first(rows));
-  });
-}
-
-/** The other pass that has this port while ours would, on this host or on all of them. */
-async function refuseTakenPort(tx: Sql, order: PassOrder, port: number): Promise<void> {
-  const [taken] = await tx<{ passId: PassId; ship: string }>`
-    select pass_id as "passId", ship from pass
-    where state in ('planned', 'prepass', 'receiving', 'draining') and port = ${port}::int
-      and (host = ${order.host} or ${order.host} = any(${anyAddress}::text::text[]) or host = any(${anyAddress}::text::text[]))
-      and opens_at < ${order.los}::timestamptz + ${order.drainMarginMs}::int * interval '1 millisecond'
-      and closes_at > ${order.aos}::timestamptz - ${order.prepassMarginMs}::int * interval '1 millisecond'
-      and ${order.los}::timestamptz > now()
-    order by opens_at limit 1`;
-  if (taken === undefined) return;
-  throw new ConflictError(
-    `Cannot plan the pass as port ${port} of ${order.host} is taken by pass ${taken.passId} of ${taken.ship} in that window: choose another port, "auto", or another time`,
-    { field: "port", pass_id: taken.passId, port },
-  );
-}
-
-/** Any of them: nodes that share a machine but no store would all begin with the lowest one. */
-async function freePort(tx: Sql, order: PassOrder): Promise<number> {
-  const [free] = await tx<{ port: number }>`
-    select port from generate_series(${order.portMin}::int, ${order.portMax}::int) as port
-    where port not in (
-      select pass.port from pass
-      where state in ('planned', 'prepass', 'receiving', 'draining')
-        and (host = ${order.host} or ${order.host} = any(${anyAddress}::text::text[]) or host = any(${anyAddress}::text::text[]))
-        and opens_at < ${order.los}::timestamptz + ${order.drainMarginMs}::int * interval '1 millisecond'
-        and closes_at > ${order.aos}::timestamptz - ${order.prepassMarginMs}::int * interval '1 millisecond')
-    order by random() limit 1`;
-  if (free !== undefined) return free.port;
-  throw new ConflictError(
-    `Cannot plan the pass as every port from ${order.portMin} to ${order.portMax} is taken in that window: name a port, or another time`,
-    { field: "port" },
-  );
-}
-
 export async function findPass(sql: Sql, passId: PassId): Promise<PassRow | null> {
   const [row] = await sql.query<StoredPass>(`select ${passColumns} from pass where pass_id = $1::uuid`, [passId]);
   return row === undefined ? null : rowOf(row);
 }
 
+export async function findPasses(sql: Sql, passIds: readonly PassId[]): Promise<PassRow[]> {
+  const rows = await sql.query<StoredPass>(`select ${passColumns} from pass where pass_id = any($1::text::uuid[])`, [
+    array(passIds),
+  ]);
+  return rows.map(rowOf);
+}
+
+/** Passes of a ship over a station that have not ended, of any part of that time. */
+export async function findPassesOver(
+  sql: Sql,
+  ask: { readonly ship: string; readonly station: string; readonly from: Instant; readonly to: Instant },
+): Promise<PassRow[]> {
+  const rows = await sql.query<StoredPass>(
+    `select ${passColumns} from pass
+      where state in ('planned', 'prepass', 'receiving', 'draining')
+        and tstzrange(opens_at, closes_at) && tstzrange($3::timestamptz, $4::timestamptz) and ship = $1 and station = $2
+      order by aos`,
+    [ask.ship, ask.station, ask.from, ask.to],
+  );
+  return rows.map(rowOf);
+}
+
 export interface PassFilter {
   readonly state: PassState | null;
   readonly ship: string | null;
+  readonly contact?: string | null;
   /** From 0. */
   readonly page: number;
   readonly limit: number;
@@ -121,6 +62,7 @@ export async function listPasses(sql: Sql, filter: PassFilter): Promise<{ rows: 
   for (const [column, value] of [
     ["state", filter.state],
     ["ship", filter.ship],
+    ["contact", filter.contact ?? null],
   ] as const) {
     if (value === null) continue;
     values.push(value);
@@ -158,10 +100,4 @@ export async function cancelPass(sql: Sql, passId: PassId, reason: string, at: I
     [passId, reason, at],
   );
   return row === undefined ? null : rowOf(row);
-}
-
-function first<T>(rows: readonly T[]): T {
-  const [row] = rows;
-  if (row === undefined) throw new TypeError("The store returned no row where one is certain");
-  return row;
 }

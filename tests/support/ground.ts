@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createGround, type Ground, type GroundParts } from "../../src/ground/ground.ts";
 import { instantOf, systemClock } from "../../src/model/clock.ts";
-import { hasEnded, type PassRow, type PassState } from "../../src/model/pass.ts";
+import { hasEnded, type PassDefinition, type PassRow, type PassState } from "../../src/model/pass.ts";
+import { PassConflictError } from "../../src/model/pass-errors.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
-import { createPass, findPass, type PassOrder } from "../../src/store/passes.ts";
+import { planPasses } from "../../src/store/pass-plan.ts";
+import { findPass } from "../../src/store/passes.ts";
 import { saveShip } from "../../src/store/ships.ts";
 import type { Database } from "../../src/store/sql.ts";
 import { openTelemetry } from "../../src/telemetry/open.ts";
@@ -34,7 +36,9 @@ export interface GroundSite {
   node(changes?: Partial<GroundParts>): Promise<Ground>;
   /** Registers a ship and plans a pass over it, of `seconds` from `inMs` from now, on a free port. */
   plan(
-    changes?: Partial<PassOrder> & {
+    changes?: Partial<PassDefinition> & {
+      /** The range for `port: null`. */
+      readonly ports?: readonly [number, number];
       readonly inMs?: number;
       readonly seconds?: number;
       readonly format?: "ccsds" | "raw" | "json";
@@ -83,12 +87,12 @@ export async function openGroundSite(): Promise<GroundSite> {
       nodes.push(ground);
       return ground;
     },
-    async plan({ inMs = 300, seconds = 2, format = "ccsds", definition, ...changes } = {}) {
+    async plan({ inMs = 300, seconds = 2, format = "ccsds", definition, ports, ...changes } = {}) {
       const aosMs = Date.now() + inMs;
       const ship = changes.ship ?? `ship-${randomUUID()}`;
       const at = systemClock.now();
       await saveShip(database.sql, { ship, format, definition: definition ?? null, by: "test", at });
-      const planned = await createPass(database.sql, {
+      const order: PassDefinition = {
         passId: randomUUID(),
         ship,
         station: null,
@@ -101,12 +105,13 @@ export async function openGroundSite(): Promise<GroundSite> {
         template: null,
         priority: 0,
         requestDigest: "",
-        portMin: groundSettings.portMin,
-        portMax: groundSettings.portMax,
-        by: "test",
-        at,
         ...changes,
-      });
+      };
+      const [portMin, portMax] = ports ?? [groundSettings.portMin, groundSettings.portMax];
+      const rules = { policy: "reject", portMin, portMax, by: "test", at } as const;
+      const plan = await planPasses(database.sql, [order], rules);
+      const [planned] = plan.passes;
+      if (planned === undefined) throw new PassConflictError(plan, { ...rules, count: 1, shown: (clash) => clash });
       for (const ground of nodes) ground.changed(planned);
       return planned;
     },

@@ -1,0 +1,169 @@
+/** Contacts that come again and again: save one, read, list and delete them. The planner makes passes of them. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { ticksBetween } from "../ground/contact-planner.ts";
+import type { ContactDefinition, ContactRow } from "../model/contact.ts";
+import { InvalidRequestError, NotFoundError, RuleBrokenError } from "../model/errors.ts";
+import { newUuid } from "../model/ids.ts";
+import { UnknownTemplateError } from "../model/template-errors.ts";
+import { deleteContact, findContact, listContacts, saveContact } from "../store/contacts.ts";
+import { findShip } from "../store/ships.ts";
+import { cronTicks, type Ticks } from "../templates/cron.ts";
+import { isZone } from "../templates/zone.ts";
+import { json } from "./answer.ts";
+import { checked } from "./check.ts";
+import { aheadDaysDefault, Contact, ContactList, ContactParam, ContactQuery } from "./contact-schemas.ts";
+import { nameIn } from "./named.ts";
+import { guardedOperation, openOperation } from "./operation.ts";
+import type { AppParts } from "./parts.ts";
+import { queryOf, textIn, wholeOf } from "./query.ts";
+
+const tag = "contact";
+const passesAheadMax = 500;
+const dayMs = 86_400_000;
+
+export function contactRoutes(parts: AppParts): OpenAPIHono {
+  const { database, auth, clock, ground, templates } = parts;
+  const { sql } = database;
+  const routes = new OpenAPIHono();
+
+  const existing = async (given: string): Promise<ContactRow> => {
+    const name = nameIn("contact", given);
+    const contact = await findContact(sql, name);
+    if (contact === null) throw new NotFoundError("contact", name);
+    return contact;
+  };
+
+  guardedOperation<ContactDefinition>(
+    routes,
+    auth,
+    {
+      method: "put",
+      path: "/contact/{contact}",
+      role: "publish",
+      audit: "contact.save",
+      summary: "Save a contact; what was planned from another definition of it and has not begun is cancelled",
+      tag,
+      body: ContactParam,
+      read: readContact,
+      answer: Contact,
+    },
+    async ({ param, body: definition, caller }) => {
+      const contact = nameIn("contact", param("contact"));
+      if ((await findShip(sql, definition.ship)) === null) throw new NotFoundError("ship", definition.ship);
+      const { template } = definition;
+      if (template !== null && templates.get(template) === undefined) throw new UnknownTemplateError(template);
+      const order = { contact, definition, versionId: newUuid(), by: caller.service, at: clock.now() };
+      for (const pass of await saveContact(sql, order)) ground.changed(pass);
+      ground.lookAtContacts();
+      return json(shownContact(await existing(contact)));
+    },
+  );
+
+  openOperation(
+    routes,
+    { method: "get", path: "/contact", summary: "List the contacts", tag, query: ContactQuery, answer: ContactList },
+    async ({ c }) => {
+      const query = queryOf(c.req.raw.url);
+      const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 200 });
+      const contacts = await listContacts(sql, textIn(query, "after") ?? "", limit + 1);
+      const rows = contacts.slice(0, limit);
+      const nextAfter = contacts.length > limit ? (rows.at(-1)?.contact ?? null) : null;
+      return json({ rows: rows.map(shownContact), next_after: nextAfter });
+    },
+  );
+
+  openOperation(
+    routes,
+    { method: "get", path: "/contact/{contact}", summary: "Read a contact", tag, answer: Contact },
+    async ({ param }) => json(shownContact(await existing(param("contact")))),
+  );
+
+  guardedOperation(
+    routes,
+    auth,
+    {
+      method: "delete",
+      path: "/contact/{contact}",
+      role: "publish",
+      audit: "contact.delete",
+      summary: "Delete a contact; its passes that have not begun are cancelled",
+      tag,
+      answer: Contact,
+    },
+    async ({ param }) => {
+      const row = await existing(param("contact"));
+      for (const pass of await deleteContact(sql, row.contact, clock.now())) ground.changed(pass);
+      return json(shownContact(row));
+    },
+  );
+  return routes;
+}
+
+function readContact(parsed: unknown): ContactDefinition {
+  const body = checked(ContactParam, parsed);
+  const definition: ContactDefinition = {
+    ship: body.ship,
+    station: body.station ?? null,
+    host: body.host ?? null,
+    port: body.port === "auto" ? null : (body.port ?? null),
+    cron: body.cron,
+    timezone: body.timezone ?? "UTC",
+    durationS: body.duration_s,
+    aheadDays: body.ahead_days ?? aheadDaysDefault,
+    prepassMarginS: body.prepass_margin_s ?? null,
+    drainMarginS: body.drain_margin_s ?? null,
+    template: body.template ?? null,
+    priority: body.priority ?? 0,
+  };
+  refuseCrowded(definition, ticksOf(definition));
+  return definition;
+}
+
+function ticksOf({ cron, timezone }: ContactDefinition): Ticks {
+  if (!isZone(timezone)) throw new InvalidRequestError(`timezone: "${timezone}" is no time zone`, "timezone");
+  try {
+    return cronTicks(cron, timezone);
+  } catch (error) {
+    throw new InvalidRequestError(`cron: ${error instanceof Error ? error.message : error}`, "cron");
+  }
+}
+
+/** Its passes may not meet each other, nor be more than a table of them is good for. */
+function refuseCrowded({ durationS, aheadDays }: ContactDefinition, ticks: Ticks): void {
+  const nowMs = Date.now();
+  const found = ticksBetween(ticks, nowMs, nowMs + aheadDays * dayMs, passesAheadMax + 1);
+  const close = found.find((at, i) => i > 0 && at - (found[i - 1] ?? 0) < durationS * 1000);
+  if (close !== undefined)
+    throw new RuleBrokenError(
+      `Cannot save the contact as it comes at ${new Date(close).toISOString()} before its last pass of ${durationS} s is over`,
+      { field: "duration_s" },
+    );
+  if (found.length > passesAheadMax)
+    throw new RuleBrokenError(
+      `Cannot save the contact as more than ${passesAheadMax} passes would be planned within ${aheadDays} days`,
+      { field: "ahead_days" },
+    );
+}
+
+function shownContact(row: ContactRow): object {
+  const { definition } = row;
+  return {
+    contact: row.contact,
+    ship: definition.ship,
+    station: definition.station,
+    host: definition.host,
+    port: definition.port ?? "auto",
+    cron: definition.cron,
+    timezone: definition.timezone,
+    duration_s: definition.durationS,
+    ahead_days: definition.aheadDays,
+    template: definition.template,
+    prepass_margin_s: definition.prepassMarginS,
+    drain_margin_s: definition.drainMarginS,
+    priority: definition.priority,
+    planned_until: row.plannedUntil,
+    next_planning_date: row.nextAt,
+    modified_by: row.modifiedBy,
+    modified_date: row.modifiedAt,
+  };
+}

@@ -4,6 +4,7 @@ import { type PacketBatch, verdictCode } from "./batch.ts";
 import { decodeInto, emptyValues, type LimitName, limitNames, type Values } from "./decode.ts";
 import { compilePlan, type DecodePlan, type PacketPlan, type Parameter } from "./field-plan.ts";
 import type { PacketDefinition } from "./packet-definition.ts";
+import { takenMsOf } from "./packet-time.ts";
 
 export interface ParameterValue {
   /** A number; text of an enum, a string or a time; hex of bytes; digits of an integer beyond 2^53; null for what is no number. */
@@ -19,6 +20,8 @@ export interface LatestValue extends ParameterValue {
   readonly packet: string;
   /** When the packet arrived. */
   readonly at: Instant;
+  /** When the value was taken; absent where an earlier version stored it. */
+  readonly taken?: Instant;
 }
 
 /** A parameter went from one limit state to another. */
@@ -39,6 +42,7 @@ export class LatestValues {
   /** Limit states before the packet at hand. */
   readonly #limitsBefore: Uint8Array;
   readonly #arrivedMs: Float64Array;
+  readonly #takenMs: Float64Array;
   limitChangesOmitted = 0;
 
   constructor(definition: PacketDefinition) {
@@ -46,6 +50,7 @@ export class LatestValues {
     this.#values = emptyValues(this.plan);
     this.#limitsBefore = new Uint8Array(this.plan.parameters.length);
     this.#arrivedMs = new Float64Array(this.plan.packets.length);
+    this.#takenMs = new Float64Array(this.plan.packets.length);
   }
 
   /** Takes the fresh packets of a batch; what came late, twice or in conflict is not the latest. Packets of unknown APIDs are left. */
@@ -59,7 +64,9 @@ export class LatestValues {
       if (packet === undefined) continue;
       const arrivedMs = packets.arrivedMs[i] ?? 0;
       this.#arrivedMs[index] = arrivedMs;
-      const firstChange = decodeInto(this.#values, packet, view, packets.starts[i] ?? 0, packets.sizes[i] ?? 0);
+      const sizeBytes = packets.sizes[i] ?? 0;
+      const firstChange = decodeInto(this.#values, packet, view, packets.starts[i] ?? 0, sizeBytes);
+      this.#takenMs[index] = takenMsOf(packet, this.#values, sizeBytes, arrivedMs);
       if (firstChange !== -1) this.#noteChanges(packet, firstChange, arrivedMs, changes);
     }
     return changes;
@@ -70,10 +77,11 @@ export class LatestValues {
     const latest: Record<string, LatestValue> = {};
     for (const [p, packet] of this.plan.packets.entries()) {
       const at = instantOf(this.#arrivedMs[p] ?? 0);
+      const taken = instantOf(this.#takenMs[p] ?? 0);
       for (let i = packet.firstParameter; i < packet.firstParameter + packet.fieldCount; i++) {
         const parameter = this.plan.parameters[i];
         if (parameter === undefined || this.#values.known[i] === 0) continue;
-        latest[parameter.name] = { ...shownValue(parameter, this.#values, i), packet: packet.name, at };
+        latest[parameter.name] = { ...shownValue(parameter, this.#values, i), packet: packet.name, at, taken };
       }
     }
     return latest;
@@ -123,7 +131,8 @@ export function createPacketDecoder(definition: PacketDefinition): (bytes: Uint8
   };
 }
 
-function shownValue(parameter: Parameter, values: Values, i: number): ParameterValue {
+/** Value `i` of a plan, as people and files get it. */
+export function shownValue(parameter: Parameter, values: Values, i: number): ParameterValue {
   const { field, texts } = parameter;
   const octets = values.octets[i] ?? null;
   const unit = field.unit ?? null;

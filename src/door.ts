@@ -1,9 +1,11 @@
 /** The way in: answers /health from the first moment, everything else once there is an application, and counts what is under way. */
 import { Hono } from "hono";
 import { healthRoutes } from "./http/health.ts";
+import type { Bindings } from "./http/sockets.ts";
 import type { Metrics } from "./observe/metrics.ts";
 
-type Fetch = (request: Request) => Response | Promise<Response>;
+/** Without bindings a request came by no connection that could become a WebSocket. */
+type Fetch = (request: Request, bindings?: Bindings) => Response | Promise<Response>;
 
 export interface Door {
   readonly fetch: Fetch;
@@ -30,10 +32,10 @@ export function createDoor(metrics: Metrics): Door {
   }
 
   return {
-    async fetch(request) {
+    async fetch(request, bindings) {
       underWay += 1;
       try {
-        return await (app ?? before)(request);
+        return await (app ?? before)(request, bindings);
       } finally {
         done();
       }

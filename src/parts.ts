@@ -8,6 +8,7 @@ import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
+import { createHistory } from "./history/history.ts";
 import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
 import { createAuditTrail } from "./http/audit-trail.ts";
@@ -147,6 +148,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     templates,
     scheduler,
     ground,
+    history: createHistory({ sql: database.sql, telemetry }),
     due,
     intake,
     remote: jobs.remote,

@@ -64,7 +64,7 @@ export async function open(given: Config, options: OpenOptions = {}): Promise<Ru
       server?.stopAccepting();
       return door.drained();
     });
-    door.openTo((request) => parts.app.fetch(request));
+    door.openTo((request, bindings) => parts.app.fetch(request, bindings));
     log.info({ url, store: parts.database.kind, nodeId: parts.nodeId }, "ready");
     return { ...parts, config, url, fetch: door.fetch, isReady: door.isReady, stop };
   } catch (error) {

@@ -22,13 +22,13 @@ const everything = filesUnder(".");
 
 /**
  * What each part may import, beside itself. `model ← actors ← store, ground ← supervisor … flow ← http, ui, cli ← runtime ← main, mod`.
- * Ground's parts that do I/O sit with its pure ones, so ground, jobs, compute, worker, templates, telemetry and flow are one tier.
+ * Ground's parts that do I/O sit with its pure ones, so ground, jobs, compute, worker, templates, telemetry, history and flow are one tier.
  */
 const tiers: readonly (readonly string[])[] = [
   ["model"],
   ["actors", "observe", "config"],
   ["store"],
-  ["supervisor", "jobs", "compute", "worker", "templates", "telemetry", "flow", "ground"],
+  ["supervisor", "jobs", "compute", "worker", "templates", "telemetry", "history", "flow", "ground"],
   ["http", "ui", "cli"],
   ["runtime"],
   ["main", "mod"],

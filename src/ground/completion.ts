@@ -1,14 +1,17 @@
 /** The end of a pass: its packets archived, and in one transaction the pass completed and its template asked for a plan. */
+import { decodePass, writeChecksums } from "../history/decode-pass.ts";
 import type { Instant } from "../model/clock.ts";
 import { type DatasetId, derivedUuid } from "../model/ids.ts";
-import type { PassArchive, PassRow, ShipRow } from "../model/pass.ts";
+import type { DecodedPass, PassArchive, PassRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
+import { saveDecoded } from "../store/decoded-passes.ts";
 import { enqueueInstantiation } from "../store/instantiations.ts";
 import { completePass, endOfPass, noteArchive } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
 import { writeArchive, writeDefinition } from "../telemetry/archive.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { LedgerJson } from "./ledger-json.ts";
+import type { PassToRun } from "./resume.ts";
 import { isTransient } from "./transient.ts";
 
 export interface CompletionParts {
@@ -19,7 +22,7 @@ export interface CompletionParts {
 
 export interface CompletionOrder {
   readonly pass: PassRow;
-  readonly ship: ShipRow;
+  readonly ship: PassToRun["ship"];
   readonly ledger: LedgerJson;
   readonly at: Instant;
 }
@@ -86,7 +89,10 @@ async function release(parts: CompletionParts, { pass }: CompletionOrder, log: L
 /** Cancelled or failed: what it received is archived all the same, but no plan is made of it. */
 export async function archiveOnly(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<void> {
   if (order.ledger.stored === 0) return;
-  await noteArchive(parts.sql, order.pass, await archiveOf(parts, order));
+  const archive = await archiveOf(parts, order);
+  const decoded = await decodedOf(parts, order, archive, log);
+  await noteArchive(parts.sql, order.pass, archive);
+  if (decoded !== null) await saveDecoded(parts.sql, order.pass, decoded);
   await release(parts, order, log);
 }
 
@@ -96,9 +102,11 @@ async function complete(parts: CompletionParts, order: CompletionOrder, log: Log
   const { passId, token, template } = pass;
   const archive = await archiveOf(parts, order);
   compare(archive, order, log);
+  const decoded = await decodedOf(parts, order, archive, log);
   const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
   const datasetId = template === null ? null : datasetOfPass(passId);
   return completePass(parts.sql, { passId, token, archive, datasetId, at }, async (tx) => {
+    if (decoded !== null) await saveDecoded(tx, pass, decoded);
     if (template === null || datasetId === null) return;
     const params = { ...paramsOf(order, archive, definitionPath) };
     await enqueueInstantiation(tx, { source: "pass", sourceKey: passId, templateId: template, datasetId, params, at });
@@ -108,6 +116,26 @@ async function complete(parts: CompletionParts, order: CompletionOrder, log: Log
 function archiveOf({ telemetry, dataDir }: CompletionParts, { pass, ship }: CompletionOrder): Promise<PassArchive> {
   const stream = { ship: pass.ship, passId: pass.passId, token: pass.token };
   return writeArchive(telemetry, { dataDir, stream, format: ship.format });
+}
+
+/** Null: there is nothing to decode, or it failed. The packets and the plan matter more, so the pass goes on without. */
+async function decodedOf(
+  { telemetry }: CompletionParts,
+  { pass, ship }: CompletionOrder,
+  archive: PassArchive,
+  log: Log,
+): Promise<DecodedPass | null> {
+  const { passId, token } = pass;
+  let decoded: DecodedPass | null = null;
+  try {
+    const stream = { ship: pass.ship, passId, token };
+    if (ship.packets !== null) decoded = await decodePass(telemetry, stream, archive, ship.packets);
+    await writeChecksums(archive, decoded);
+  } catch (error) {
+    if (isTransient(error)) throw error;
+    log.error({ err: error, passId }, "a pass could not be decoded: it has no exports and no history");
+  }
+  return decoded;
 }
 
 /** A store that was started anew without its data, or another node's files: the archive has less than was acknowledged. */

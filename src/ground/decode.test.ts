@@ -219,8 +219,8 @@ describe("the latest values", () => {
     latest.take(batch([25, 1], [8, 2], [99, 3]), Uint8Array.of(0, 0, 2));
     const at = "1970-01-01T00:00:01.001000+00:00";
     assert.deepEqual(latest.json(), {
-      volts: { value: 8, raw: 8, unit: "V", limit: "warning_low", packet: "power", at },
-      mode: { value: 2, raw: 2, unit: null, limit: null, packet: "power", at },
+      volts: { value: 8, raw: 8, unit: "V", limit: "warning_low", packet: "power", at, taken: at },
+      mode: { value: 2, raw: 2, unit: null, limit: null, packet: "power", at, taken: at },
     });
   });
 

@@ -90,6 +90,11 @@ export interface PacketPlan {
 }
 export const factorSlots = 4;
 
+/** The index of a field's parameter: several packets may have it. */
+export function parameterOf({ program }: PacketPlan, field: number): number {
+  return program[field * slots + slot.parameter] ?? 0;
+}
+
 export interface DecodePlan {
   readonly parameters: readonly Parameter[];
   readonly packets: readonly PacketPlan[];
@@ -105,7 +110,7 @@ export function compilePlan(definition: PacketDefinition): DecodePlan {
     const known = indexes.get(field.name);
     if (known !== undefined) return known;
     indexes.set(field.name, parameters.length);
-    return parameters.push(parameterOf(field, definition)) - 1;
+    return parameters.push(newParameter(field, definition)) - 1;
   };
   const packets = definition.packets.map((packet, index) => {
     if (byApid[packet.apid] === -1) byApid[packet.apid] = index;
@@ -115,7 +120,7 @@ export function compilePlan(definition: PacketDefinition): DecodePlan {
   return { parameters, packets, byApid };
 }
 
-function parameterOf(field: FieldDefinition, definition: PacketDefinition): Parameter {
+function newParameter(field: FieldDefinition, definition: PacketDefinition): Parameter {
   const keeps = ["bytes", "string", "u64", "i64"].includes(field.type);
   return {
     name: field.name,

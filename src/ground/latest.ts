@@ -2,8 +2,9 @@
 import { type Instant, instantOf } from "../model/clock.ts";
 import { type PacketBatch, verdictCode } from "./batch.ts";
 import { decodeInto, emptyValues, type LimitName, limitNames, packetIndex, type Values } from "./decode.ts";
-import { compilePlan, type DecodePlan, type PacketPlan, type Parameter, slot, slots } from "./field-plan.ts";
+import { compilePlan, type DecodePlan, type PacketPlan, type Parameter, parameterOf } from "./field-plan.ts";
 import type { PacketDefinition } from "./packet-definition.ts";
+import { takenMsOf } from "./packet-time.ts";
 
 export interface ParameterValue {
   /** A number; text of an enum, a string or a time; hex of bytes; digits of an integer beyond 2^53; null for what is no number. */
@@ -19,6 +20,8 @@ export interface LatestValue extends ParameterValue {
   readonly packet: string;
   /** When the packet arrived. */
   readonly at: Instant;
+  /** When the value was taken; absent where an earlier version stored it. */
+  readonly taken?: Instant;
 }
 
 /** A parameter went from one limit state to another. */
@@ -39,6 +42,10 @@ export class LatestValues {
   /** Limit states before the packet at hand. */
   readonly #limitsBefore: Uint8Array;
   readonly #arrivedMs: Float64Array;
+  readonly #takenMs: Float64Array;
+  /** Of each packet type: which of all packets its newest was, counted from 1. */
+  readonly #turns: Float64Array;
+  #turn = 0;
   limitChangesOmitted = 0;
 
   constructor(definition: PacketDefinition) {
@@ -46,6 +53,8 @@ export class LatestValues {
     this.#values = emptyValues(this.#plan);
     this.#limitsBefore = new Uint8Array(this.#plan.parameters.length);
     this.#arrivedMs = new Float64Array(this.#plan.packets.length);
+    this.#takenMs = new Float64Array(this.#plan.packets.length);
+    this.#turns = new Float64Array(this.#plan.packets.length);
   }
 
   /** Takes the fresh packets of a batch; what came late, twice or in conflict is not the latest. Packets of unknown APIDs are left. */
@@ -61,7 +70,9 @@ export class LatestValues {
       if (packet === undefined) continue;
       const arrivedMs = packets.arrivedMs[i] ?? 0;
       this.#arrivedMs[index] = arrivedMs;
+      this.#turns[index] = ++this.#turn;
       const firstChange = decodeInto(this.#values, packet, view, start, sizeBytes);
+      this.#takenMs[index] = takenMsOf(packet, this.#values, sizeBytes, arrivedMs);
       if (firstChange !== -1) this.#noteChanges(packet, firstChange, arrivedMs, changes);
     }
     return changes;
@@ -70,30 +81,26 @@ export class LatestValues {
   /** By parameter; those that have a value. One that is in several packets is of the one that came last. */
   json(): Record<string, LatestValue> {
     const latest: Record<string, LatestValue> = {};
-    const arrivals = Array.from(this.#arrivedMs, (atMs, index) => ({ atMs, packet: this.#plan.packets[index] }));
-    const shown = new Map<number, { readonly packet: PacketPlan; readonly atMs: number }>();
-    for (const { atMs, packet } of arrivals) {
-      for (let i = 0; i < (packet?.fieldCount ?? 0); i++) {
-        const parameter = packet?.program[i * slots + slot.parameter] ?? 0;
-        const known = shown.get(parameter);
-        if (packet !== undefined && (known === undefined || atMs > known.atMs)) shown.set(parameter, { packet, atMs });
+    const shown = new Map<number, number>();
+    for (const [p, packet] of this.#plan.packets.entries()) {
+      for (let field = 0; field < packet.fieldCount; field++) {
+        const i = parameterOf(packet, field);
+        const known = shown.get(i);
+        if (known === undefined || (this.#turns[p] ?? 0) > (this.#turns[known] ?? 0)) shown.set(i, p);
       }
     }
-    for (const [index, { packet, atMs }] of shown) {
-      const parameter = this.#plan.parameters[index];
-      if (parameter === undefined || this.#values.known[index] === 0) continue;
-      latest[parameter.name] = {
-        ...shownValue(parameter, this.#values, index),
-        packet: packet.name,
-        at: instantOf(atMs),
-      };
+    for (const [i, p] of shown) {
+      const [parameter, packet] = [this.#plan.parameters[i], this.#plan.packets[p]];
+      if (parameter === undefined || packet === undefined || this.#values.known[i] === 0) continue;
+      const [at, taken] = [instantOf(this.#arrivedMs[p] ?? 0), instantOf(this.#takenMs[p] ?? 0)];
+      latest[parameter.name] = { ...shownValue(parameter, this.#values, i), packet: packet.name, at, taken };
     }
     return latest;
   }
 
-  #noteChanges({ program, fieldCount }: PacketPlan, firstField: number, atMs: number, changes: LimitChange[]): void {
-    for (let field = firstField; field < fieldCount; field++) {
-      const i = program[field * slots + slot.parameter] ?? 0;
+  #noteChanges(packet: PacketPlan, firstField: number, atMs: number, changes: LimitChange[]): void {
+    for (let field = firstField; field < packet.fieldCount; field++) {
+      const i = parameterOf(packet, field);
       const [before, now] = [this.#limitsBefore[i] ?? 0, this.#values.limit[i] ?? 0];
       const [from, to, parameter] = [limitNames[before], limitNames[now], this.#plan.parameters[i]];
       if (before === now || from === undefined || to === undefined || parameter === undefined) continue;
@@ -122,23 +129,23 @@ export function createPacketDecoder(definition: PacketDefinition): (bytes: Uint8
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const packet = plan.packets[packetIndex(plan, apid, view, 0, bytes.length)];
     if (packet === undefined) return null;
-    const indexOf = (field: number): number => packet.program[field * slots + slot.parameter] ?? 0;
     values.known.fill(0);
     decodeInto(values, packet, view, 0, bytes.length);
     const decoded = new Map<string, ParameterValue>();
     for (let field = 0; field < packet.fieldCount; field++) {
-      const i = indexOf(field);
+      const i = parameterOf(packet, field);
       const parameter = plan.parameters[i];
       if (parameter !== undefined && values.known[i] === 1)
         decoded.set(parameter.name, shownValue(parameter, values, i));
     }
-    const time = packet.timeField === -1 ? -1 : indexOf(packet.timeField);
+    const time = packet.timeField === -1 ? -1 : parameterOf(packet, packet.timeField);
     const takenAt = values.known[time] === 1 ? instantText(values.value[time] ?? 0) : null;
     return { packet: packet.name, apid, takenAt, values: decoded };
   };
 }
 
-function shownValue(parameter: Parameter, values: Values, i: number): ParameterValue {
+/** Value `i` of a plan, as people and files get it. */
+export function shownValue(parameter: Parameter, values: Values, i: number): ParameterValue {
   const { field, texts } = parameter;
   const octets = values.octets[i] ?? null;
   const unit = field.unit ?? null;

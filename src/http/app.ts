@@ -25,9 +25,16 @@ import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
 import { keyRoutes } from "./key.ts";
 import { leaseRoutes } from "./lease.ts";
+import { createLiveValues } from "./live-values.ts";
 import { methodsByPath } from "./methods.ts";
+import { openmctRoutes } from "./openmct.ts";
+import { openmctPageRoutes } from "./openmct-page.ts";
+import { packetRoutes } from "./packet.ts";
+import { parameterRoutes } from "./parameter.ts";
+import { parameterLiveRoutes } from "./parameter-live.ts";
 import type { AppParts } from "./parts.ts";
 import { passRoutes } from "./pass.ts";
+import { passExportRoutes } from "./pass-export.ts";
 import { planRoutes } from "./plan.ts";
 import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
@@ -57,8 +64,11 @@ export function createApp(parts: AppParts): Hono {
     runRoutes,
     backfillRoutes,
     shipRoutes,
+    parameterRoutes,
+    packetRoutes,
     stationRoutes,
     passRoutes,
+    passExportRoutes,
     contactRoutes,
     streamRoutes,
     callbackRoutes,
@@ -77,11 +87,22 @@ export function createApp(parts: AppParts): Hono {
     api.route("/", routes(parts));
   }
 
+  const values = createLiveValues({ ...parts, sql: parts.database.sql });
+  parts.closing.addEventListener("abort", () => values.stop(), { once: true });
+  api.route("/", parameterLiveRoutes(parts, values));
+
   const app = new Hono();
   app.use(requestLog(parts));
   app.use(finish);
   app.route("/api", api);
-  for (const routes of [pageRoutes(parts), eventRoutes(parts), healthRoutes(parts)]) app.route("/", routes);
+  for (const routes of [
+    pageRoutes(parts),
+    eventRoutes(parts),
+    openmctRoutes(parts, values),
+    openmctPageRoutes(config),
+    healthRoutes(parts),
+  ])
+    app.route("/", routes);
   app.route("/", specRoutes(api, config));
   app.route("/", swaggerRoutes());
   // Last, as it takes every path under /assets.

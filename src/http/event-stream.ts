@@ -1,8 +1,9 @@
 /**
- * One listener's stream of server-sent events (WHATWG HTML, §9.2). While it does not read, what happens to the same plan or pass
+ * One listener's stream of what happens. While it does not read, what happens to the same plan or pass
  * is folded into one event; past 1,000 different ones the oldest is dropped, and `missed` says so.
  */
 import type { LiveEvent, PlanEvent } from "./live.ts";
+import { openSseBody } from "./sse-body.ts";
 
 const pendingMax = 1000;
 /** Of one folded event; more, and the products are not named any more. */
@@ -19,49 +20,21 @@ export interface EventStream {
 }
 
 export function openEventStream(onClosed: () => void, onDropped: () => void = () => {}): EventStream {
-  const encoder = new TextEncoder();
   const pending = new Map<string, { event: LiveEvent; id: string }>();
   let isMissed = false;
   let isIdle = true;
-  let isClosed = false;
-  let asking: (() => void) | null = null;
-  let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
 
-  function flush(): void {
-    if (asking === null || controller === null || (pending.size === 0 && !isMissed && isIdle)) return;
+  function take(): string {
     let text = isIdle ? "" : ": here\n\n";
     isIdle = true;
     if (isMissed) text += "event: missed\ndata: {}\n\n";
     isMissed = false;
     for (const { event, id } of pending.values()) text += textOf(event, id);
     pending.clear();
-    controller.enqueue(encoder.encode(text));
-    asking();
-    asking = null;
+    return text;
   }
 
-  function end(): void {
-    if (isClosed) return;
-    isClosed = true;
-    asking?.();
-    asking = null;
-    onClosed();
-  }
-
-  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    start(given) {
-      controller = given;
-      given.enqueue(encoder.encode("retry: 1000\n\n"));
-    },
-    // Called when the listener took what there was: the promise holds until there is more.
-    pull() {
-      return new Promise<void>((resolve) => {
-        asking = resolve;
-        flush();
-      });
-    },
-    cancel: end,
-  });
+  const { body, flush, close } = openSseBody({ take, onClosed });
 
   return {
     body,
@@ -88,15 +61,7 @@ export function openEventStream(onClosed: () => void, onDropped: () => void = ()
       isIdle = false;
       flush();
     },
-    close() {
-      if (isClosed) return;
-      end();
-      try {
-        controller?.close();
-      } catch {
-        // the listener went away first
-      }
-    },
+    close,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Callbacks } from "../compute/callbacks.ts";
 import type { Computes } from "../compute/compute.ts";
 import type { Config } from "../config.ts";
 import type { Ground } from "../ground/ground.ts";
+import type { History } from "../history/history.ts";
 import type { DueSignal } from "../jobs/due-signal.ts";
 import type { Intake } from "../jobs/intake.ts";
 import type { RemoteLeases } from "../jobs/remote-leases.ts";
@@ -30,6 +31,7 @@ export interface AppParts {
   readonly templates: StoredTemplates;
   readonly scheduler: Pick<Scheduler, "wake" | "lookAtRuns">;
   readonly ground: Ground;
+  readonly history: History;
   readonly due: DueSignal;
   readonly intake: Intake;
   readonly remote: RemoteLeases;

@@ -1,13 +1,9 @@
 /** The archive of a pass as a file to take away: all packets that it stored, in the order of storing. */
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { extname } from "node:path";
-import { Readable } from "node:stream";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { NotFoundError } from "../model/errors.ts";
-import type { PassArchive } from "../model/pass.ts";
 import { findPass } from "../store/passes.ts";
 import { pathUuid } from "./check.ts";
+import { fileAnswer } from "./file-answer.ts";
 import type { AppParts } from "./parts.ts";
 
 const path = "/pass/{pass_id}/archive";
@@ -33,31 +29,6 @@ export function addArchiveRoute(routes: OpenAPIHono, { database }: AppParts): vo
     if (pass === null) throw new NotFoundError("pass", passId);
     const { archive } = pass;
     if (archive === null) throw new NotFoundError("archive", passId, `: the pass is ${pass.state}`);
-    const etag = `"${archive.sha256}"`;
-    if (c.req.raw.headers.get("if-none-match") === etag)
-      return new Response(null, { status: 304, headers: { ETag: etag } });
-    if (!(await isHere(archive))) {
-      throw new NotFoundError(
-        "archive",
-        passId,
-        ` on this node: it lies at ${archive.path} where the pass was received`,
-      );
-    }
-    const headers = {
-      "Content-Type": "application/octet-stream",
-      "Content-Length": String(archive.sizeBytes),
-      "Content-Disposition": `attachment; filename="${pass.ship}-${passId}${extname(archive.path)}"`,
-      "Cache-Control": "no-cache",
-      ETag: etag,
-    };
-    if (c.req.method === "HEAD") return new Response(null, { headers });
-    // The two types of ReadableStream, node's and the Web's, are one at run time.
-    const body = Readable.toWeb(createReadStream(archive.path)) as unknown as ReadableStream;
-    return new Response(body, { headers });
+    return fileAnswer(c.req.raw, pass, "archive", archive);
   });
-}
-
-async function isHere({ path, sizeBytes }: PassArchive): Promise<boolean> {
-  const found = await stat(path).catch(() => null); // not there, or not ours to read: the same to the caller
-  return found !== null && found.size === sizeBytes;
 }

@@ -9,6 +9,7 @@ import { InvalidRequestError, RuleBrokenError } from "../model/errors.ts";
 import type { PassId, ShipRow } from "../model/pass.ts";
 import { findPassesOver } from "../store/passes.ts";
 import { json } from "./answer.ts";
+import { knownShip } from "./known-ship.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { type Planned, plannable } from "./pass-order.ts";
@@ -24,7 +25,6 @@ import {
   spanDaysMax,
 } from "./pass-predict-schemas.ts";
 import { instantIn, numberOf, queryOf, textIn } from "./query.ts";
-import { existingShip } from "./ship.ts";
 import { shownOrbit } from "./ship-orbit.ts";
 import { existingStation } from "./station.ts";
 
@@ -111,7 +111,7 @@ async function predict({ database, clock }: AppParts, ask: Ask): Promise<Found> 
     throw new RuleBrokenError(`Cannot predict from ${from} to ${to}: up to ${spanDaysMax} days are needed`, {
       field: "to",
     });
-  const [ship, station] = [await existingShip(sql, ask.ship), await existingStation(sql, ask.station)];
+  const [ship, station] = [await knownShip(sql, ask.ship), await existingStation(sql, ask.station)];
   const tle = orbitOf(ship);
   const { elevationMin } = ask;
   const prediction = await predictionOf({ tle, station, fromMs, toMs, elevationMin, countMax: passesMax }).catch(

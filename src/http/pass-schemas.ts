@@ -75,7 +75,7 @@ const Apid = z
   })
   .openapi("ApidLedger");
 
-const LedgerSchema = z
+export const Ledger = z
   .object({
     received: count.openapi({ description: "idle + rejected + duplicates + queue_drops + store_drops + stored" }),
     stored: count,
@@ -139,7 +139,7 @@ export const PassSummary = z.object(summary).openapi("PassSummary");
 export const Pass = z
   .object({
     ...summary,
-    ledger: LedgerSchema.nullable().openapi({ description: "null: its port was not open yet" }),
+    ledger: Ledger.nullable().openapi({ description: "null: its port was not open yet" }),
     ledger_date: date.nullable(),
     archive: Archive.nullable(),
   })

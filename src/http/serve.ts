@@ -1,5 +1,6 @@
 /** Listens for HTTP: one way for Bun, one for Deno. Body limits are the application's, so that a refusal is a problem+json. */
 import { SetupError } from "../model/errors.ts";
+import { type Bindings, messageBytesMax, type Socket, type SocketListener } from "./sockets.ts";
 
 export interface Server {
   readonly port: number;
@@ -13,7 +14,7 @@ export interface ServeOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: (request: Request, bindings: Bindings) => Response | Promise<Response>;
 }
 
 /** Longer than the live streams' heartbeat, short enough to be rid of silent connections. */
@@ -38,6 +39,7 @@ interface DenoRuntime {
     },
     handler: (request: Request) => Response | Promise<Response>,
   ): DenoServer;
+  upgradeWebSocket(request: Request): { socket: WebSocket; response: Response };
 }
 
 /** Rejects with a `SetupError` when the address is taken or is not ours. */
@@ -55,11 +57,35 @@ export function serve(options: ServeOptions): Server {
   }
 }
 
+/** What a route answers to a request that has become a WebSocket: nobody sees it, but the log does. */
+const standIn = (): Response => new Response(null, { status: 204 });
+
 function serveByBun({ host, port, fetch }: ServeOptions): Server {
-  const server = Bun.serve({
+  const bindings: Bindings = {
+    upgrade: (request, listener) => (server.upgrade(request, { data: { listener } }) ? standIn() : null),
+  };
+  const server = Bun.serve<{ readonly listener: SocketListener }>({
     hostname: host,
     port,
-    fetch,
+    fetch: (request) => fetch(request, bindings),
+    websocket: {
+      maxPayloadLength: messageBytesMax,
+      open(ws) {
+        const socket: Socket = {
+          send: (text) => void ws.send(text),
+          get waitingBytes() {
+            return ws.getBufferedAmount();
+          },
+          close: (code, reason) => ws.close(code, reason),
+        };
+        ws.data.listener.opened(socket);
+      },
+      message(ws, message) {
+        if (typeof message === "string") ws.data.listener.said(message);
+        else ws.close(1003, "text is needed");
+      },
+      close: (ws) => ws.data.listener.closed(),
+    },
     idleTimeout: idleS,
     maxRequestBodySize: bodyBytesMax,
     development: false,
@@ -85,7 +111,17 @@ function serveByDeno(deno: DenoRuntime, { host, port, fetch }: ServeOptions): Se
       onListen: () => {},
       onError: () => new Response("Internal Server Error", { status: 500 }),
     },
-    fetch,
+    async (request) => {
+      // Deno wants back the very answer that it gave, with which no route may do anything.
+      let upgraded: Response | null = null;
+      const answer = await fetch(request, {
+        upgrade(asked, listener) {
+          upgraded = upgradeByDeno(deno, asked, listener);
+          return upgraded === null ? null : standIn();
+        },
+      });
+      return upgraded ?? answer;
+    },
   );
   let isShuttingDown = false;
   return {
@@ -100,4 +136,26 @@ function serveByDeno(deno: DenoRuntime, { host, port, fetch }: ServeOptions): Se
       await server.finished;
     },
   };
+}
+
+function upgradeByDeno(deno: DenoRuntime, request: Request, listener: SocketListener): Response | null {
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return null;
+  const { socket: ws, response } = deno.upgradeWebSocket(request);
+  const socket: Socket = {
+    send(text) {
+      if (ws.readyState === WebSocket.OPEN) ws.send(text);
+    },
+    get waitingBytes() {
+      return ws.bufferedAmount;
+    },
+    close: (code, reason) => ws.close(code, reason),
+  };
+  ws.onopen = () => listener.opened(socket);
+  ws.onmessage = ({ data }: MessageEvent<unknown>) => {
+    if (typeof data !== "string") ws.close(1003, "text is needed");
+    else if (data.length > messageBytesMax) ws.close(1009, "the message is too long");
+    else listener.said(data);
+  };
+  ws.onclose = () => listener.closed();
+  return response;
 }

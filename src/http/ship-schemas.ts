@@ -77,14 +77,15 @@ export const TelemetryCountSchema = z
   .object({ ship: z.string(), count: z.int().openapi({ description: "Packets" }), bytes: z.int() })
   .openapi("TelemetryCount");
 
-const ParameterValue = z
+export const ParameterValue = z
   .object({
     value: z.union([z.number(), z.string()]).nullable(),
     raw: z.number().nullable(),
     unit: z.string().nullable(),
     limit: z.enum(limitNames).nullable(),
     packet: z.string(),
-    at: date,
+    at: date.openapi({ description: "When its packet arrived" }),
+    taken: date.optional().openapi({ description: "When the value was taken, by the packet's own time" }),
   })
   .openapi("ParameterValue");
 

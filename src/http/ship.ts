@@ -1,23 +1,21 @@
-/** Ships: register, read, list; and the telemetry that they have sent: how much, the latest values, the newest packets. */
+/** Ships: register, read, list; and the telemetry that they have sent: how much, the latest values. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import type { LatestValue } from "../ground/latest.ts";
 import { parsePacketDefinition } from "../ground/packet-definition.ts";
 import { parseTle } from "../ground/tle.ts";
 import type { LeftOut } from "../ground/xtce/faults.ts";
 import { parseXtce } from "../ground/xtce/xtce.ts";
-import { InvalidRequestError, NotFoundError } from "../model/errors.ts";
+import { InvalidRequestError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
 import type { ShipFormat, ShipRow } from "../model/pass.ts";
-import { findLatestValues } from "../store/pass-progress.ts";
-import { findShip, listShips, saveShip } from "../store/ships.ts";
-import type { Sql } from "../store/sql.ts";
+import { listShips, saveShip } from "../store/ships.ts";
 import { json, jsonText } from "./answer.ts";
 import { checked } from "./check.ts";
+import { knownShip } from "./known-ship.ts";
+import { latestValues } from "./latest-values.ts";
 import { nameIn } from "./named.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
-import { readCursor, shownPacket, writeCursor } from "./packet-json.ts";
 import type { AppParts } from "./parts.ts";
-import { queryOf, wholeOf, wordOf } from "./query.ts";
+import { queryOf, wholeOf } from "./query.ts";
 import { addOrbitRoute, shownOrbit } from "./ship-orbit.ts";
 import {
   LatestTelemetry,
@@ -26,13 +24,10 @@ import {
   ShipParam,
   ShipSummary,
   TelemetryCountSchema,
-  TelemetryPackets,
   XtceFile,
 } from "./ship-schemas.ts";
 
 const tag = "ship";
-/** Passes whose values may still be the newest of some parameter. */
-const passesWithValuesMax = 10;
 
 interface Registration {
   readonly format: ShipFormat;
@@ -64,7 +59,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       const ship = nameIn("ship", param("ship"));
       const { leftOut, ...registration } = body;
       await saveShip(sql, { ship, ...registration, by: caller.service, at: clock.now() });
-      return jsonText(shownShip(await existingShip(sql, ship), leftOut));
+      return jsonText(shownShip(await knownShip(sql, ship), leftOut));
     },
   );
 
@@ -98,7 +93,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
   openOperation(
     routes,
     { method: "get", path: "/ship/{ship}", summary: "Read a ship and its packet definition", tag, answer: Ship },
-    async ({ param }) => jsonText(shownShip(await existingShip(sql, param("ship")))),
+    async ({ param }) => jsonText(shownShip(await knownShip(sql, param("ship")))),
   );
 
   openOperation(
@@ -111,7 +106,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       answer: TelemetryCountSchema,
     },
     async ({ param }) => {
-      const { ship } = await existingShip(sql, param("ship"));
+      const { ship } = await knownShip(sql, param("ship"));
       const { packets, bytes } = await telemetry.count(ship);
       return json({ ship, count: packets, bytes });
     },
@@ -127,44 +122,13 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       answer: LatestTelemetry,
     },
     async ({ param }) => {
-      const { ship } = await existingShip(sql, param("ship"));
-      const stored = await findLatestValues(sql, ship, passesWithValuesMax);
-      // Written by us as JSON of this type.
-      const values = stored.map((text) => JSON.parse(text) as Record<string, LatestValue>);
-      return json({ ship, parameters: newestOf([...values, ...ground.liveValues(ship)]) });
-    },
-  );
-
-  openOperation(
-    routes,
-    {
-      method: "get",
-      path: "/ship/{ship}/telemetry/packets",
-      summary: "The newest packets, newest first",
-      tag,
-      query: PacketsQuery,
-      answer: TelemetryPackets,
-    },
-    async ({ c, param }) => {
-      const query = queryOf(c.req.raw.url);
-      const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 50 });
-      const encoding = wordOf(query, "encoding", ["hex", "base64"]) ?? "hex";
-      const before = readCursor(query.get("before"));
-      const { ship, format } = await existingShip(sql, param("ship"));
-      const { packets, next } = await telemetry.latest(ship, limit, before);
-      const rows = packets.map((packet) => shownPacket(packet, format, encoding));
-      return json({ ship, rows, next_before: next === null ? null : writeCursor(next) });
+      const { ship } = await knownShip(sql, param("ship"));
+      return json({ ship, parameters: await latestValues({ sql, ground }, ship) });
     },
   );
   addOrbitRoute(routes, parts);
   return routes;
 }
-
-const PacketsQuery = z.object({
-  limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 1000, default: 50 }),
-  encoding: z.enum(["hex", "base64"]).optional(),
-  before: z.string().optional().openapi({ description: "The `next_before` of the page before" }),
-});
 
 function readRegistration(parsed: unknown): Registration {
   const { format, packets } = checked(ShipParam, parsed);
@@ -184,13 +148,6 @@ function xtceOf(packets: unknown): z.infer<typeof XtceFile> | null {
   return isFile ? checked(XtceFile, packets, "packets") : null;
 }
 
-export async function existingShip(sql: Sql, given: string): Promise<ShipRow> {
-  const name = nameIn("ship", given);
-  const ship = await findShip(sql, name);
-  if (ship === null) throw new NotFoundError("ship", name);
-  return ship;
-}
-
 function shownShip(
   { ship, format, definition, tle, modifiedBy, modifiedAt }: ShipRow,
   leftOut: readonly LeftOut[] | null = null,
@@ -199,16 +156,4 @@ function shownShip(
   const orbit = tle === null ? "null" : JSON.stringify(shownOrbit(parseTle(tle)));
   const stamps = `"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
   return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${stamps}${left}}`;
-}
-
-/** Of each parameter the value that arrived last. */
-function newestOf(all: readonly Record<string, LatestValue>[]): Record<string, LatestValue> {
-  const newest = new Map<string, LatestValue>();
-  for (const values of all) {
-    for (const [name, value] of Object.entries(values)) {
-      const known = newest.get(name);
-      if (known === undefined || value.at >= known.at) newest.set(name, value);
-    }
-  }
-  return Object.fromEntries([...newest].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -68,6 +68,22 @@ export interface PassArchive {
   readonly packets: number;
 }
 
+/** A file that was made of an archive. */
+export interface DecodedFile {
+  readonly path: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** What was decoded of an archived pass, and the time that its values span: milliseconds since 1970. */
+export interface DecodedPass {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly history: DecodedFile;
+  readonly csv: DecodedFile;
+  readonly parquet: DecodedFile;
+}
+
 export interface PassRow extends Omit<PassDefinition, "port"> {
   readonly port: number;
   readonly state: PassState;

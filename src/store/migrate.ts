@@ -14,6 +14,7 @@ import keys from "./migrations/0007_keys.sql" with { type: "text" };
 import expectations from "./migrations/0008_expectations.sql" with { type: "text" };
 import bundles from "./migrations/0009_bundles.sql" with { type: "text" };
 import schedule from "./migrations/0010_schedule.sql" with { type: "text" };
+import history from "./migrations/0011_history.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -34,6 +35,7 @@ export const migrations: readonly Migration[] = [
   { version: 8, name: "expectations", text: expectations },
   { version: 9, name: "bundles", text: bundles },
   { version: 10, name: "schedule", text: schedule },
+  { version: 11, name: "history", text: history },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -130,11 +130,13 @@ for (const [where, create] of kinds) {
 
     it("closes its port when it is not held on to, and says so", async () => {
       const failed = Promise.withResolvers<Error>();
-      const receiver = await receivers.open({ ...quiet, onFailure: failed.resolve });
+      // Not one that the system hands out: another test could have been given it before it is opened again.
+      const port = 20_000 + (process.pid % 10_000);
+      const receiver = await receivers.open({ ...quiet, port, onFailure: failed.resolve });
       receiver.holdUntil(performance.now() + 60_000);
       receiver.holdUntil(performance.now() + 20);
       assert.ok((await failed.promise) instanceof HoldEndedError);
-      const again = await receivers.open({ ...quiet, port: receiver.port });
+      const again = await receivers.open({ ...quiet, port });
       await again.close();
       await receiver.close();
     });

@@ -8,6 +8,7 @@ import type { JobId } from "../model/ids.ts";
 import type { EndReason } from "../model/job.ts";
 import type { JsonText } from "../model/json.ts";
 import type { Lease } from "./jobs.ts";
+import { parametersOf, parameterTable } from "./parameter-table.ts";
 import { array, type Sql, SqlError, type SqlValue } from "./sql.ts";
 
 const none: ReadonlySet<JobId> = new Set();
@@ -72,28 +73,9 @@ const retryColumns: readonly Column[] = [
   ["gives_back", "boolean", (end) => end.givesBack],
 ];
 
-/**
- * A relation `e` of the columns, as parameters from `$first` on. A column in which all agree is one value, and not an array to be
- * taken apart: of jobs that simply succeed that is most of them.
- */
-function given(columns: readonly Column[], first: number): string {
-  const arrays = columns.map(([, type], i) => `$${first + i * 2}::text::${type}[]`).join(", ");
-  const names = columns.map(([name]) => name);
-  const values = columns
-    .map(([name, type], i) => `coalesce(${name}, $${first + i * 2 + 1}::${type}) as ${name}`)
-    .join(", ");
-  return `e as materialized (select ${values} from unnest(${arrays}) as given (${names.join(", ")}))`;
-}
-
-function valuesOf(columns: readonly Column[], ends: readonly FreeJobEnd[]): SqlValue[] {
-  return columns.flatMap(([name, , of]) => {
-    const values = ends.map(of);
-    const [first = null] = values;
-    // The ids say how many there are.
-    if (name !== "job_id" && values.every((value) => value === first)) return ["{}", first];
-    return [array(values), null];
-  });
-}
+/** A relation `e` of the columns, as parameters from `$first` on. */
+const given = (columns: readonly Column[], first: number): string =>
+  `e as materialized (select * from ${parameterTable(Object.fromEntries(columns.map(([name, type]) => [name, type])), first)} as e)`;
 
 /** The ends of those of `e` that a condition says are still their holder's, and the ids of the others. */
 const finish = (isCurrent: string): string => `
@@ -185,7 +167,10 @@ async function run(
   first: readonly SqlValue[],
 ): Promise<ReadonlySet<JobId>> {
   if (ends.length === 0) return none;
-  const [row] = await sql.query<{ lost: string | null }>(statement, [...first, ...valuesOf(columns, ends)]);
+  const [row] = await sql.query<{ lost: string | null }>(statement, [
+    ...first,
+    ...parametersOf(columns.map(([, , of]) => ends.map(of))),
+  ]);
   return row?.lost ? new Set(row.lost.split(",")) : none;
 }
 

@@ -7,6 +7,17 @@ import { expectationPart } from "./expectations.ts";
 /** A look-up in a hash, which only "(… in …) is true" makes sure of: as a join it would compare every row with every dataset. */
 export const isWon = (of = ""): string => `(${of}dataset_id in (select dataset_id from won)) is true`;
 
+/** Of a product: what moves. */
+const standing = {
+  state: "text",
+  run_id: "uuid",
+  link: "text",
+  passback: "text",
+  job_id: "uuid",
+  modified_by: "text",
+  modified_at: "timestamptz",
+} as const;
+
 /** `$*` stands for the table of its columns, names and types. */
 export const commitParts = {
   jobMove: {
@@ -76,13 +87,7 @@ export const commitParts = {
       eager: "boolean",
       passthrough: "text",
       extra: "text",
-      state: "text",
-      run_id: "uuid",
-      link: "text",
-      passback: "text",
-      job_id: "uuid",
-      modified_by: "text",
-      modified_at: "timestamptz",
+      ...standing,
     },
     sql: `put_product as (
       insert into product (dataset_id, product_id, compute, name, version, eager, passthrough, extra, state, run_id,
@@ -97,13 +102,7 @@ export const commitParts = {
     columns: {
       dataset_id: "uuid",
       product_id: "uuid",
-      state: "text",
-      run_id: "uuid",
-      link: "text",
-      passback: "text",
-      job_id: "uuid",
-      modified_by: "text",
-      modified_at: "timestamptz",
+      ...standing,
     },
     sql: `move_product as (
       update product set state = p.state, run_id = p.run_id, link = p.link, passback = p.passback, job_id = p.job_id,

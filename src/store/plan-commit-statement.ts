@@ -3,6 +3,7 @@
  * of the same kind. Order of locks: dataset rows, sorted by id; new dataset rows, sorted; then jobs, sorted. `won` are the
  * datasets whose revision was the expected one and whose jobs' leases are current.
  */
+import { type ColumnTypes, parameterCount, parameterTable } from "./parameter-table.ts";
 import { commitParts, isWon } from "./plan-commit-parts.ts";
 
 const stepColumns = { dataset_id: "uuid", base: "bigint", next: "bigint", modified_at: "timestamptz" };
@@ -47,19 +48,6 @@ const moveJobs = `keep_job as (
       select job_id, state, reason, error, token, attempt, coalesce(run_started_at, started_at), coalesce(run_finished_at, at),
         worker_id, outcome, code, output from ended)`;
 
-type Columns = Readonly<Record<string, string>>;
-
-/**
- * A table of parameters, two for each column: its values as an array, or the one value in which all rows agree, which is most
- * columns and need not be taken apart a row. The first column is always an array, and says how many rows there are.
- */
-function tableOf(columns: Columns, from: number): string {
-  const all = Object.entries(columns);
-  const values = all.map(([name, type], i) => `coalesce(${name}, $${from + i * 2 + 2}::${type}) as ${name}`);
-  const arrays = all.map(([, type], i) => `$${from + i * 2 + 1}::text::${type}[]`);
-  return `(select ${values.join(", ")} from unnest(${arrays.join(", ")}) as given (${Object.keys(columns).join(", ")}))`;
-}
-
 /** Texts by what they are made of: at most one for each set of parts. */
 const texts = new Map<string, string>();
 
@@ -70,11 +58,11 @@ export function commitStatement(parts: readonly PartName[]): string {
   const key = parts.join();
   const known = texts.get(key);
   if (known !== undefined) return known;
-  let count = 0;
-  const place = (text: string, columns: Columns): string => {
-    const from = count;
-    count += Object.keys(columns).length * 2;
-    return text.replace("$*", () => tableOf(columns, from));
+  let next = 1;
+  const place = (text: string, columns: ColumnTypes): string => {
+    const first = next;
+    next += parameterCount(columns);
+    return text.replace("$*", () => parameterTable(columns, first));
   };
   const ctes = [place(head, stepColumns)];
   const movesJobs = parts[0] === "jobMove";

@@ -3,7 +3,9 @@
  * round trip and one transaction. Here its parameters: a table for each kind of row, a column each.
  */
 import type { DatasetId, JobId } from "../model/ids.ts";
+import type { ProductRow } from "../model/plan.ts";
 import { expectationColumns } from "./expectations.ts";
+import { parametersOf } from "./parameter-table.ts";
 import { commitStatement, type PartName } from "./plan-commit-statement.ts";
 import type { CommitOutcome, JobMove, Step } from "./plan-store.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
@@ -18,9 +20,7 @@ interface Part {
 export async function commitSteps(sql: Sql, steps: readonly Step[]): Promise<CommitOutcome> {
   const stepColumns = columnsOf(steps, (step) => [step.datasetId, step.base, step.next, step.modifiedAt]);
   const parts = partsOf(steps);
-  const values = [stepColumns, ...parts.map((part) => part.columns)].flatMap((columns) =>
-    columns.flatMap((column, i) => (i > 0 && isSame(column) ? ["{}", column[0] ?? null] : [array(column), null])),
-  );
+  const values = [stepColumns, ...parts.map((part) => part.columns)].flatMap(parametersOf);
   const rows = await sql.query<{ datasetId: DatasetId; jobId: JobId | null; leases: boolean }>(
     commitStatement(parts.map((part) => part.name)),
     values,
@@ -78,30 +78,14 @@ function partsOf(steps: readonly Step[]): Part[] {
     "defined",
     each(
       (s) => s.defined,
-      (p, id) => [
-        id,
-        p.productId,
-        p.compute,
-        p.name,
-        p.version,
-        p.eager,
-        p.passthrough,
-        p.extra,
-        p.state,
-        p.runId,
-        p.link,
-        p.passback,
-        p.jobId,
-        p.modifiedBy,
-        p.modifiedAt,
-      ],
+      (p, id) => [id, p.productId, p.compute, p.name, p.version, p.eager, p.passthrough, p.extra, ...standing(p)],
     ),
   );
   add(
     "moved",
     each(
       (s) => s.moved,
-      (p, id) => [id, p.productId, p.state, p.runId, p.link, p.passback, p.jobId, p.modifiedBy, p.modifiedAt],
+      (p, id) => [id, p.productId, ...standing(p)],
     ),
   );
   add(
@@ -186,6 +170,17 @@ function partsOf(steps: readonly Step[]): Part[] {
   return parts;
 }
 
+/** What moves of a product. */
+const standing = ({ state, runId, link, passback, jobId, modifiedBy, modifiedAt }: ProductRow): SqlValue[] => [
+  state,
+  runId,
+  link,
+  passback,
+  jobId,
+  modifiedBy,
+  modifiedAt,
+];
+
 const ends = ({ to }: JobMove): boolean => to === "succeeded" || to === "dead" || to === "cancelled";
 
 /** The attempt that ends a job stands in its end. */
@@ -203,8 +198,6 @@ const givesBack = ({ to, report }: JobMove): boolean =>
 function searchBody(datasetId: DatasetId, extra: string | null): string {
   return extra === null ? datasetId : `${datasetId}\n${extra.toLowerCase()}`;
 }
-
-const isSame = (column: Column): boolean => column.every((value) => value === column[0]);
 
 function columnsOf<Row>(rows: readonly Row[], row: (item: Row) => readonly SqlValue[]): Column[] {
   const columns: SqlValue[][] = [];

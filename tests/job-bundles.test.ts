@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { FunctionTask } from "../src/compute/function.ts";
+import { Claims } from "../src/jobs/claims.ts";
+import { systemClock } from "../src/model/clock.ts";
 import type { AttemptReport } from "../src/model/command.ts";
 import { newTimeUuid, newUuid } from "../src/model/ids.ts";
 import { attemptsOf } from "../src/store/attempts.ts";
@@ -109,6 +111,22 @@ describe("a bundle", () => {
     await enqueue(1);
     assert.deepEqual(await lease(10, 30_000, (await policyVersion()) + 1), []);
     assert.deepEqual([(await rows()).length, await bundleCount()], [4, 0]);
+  });
+
+  it("is not leased when a policy that came meanwhile stops its lane, however many lanes are asked for", async () => {
+    await enqueue(1);
+    const claims = new Claims(sql, systemClock);
+    await claims.reload();
+    await sql`
+      insert into policy (scope, subject, paused, modified_by, modified_at) values ('queue', 'q', true, 'x', now())`;
+    await sql`update policy_version set version = version + 1`;
+    const lanes = [
+      { queue: "other", jobType: "quick", keyed: false, countMax: 5 },
+      { queue: "q", jobType: "quick", keyed: false, countMax: 5, isBundled: true },
+    ];
+    const { jobs } = await claims.claim({ workerId: "w", leaseMs: 30_000, labels: [] }, lanes);
+    assert.deepEqual([jobs, await bundleCount(), (await rows()).length], [[], 0, 1]);
+    await sql.script("delete from policy; update policy_version set version = version + 1");
   });
 
   it("shows its jobs as leased to whoever asks", async () => {

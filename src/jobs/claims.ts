@@ -114,13 +114,10 @@ export class Claims {
       const open = wanted.filter((lane) => !this.isPaused(lane));
       const free = open.filter((lane) => !this.isLimited(lane));
       const limited = open.filter((lane) => this.isLimited(lane));
-      const jobs: LeasedJob[] = [];
-      if (free.length > 0) {
-        const { policyVersion } = await this.#leaseFree(holder, free, countMax, jobs);
-        if (policyVersion !== version) {
-          await this.reload();
-          if (jobs.length === 0) continue;
-        }
+      const { jobs, policyVersion } = await this.#leaseFree(holder, free, countMax);
+      if (policyVersion !== version) {
+        await this.reload();
+        if (jobs.length === 0) continue;
       }
       if (limited.length === 0) return { jobs, retryInMs: null };
       // A policy that came meanwhile may have set a lane apart: what is left is for one of those.
@@ -135,22 +132,18 @@ export class Claims {
     }
   }
 
-  async #leaseFree(
-    holder: Holder,
-    lanes: readonly WantedLane[],
-    countMax: number | undefined,
-    jobs: LeasedJob[],
-  ): Promise<Pick<Leased, "policyVersion">> {
-    let policyVersion = this.#policies.version;
-    const take = (leased: Leased) => {
-      jobs.push(...leased.jobs);
-      policyVersion = leased.policyVersion;
-    };
+  /** Of lanes that nothing limits: a statement for all of them, and one for each that is leased in bundles. */
+  async #leaseFree(holder: Holder, lanes: readonly WantedLane[], countMax: number | undefined): Promise<Leased> {
+    const policyVersion = this.#policies.version;
+    const all: Leased[] = [];
     const wanted = lanes.filter(({ isBundled }) => !isBundled);
-    if (wanted.length > 0) take(await leaseJobs(this.#sql, { ...holder, wanted, countMax, policyVersion }));
+    if (wanted.length > 0) all.push(await leaseJobs(this.#sql, { ...holder, wanted, countMax, policyVersion }));
     for (const lane of lanes)
-      if (lane.isBundled) take(await leaseBundle(this.#sql, { ...holder, ...lane, policyVersion }));
-    return { policyVersion };
+      if (lane.isBundled) all.push(await leaseBundle(this.#sql, { ...holder, ...lane, policyVersion }));
+    return {
+      jobs: all.flatMap(({ jobs }) => jobs),
+      policyVersion: all.at(-1)?.policyVersion ?? policyVersion,
+    };
   }
 
   #claimLimited(holder: Holder, lanes: readonly WantedLane[]): Promise<Claimed> {

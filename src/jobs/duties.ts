@@ -69,11 +69,11 @@ export async function startDuties(parts: DutyParts): Promise<Repeating[]> {
     parts.onPresence(await notePresence(sql, { ...self, version, labels, slots, held: parts.held.size }));
   }
 
-  const reaping = { ...parts, sql };
   async function vacuum(): Promise<void> {
     await vacuumJobs(sql, deadRowsMin);
   }
 
+  const reaping = { ...parts, sql };
   await reap(reaping);
   await presence();
   const polling = repeat("poll", pollMs, log, poll);

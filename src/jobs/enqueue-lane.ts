@@ -14,9 +14,9 @@ import {
   isStored,
   type NewJob,
 } from "../store/enqueue.ts";
-import type { LeasedJob } from "../store/jobs.ts";
-import { type Sql, SqlError, type SqlFault } from "../store/sql.ts";
-import { leaveAll, type Places } from "../supervisor/places.ts";
+import { firstLeased, type LeasedJob, ofNoProduct } from "../store/jobs.ts";
+import { type Sql, SqlError, type SqlFault, uniqueViolation } from "../store/sql.ts";
+import { leaveAll, type Places, placedJobs } from "../supervisor/places.ts";
 import type { NewcomerJob } from "./places.ts";
 
 /** `there`: an earlier try has stored it, so what the store holds is the answer. `isTaken`: all of it is about to run here. */
@@ -192,14 +192,8 @@ export class EnqueueLane {
   }
 }
 
-function withLeases(request: EnqueueRequest, places: Places): EnqueueRequest {
-  if (places.size === 0) return request;
-  const jobs = request.jobs.map((job) => {
-    const place = places.get(job.jobId);
-    return place ? { ...job, lease: place.lease } : job;
-  });
-  return { ...request, jobs };
-}
+const withLeases = (request: EnqueueRequest, places: Places): EnqueueRequest =>
+  places.size === 0 ? request : { ...request, jobs: placedJobs(request.jobs, places) };
 
 /** Hands over those of its jobs that were stored with their lease. */
 function taken({ jobs }: EnqueueRequest, outcome: EnqueueOutcome, places: Places): LaneOutcome {
@@ -217,13 +211,10 @@ function taken({ jobs }: EnqueueRequest, outcome: EnqueueOutcome, places: Places
 }
 
 /** What a claim would bring of it. */
-const leasedAtOnce = (job: NewJob): LeasedJob => ({
-  ...{ jobId: job.jobId, bundleId: null, token: 1, attempt: 0, returned: 0, attemptsMax: job.attemptsMax, waitedS: 0 },
-  ...{ queue: job.queue, jobType: job.jobType, concurrencyKey: null, datasetId: null, productId: null },
-  ...{ payload: job.payload, timeoutMs: job.timeoutMs },
-  ...{ extra: null, name: null, version: null, passthrough: null, parents: [] },
+const leasedAtOnce = ({ jobId, queue, jobType, attemptsMax, payload, timeoutMs }: NewJob): LeasedJob => ({
+  ...firstLeased,
+  ...ofNoProduct,
+  ...{ jobId, queue, jobType, attemptsMax, payload, timeoutMs },
 });
-
-const uniqueViolation = "23505";
 
 const isOurs = (fault: SqlFault): boolean => fault === "data" || fault === "defect";

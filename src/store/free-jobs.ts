@@ -9,7 +9,7 @@ import type { EndReason } from "../model/job.ts";
 import type { JsonText } from "../model/json.ts";
 import type { Lease } from "./jobs.ts";
 import { parametersOf, parameterTable } from "./parameter-table.ts";
-import { array, type Sql, SqlError, type SqlValue } from "./sql.ts";
+import { array, type Sql, SqlError, type SqlValue, uniqueViolation } from "./sql.ts";
 
 const none: ReadonlySet<JobId> = new Set();
 
@@ -156,8 +156,6 @@ export async function endBundledJobs(sql: Sql, ends: readonly FreeJobEnd[]): Pro
     throw error; // of several: whoever tries each one alone finds out which
   }
 }
-
-const uniqueViolation = "23505";
 
 async function run(
   sql: Sql,

@@ -7,7 +7,14 @@ import type { Lane } from "../model/job.ts";
 import { type Lease, type Leased, type LeasedJob, leaseStatement, runLease } from "./lease-statement.ts";
 import { array, type Sql } from "./sql.ts";
 
-export type { Lease, Leased, LeasedJob, LeasedParent } from "./lease-statement.ts";
+export {
+  firstLeased,
+  type Lease,
+  type Leased,
+  type LeasedJob,
+  type LeasedParent,
+  ofNoProduct,
+} from "./lease-statement.ts";
 
 export interface LeaseAsk {
   readonly workerId: string;

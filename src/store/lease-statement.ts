@@ -46,6 +46,16 @@ export interface LeasedParent {
   readonly passback: JsonText | null;
 }
 
+/** A free-standing job's, as far as it is a product's. */
+export const ofNoProduct = {
+  ...{ datasetId: null, productId: null, extra: null, name: null, version: null, passthrough: null, parents: [] },
+} as const;
+
+/** What is the same of all jobs that the statement that stored them has leased. */
+export const firstLeased = {
+  ...{ bundleId: null, token: 1, attempt: 0, returned: 0, waitedS: 0, concurrencyKey: null },
+} as const;
+
 export interface Leased {
   readonly jobs: LeasedJob[];
   /** As it is now. */

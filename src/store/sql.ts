@@ -88,6 +88,9 @@ export type SqlFault =
   /** A defect of ours: syntax, a missing column. */
   | "defect";
 
+/** SQLSTATE of a row whose key is taken. */
+export const uniqueViolation = "23505";
+
 /** Thrown by both drivers; `sqlState` is null when the server said nothing. */
 export class SqlError extends Error {
   override readonly name = "SqlError";

@@ -12,24 +12,14 @@ export class Batcher<Key, Value> {
   readonly #fetch: (keys: Key[]) => Promise<Map<Key, Value>>;
   readonly #inFlightMax: number;
   readonly #keysMax: number;
-  readonly #whenever: (start: () => void) => void;
   readonly #waiting = new Map<Key, Waiting<Value>[]>();
   #inFlight = 0;
   #scheduled = false;
 
-  /**
-   * `whenever` says when a batch starts that something asks for: at the end of this tick, unless something later lets more
-   * come along.
-   */
-  constructor(
-    fetch: (keys: Key[]) => Promise<Map<Key, Value>>,
-    bounds: { inFlightMax: number; keysMax: number },
-    whenever: (start: () => void) => void = queueMicrotask,
-  ) {
+  constructor(fetch: (keys: Key[]) => Promise<Map<Key, Value>>, bounds: { inFlightMax: number; keysMax: number }) {
     this.#fetch = fetch;
     this.#inFlightMax = bounds.inFlightMax;
     this.#keysMax = bounds.keysMax;
-    this.#whenever = whenever;
   }
 
   /** The value as of a moment after this call; undefined if there is none. */
@@ -45,7 +35,8 @@ export class Batcher<Key, Value> {
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= this.#inFlightMax) return;
     this.#scheduled = true;
-    this.#whenever(() => {
+    // At the end of this tick: what is asked for together shares the batch.
+    queueMicrotask(() => {
       this.#scheduled = false;
       void this.#run();
     });

@@ -3,7 +3,7 @@
  * a wait. Whoever runs jobs keeps a place for each until the outcome of its commit is known.
  */
 import type { JobId, ProductId } from "../model/ids.ts";
-import type { LeasedJob, LeasedParent } from "../store/jobs.ts";
+import { firstLeased, type LeasedJob, type LeasedParent } from "../store/jobs.ts";
 import type { FirstLease, JobInsert, Step } from "../store/plan-store.ts";
 import type { Projection } from "./projection.ts";
 
@@ -28,13 +28,18 @@ export const nowhere: Leased = new Map();
 /** The steps, with the leases that they ask for. */
 export function placed(steps: readonly Step[], places: Leased): readonly Step[] {
   if (places.size === 0) return steps;
-  return steps.map((step) => ({
-    ...step,
-    jobs: step.jobs.map((job) => {
-      const place = places.get(job.jobId);
-      return place ? { ...job, lease: place.lease } : job;
-    }),
-  }));
+  return steps.map((step) => ({ ...step, jobs: placedJobs(step.jobs, places) }));
+}
+
+/** The jobs, those that have a place with its lease. */
+export function placedJobs<Job extends { readonly jobId: JobId; readonly lease?: FirstLease }>(
+  jobs: readonly Job[],
+  places: Leased,
+): Job[] {
+  return jobs.map((job) => {
+    const place = places.get(job.jobId);
+    return place ? { ...job, lease: place.lease } : job;
+  });
 }
 
 export function leaveAll(places: Places): void {
@@ -47,16 +52,11 @@ export function leasedJob(view: Projection, job: JobInsert): LeasedJob {
   const { dataset, products } = view;
   const product = products.get(job.productId);
   return {
+    ...firstLeased,
     jobId: job.jobId,
-    bundleId: null,
-    token: 1,
-    attempt: 0,
-    returned: 0,
     attemptsMax: job.attemptsMax,
-    waitedS: 0,
     queue: job.queue,
     jobType: job.jobType,
-    concurrencyKey: null,
     datasetId: dataset.datasetId,
     productId: job.productId,
     payload: null,

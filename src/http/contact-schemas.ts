@@ -2,8 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { text } from "./check.ts";
 import { PassParam, passSecondsMax } from "./pass-schemas.ts";
-
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
+import { date } from "./schemas.ts";
 
 export const aheadDaysDefault = 7;
 
@@ -52,8 +51,3 @@ export const Contact = z
   .openapi("Contact");
 
 export const ContactList = z.object({ rows: z.array(Contact), next_after: z.string().nullable() });
-
-export const ContactQuery = z.object({
-  after: z.string().optional().openapi({ description: "The `next_after` of the page before" }),
-  limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 1000, default: 200 }),
-});

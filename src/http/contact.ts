@@ -11,9 +11,10 @@ import { cronTicks, type Ticks } from "../templates/cron.ts";
 import { isZone } from "../templates/zone.ts";
 import { json } from "./answer.ts";
 import { checked } from "./check.ts";
-import { aheadDaysDefault, Contact, ContactList, ContactParam, ContactQuery } from "./contact-schemas.ts";
-import { nameIn } from "./named.ts";
+import { aheadDaysDefault, Contact, ContactList, ContactParam } from "./contact-schemas.ts";
+import { named, nameIn } from "./named.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
+import { PageQuery, pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, textIn, wholeOf } from "./query.ts";
 
@@ -26,12 +27,7 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
   const { sql } = database;
   const routes = new OpenAPIHono();
 
-  const existing = async (given: string): Promise<ContactRow> => {
-    const name = nameIn("contact", given);
-    const contact = await findContact(sql, name);
-    if (contact === null) throw new NotFoundError("contact", name);
-    return contact;
-  };
+  const known = (given: string): Promise<ContactRow> => named("contact", given, (name) => findContact(sql, name));
 
   guardedOperation<ContactDefinition>(
     routes,
@@ -55,27 +51,26 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
       const order = { contact, definition, versionId: newUuid(), by: caller.service, at: clock.now() };
       for (const pass of await saveContact(sql, order)) ground.changed(pass);
       ground.lookAtContacts();
-      return json(shownContact(await existing(contact)));
+      return json(shownContact(await known(contact)));
     },
   );
 
   openOperation(
     routes,
-    { method: "get", path: "/contact", summary: "List the contacts", tag, query: ContactQuery, answer: ContactList },
+    { method: "get", path: "/contact", summary: "List the contacts", tag, query: PageQuery, answer: ContactList },
     async ({ c }) => {
       const query = queryOf(c.req.raw.url);
       const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 200 });
       const contacts = await listContacts(sql, textIn(query, "after") ?? "", limit + 1);
-      const rows = contacts.slice(0, limit);
-      const nextAfter = contacts.length > limit ? (rows.at(-1)?.contact ?? null) : null;
-      return json({ rows: rows.map(shownContact), next_after: nextAfter });
+      const { shown, nextCursor } = pageOf(contacts, limit, ({ contact }) => contact);
+      return json({ rows: shown.map(shownContact), next_after: nextCursor });
     },
   );
 
   openOperation(
     routes,
     { method: "get", path: "/contact/{contact}", summary: "Read a contact", tag, answer: Contact },
-    async ({ param }) => json(shownContact(await existing(param("contact")))),
+    async ({ param }) => json(shownContact(await known(param("contact")))),
   );
 
   guardedOperation(
@@ -91,7 +86,7 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
       answer: Contact,
     },
     async ({ param }) => {
-      const row = await existing(param("contact"));
+      const row = await known(param("contact"));
       for (const pass of await deleteContact(sql, row.contact, clock.now())) ground.changed(pass);
       return json(shownContact(row));
     },

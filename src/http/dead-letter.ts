@@ -5,9 +5,10 @@ import { InvalidFieldError } from "../model/errors.ts";
 import { countDead, deadReasons, listDead } from "../store/dead-letters.ts";
 import { json } from "./answer.ts";
 import { checked } from "./check.ts";
-import { pageOf, shownSummary } from "./job-json.ts";
+import { shownSummary } from "./job-json.ts";
 import { DeadList, DeadReasons, paging, Redriven, RedriveParam } from "./job-schemas.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
+import { pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, textIn, uuidOf, wholeOf } from "./query.ts";
 

@@ -3,11 +3,12 @@ import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Decision } from "../model/job-view.ts";
 import { listDecisions } from "../store/decisions.ts";
 import { json } from "./answer.ts";
-import { pageOf } from "./job-json.ts";
-import { date, id, paging } from "./job-schemas.ts";
+import { paging } from "./job-schemas.ts";
 import { openOperation } from "./operation.ts";
+import { pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, textIn, uuidOf, wholeOf } from "./query.ts";
+import { date, id } from "./schemas.ts";
 
 const DecisionShown = z
   .object({

@@ -1,15 +1,16 @@
 /** `GET /api/event`: what is committed, as it is committed, as server-sent events. No token: whoever may read a plan may see it move. */
 import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
-import { InvalidRequestError, OverloadedError } from "../model/errors.ts";
+import { InvalidRequestError } from "../model/errors.ts";
 import { parseUuid } from "../model/ids.ts";
+import { Connections } from "./connections.ts";
 import { type EventStream, openEventStream } from "./event-stream.ts";
 import { createLive, eventTypes, type LiveFilter } from "./live.ts";
 import type { AppParts } from "./parts.ts";
+import { eventStreamAnswer } from "./sse-body.ts";
 
 /** A stream costs a socket and up to 1,000 waiting events; past this many a node says 503. */
-const listenersMax = 1000;
-const heartbeatMs = 15_000;
+const bounds = { max: 1000, everyMs: 15_000 };
 
 type EventParts = Pick<AppParts, "supervisor" | "database" | "ground" | "alarms" | "clock" | "metrics" | "closing">;
 
@@ -24,27 +25,14 @@ export function eventRoutes(parts: EventParts): Hono {
     runId: randomUUID(),
     monotonicMs,
   });
-  const streams = new Set<EventStream>();
+  const streams = new Connections<EventStream>(bounds, closing, (stream) => stream.heartbeat());
   metrics.sampled(metrics.streams.open, () => streams.size);
-  const heartbeat = setInterval(() => {
-    for (const stream of streams) stream.heartbeat();
-  }, heartbeatMs);
-  closing.addEventListener(
-    "abort",
-    () => {
-      clearInterval(heartbeat);
-      for (const stream of [...streams]) stream.close();
-      live.stop();
-    },
-    { once: true },
-  );
+  closing.addEventListener("abort", () => live.stop(), { once: true });
 
   const routes = new Hono();
   routes.get("/api/event", (c) => {
     const filter = filterOf(new URL(c.req.url).searchParams);
-    if (streams.size >= listenersMax || closing.aborted) {
-      throw new OverloadedError(`${streams.size} listeners are connected to this node: try again shortly`);
-    }
+    streams.requireRoom();
     let unsubscribe = (): void => {};
     const onClosed = (): void => {
       streams.delete(stream);
@@ -55,9 +43,7 @@ export function eventRoutes(parts: EventParts): Hono {
     const idOf = (sequence: number): string => `${live.runId}.${sequence}`;
     resume(c.req.header("Last-Event-ID"), filter, stream);
     unsubscribe = live.subscribe(filter, (event, sequence) => stream.push(event, idOf(sequence)));
-    return new Response(stream.body, {
-      headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
-    });
+    return eventStreamAnswer(stream.body);
   });
 
   /** Best effort: what this node still remembers is sent again, else the listener is told that it missed something. */

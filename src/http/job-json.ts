@@ -35,10 +35,3 @@ export function jobJson(job: JobView): string {
   const summary = JSON.stringify(shownSummary(job));
   return `${summary.slice(0, -1)},"payload":${job.payload ?? "null"},"result":${job.result ?? "null"}}`;
 }
-
-/** One page of a list: `rows` holds one more than `limit` when there is another page. */
-export function pageOf<Row>(rows: readonly Row[], limit: number, idOf: (row: Row) => string) {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return { shown, nextCursor: rows.length > limit && last !== undefined ? idOf(last) : null };
-}

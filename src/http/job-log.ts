@@ -1,4 +1,5 @@
 /** What a job prints: its log so far or as it comes (server-sent events), and what is kept of each attempt. */
+
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { InvalidRequestError, NotFoundError } from "../model/errors.ts";
 import type { JobId } from "../model/ids.ts";
@@ -10,6 +11,7 @@ import { createLogFollowers } from "./log-followers.ts";
 import { openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { flagIn, queryOf } from "./query.ts";
+import { eventStreamAnswer } from "./sse-body.ts";
 
 const tag = "job";
 const text = z.string();
@@ -41,9 +43,7 @@ export function addLogRoutes(routes: OpenAPIHono, { database, clock, log, closin
         });
       }
       const place = placeOf(c.req.header("last-event-id"));
-      return new Response(followers.follow({ jobId, ...place }), {
-        headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
-      });
+      return eventStreamAnswer(followers.follow({ jobId, ...place }));
     },
   );
 

@@ -3,9 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { jobStates, ownQueue } from "../model/job.ts";
 import { anyJson, text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
-
-export const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
-export const id = z.string().openapi({ format: "uuid" });
+import { date, id } from "./schemas.ts";
 
 /** Of one request. */
 export const jobsMax = 10_000;

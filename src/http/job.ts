@@ -13,11 +13,12 @@ import { listJobs } from "../store/job-views.ts";
 import { queueRates } from "../store/overview.ts";
 import { json, jsonText } from "./answer.ts";
 import { addEnqueueRoutes, existingJob } from "./job-enqueue.ts";
-import { jobJson, pageOf, shownSummary } from "./job-json.ts";
+import { jobJson, shownSummary } from "./job-json.ts";
 import { addLogRoutes } from "./job-log.ts";
 import { Explanation, Job, JobList, JobMetrics, JobQuery, Timeline } from "./job-schemas.ts";
 import { timelineOf } from "./job-timeline.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
+import { pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { instantIn, queryOf, textIn, uuidOf, wholeOf, wordOf } from "./query.ts";
 

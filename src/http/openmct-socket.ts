@@ -4,6 +4,7 @@
  */
 import type { LatestValue } from "../ground/latest.ts";
 import { OrreryError } from "../model/errors.ts";
+import { Connections } from "./connections.ts";
 import { enumerationOf, parameterOf } from "./dictionary.ts";
 import { knownShip } from "./known-ship.ts";
 import type { LiveValues } from "./live-values.ts";
@@ -11,13 +12,13 @@ import { type Datum, datumOf, readPointId } from "./openmct-points.ts";
 import type { AppParts } from "./parts.ts";
 import type { Socket, SocketListener } from "./sockets.ts";
 
-const socketsMax = 1000;
+/** A socket that had no room is tried again so often. */
+const bounds = { max: 1000, everyMs: 250 };
 const pointsMax = 2000;
 /** Messages of one socket that wait for the store; whoever sends faster than it answers is cut off. */
 const messagesMax = 4096;
 /** Beyond this the other side does not keep up. */
 const waitingBytesMax = 64 * 1024;
-const retryEveryMs = 250;
 
 interface Subscription {
   readonly id: string;
@@ -34,18 +35,7 @@ export function openmctSockets(
   { database, closing }: Pick<AppParts, "database" | "closing">,
   live: LiveValues,
 ): OpenmctSockets {
-  const connections = new Set<Connection>();
-  const retry = setInterval(() => {
-    for (const connection of connections) connection.flush();
-  }, retryEveryMs);
-  closing.addEventListener(
-    "abort",
-    () => {
-      clearInterval(retry);
-      for (const connection of [...connections]) connection.close();
-    },
-    { once: true },
-  );
+  const connections = new Connections<Connection>(bounds, closing, (connection) => connection.flush());
 
   async function find(id: string): Promise<{ ship: string; subscription: Subscription }> {
     const point = readPointId(id);
@@ -56,7 +46,7 @@ export function openmctSockets(
 
   return {
     get hasRoom() {
-      return connections.size < socketsMax && !closing.aborted;
+      return connections.hasRoom;
     },
     listener() {
       const connection = new Connection(find, live);

@@ -1,6 +1,7 @@
 /** `GET /api/ship/{ship}/parameter/live`: values as they come, as server-sent events; for slow listeners the newest of each. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import { NotFoundError, OverloadedError } from "../model/errors.ts";
+import { NotFoundError } from "../model/errors.ts";
+import { Connections } from "./connections.ts";
 import { parametersOf } from "./dictionary.ts";
 import { knownShip } from "./known-ship.ts";
 import type { LiveValues } from "./live-values.ts";
@@ -8,10 +9,10 @@ import { openOperation } from "./operation.ts";
 import { openParameterStream, type ParameterStream } from "./parameter-stream.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf } from "./query.ts";
+import { eventStreamAnswer } from "./sse-body.ts";
 
 /** A stream costs a socket and a value per parameter; past this many a node says 503. */
-const listenersMax = 1000;
-const heartbeatMs = 15_000;
+const bounds = { max: 1000, everyMs: 15_000 };
 
 const LiveQuery = z.object({
   parameter: z.array(z.string()).optional().openapi({ description: "Only these; repeated. Every one if absent" }),
@@ -19,18 +20,7 @@ const LiveQuery = z.object({
 
 export function parameterLiveRoutes({ database, closing }: AppParts, live: LiveValues): OpenAPIHono {
   const routes = new OpenAPIHono();
-  const streams = new Set<ParameterStream>();
-  const heartbeat = setInterval(() => {
-    for (const stream of streams) stream.heartbeat();
-  }, heartbeatMs);
-  closing.addEventListener(
-    "abort",
-    () => {
-      clearInterval(heartbeat);
-      for (const stream of [...streams]) stream.close();
-    },
-    { once: true },
-  );
+  const streams = new Connections<ParameterStream>(bounds, closing, (stream) => stream.heartbeat());
 
   openOperation(
     routes,
@@ -50,9 +40,7 @@ export function parameterLiveRoutes({ database, closing }: AppParts, live: LiveV
       const there = new Set(parametersOf(ship).map(({ field }) => field.name));
       const unknown = wanted.find((name) => !there.has(name));
       if (unknown !== undefined) throw new NotFoundError("parameter", unknown, ` of ${ship.ship}`);
-      if (streams.size >= listenersMax || closing.aborted) {
-        throw new OverloadedError(`${streams.size} listeners are connected to this node: try again shortly`);
-      }
+      streams.requireRoom();
       let unsubscribe = (): void => {};
       const stream = openParameterStream(wanted.length === 0 ? null : new Set(wanted), () => {
         streams.delete(stream);
@@ -61,9 +49,7 @@ export function parameterLiveRoutes({ database, closing }: AppParts, live: LiveV
       streams.add(stream);
       unsubscribe = live.subscribe(ship.ship, stream.push);
       stream.push(Object.fromEntries(live.valuesOf(ship.ship)));
-      return new Response(stream.body, {
-        headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
-      });
+      return eventStreamAnswer(stream.body);
     },
   );
   return routes;

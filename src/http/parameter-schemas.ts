@@ -1,9 +1,9 @@
 /** The schemas of parameters, for the document. */
 import { z } from "@hono/zod-openapi";
 import { fieldTypes } from "../ground/packet-definition.ts";
+import { date } from "./schemas.ts";
 import { ParameterValue } from "./ship-schemas.ts";
 
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 const range = z.object({ low: z.number().optional(), high: z.number().optional() }).optional();
 
 const Parameter = z

@@ -2,13 +2,11 @@
 import { z } from "@hono/zod-openapi";
 import { type ConflictPolicy, conflictPolicies } from "../model/pass-conflicts.ts";
 import { dateTime } from "./date.ts";
-import { Pass, PassParam, PassSummary, passSecondsMax } from "./pass-schemas.ts";
+import { contactWindow, Pass, PassParam, PassSummary, passSecondsMax } from "./pass-schemas.ts";
+import { id } from "./schemas.ts";
 
 export const passesAtOnceMax = 1_000;
 export const extendPolicies = ["reject", "priority"] as const satisfies readonly ConflictPolicy[];
-
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
-const id = z.string().openapi({ format: "uuid" });
 
 export const PassesParam = PassParam.or(z.array(PassParam).min(1).max(passesAtOnceMax)).openapi({
   description: "One pass, or a list: all of them are planned or none",
@@ -32,12 +30,7 @@ const Conflict = z
     on: z.array(z.enum(["ship", "station", "port"])),
     pass_id: id,
     with_index: z.int().nullable().openapi({ description: "Not null: the other one stands in the same request" }),
-    ship: z.string(),
-    station: z.string().nullable(),
-    host: z.string(),
-    port: z.int(),
-    aos: date,
-    los: date,
+    ...contactWindow,
     priority: z.int(),
   })
   .openapi("PassConflict");

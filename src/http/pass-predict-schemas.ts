@@ -4,13 +4,13 @@ import { text } from "./check.ts";
 import { dateTime } from "./date.ts";
 import { PassReport } from "./pass-plan-schemas.ts";
 import { PassParam } from "./pass-schemas.ts";
+import { date } from "./schemas.ts";
 import { Orbit } from "./ship-schemas.ts";
 
 export const spanDaysMax = 31;
 export const spanDaysDefault = 7;
 export const elevationBounds = { min: -10, max: 90 };
 
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 const degrees = z.number();
 
 const Predicted = z

@@ -26,7 +26,7 @@ import {
 } from "./pass-predict-schemas.ts";
 import { instantIn, numberOf, queryOf, textIn } from "./query.ts";
 import { shownOrbit } from "./ship-orbit.ts";
-import { existingStation } from "./station.ts";
+import { knownStation } from "./station.ts";
 
 const tag = "pass";
 const dayMs = 86_400_000;
@@ -111,7 +111,7 @@ async function predict({ database, clock }: AppParts, ask: Ask): Promise<Found> 
     throw new RuleBrokenError(`Cannot predict from ${from} to ${to}: up to ${spanDaysMax} days are needed`, {
       field: "to",
     });
-  const [ship, station] = [await knownShip(sql, ask.ship), await existingStation(sql, ask.station)];
+  const [ship, station] = [await knownShip(sql, ask.ship), await knownStation(sql, ask.station)];
   const tle = orbitOf(ship);
   const { elevationMin } = ask;
   const prediction = await predictionOf({ tle, station, fromMs, toMs, elevationMin, countMax: passesMax }).catch(

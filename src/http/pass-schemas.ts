@@ -4,9 +4,8 @@ import { z } from "@hono/zod-openapi";
 import { passStates, shipFormats, shipNamePattern } from "../model/pass.ts";
 import { text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
+import { date, id } from "./schemas.ts";
 
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
-const id = z.string().openapi({ format: "uuid" });
 const seconds = (max: number) => z.number().min(0).max(max);
 
 /** A pass may be as long as a link to a geostationary ship is kept up, within reason. */
@@ -109,14 +108,19 @@ const Archive = z
   })
   .openapi("PassArchive");
 
-const summary = {
-  id,
+/** Whose, where and when it is. */
+export const contactWindow = {
   ship: z.string(),
   station: z.string().nullable(),
   host: z.string(),
   port: z.int(),
   aos: date,
   los: date,
+};
+
+const summary = {
+  id,
+  ...contactWindow,
   prepass_margin_s: z.number(),
   drain_margin_s: z.number(),
   template: z.string().nullable(),

@@ -10,28 +10,25 @@ export function queryOf(url: string): URLSearchParams {
   return new URL(url, "http://any").searchParams;
 }
 
-export function wholeOf(
-  query: URLSearchParams,
-  name: string,
-  bounds: { min: number; max: number; or: number },
-): number {
-  const given = query.get(name);
-  if (given === null) return bounds.or;
-  const value = /^\d{1,15}$/.test(given) ? Number(given) : -1;
-  if (value >= bounds.min && value <= bounds.max) return value;
-  throw new InvalidRequestError(`${name}: a whole number from ${bounds.min} to ${bounds.max} is needed`, name);
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  /** When it is absent. */
+  readonly or: number;
 }
 
-export function numberOf(
-  query: URLSearchParams,
-  name: string,
-  bounds: { min: number; max: number; or: number },
-): number {
+export const wholeOf = (query: URLSearchParams, name: string, bounds: Bounds): number =>
+  within(query, name, bounds, /^\d{1,15}$/, "a whole number");
+
+export const numberOf = (query: URLSearchParams, name: string, bounds: Bounds): number =>
+  within(query, name, bounds, /^[+-]?\d{1,9}(\.\d{1,9})?$/, "a number");
+
+function within(query: URLSearchParams, name: string, { min, max, or }: Bounds, shape: RegExp, what: string): number {
   const given = query.get(name);
-  if (given === null) return bounds.or;
-  const value = /^[+-]?\d{1,9}(\.\d{1,9})?$/.test(given) ? Number(given) : Number.NaN;
-  if (value >= bounds.min && value <= bounds.max) return value;
-  throw new InvalidRequestError(`${name}: a number from ${bounds.min} to ${bounds.max} is needed`, name);
+  if (given === null) return or;
+  const value = shape.test(given) ? Number(given) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new InvalidRequestError(`${name}: ${what} from ${min} to ${max} is needed`, name);
 }
 
 /** Null when the parameter is absent. */

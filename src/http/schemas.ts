@@ -5,8 +5,8 @@ import { planRoles } from "../model/service.ts";
 import { anyJson, text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
 
-const id = z.string().openapi({ format: "uuid" });
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
+export const id = z.string().openapi({ format: "uuid" });
+export const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 
 export const State = z.enum(productStates).openapi("State");
 const RoleName = z.enum(planRoles).openapi("Role");

@@ -3,9 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { limitNames } from "../ground/decode.ts";
 import { shipFormats } from "../model/pass.ts";
 import { anyJson, text } from "./check.ts";
-
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
-const id = z.string().openapi({ format: "uuid" });
+import { date, id } from "./schemas.ts";
 
 export const ShipFormatName = z.enum(shipFormats).openapi("ShipFormat", {
   description: "What a datagram holds: CCSDS space packets, one raw record, or one JSON object",
@@ -67,11 +65,6 @@ export const Ship = z
       .openapi({ description: "Of an XTCE file that was just sent: what is not in the definition" }),
   })
   .openapi("Ship", { required: ["ship", "format", "packets", "tle", "modified_by", "modified_date"] });
-
-export const ShipList = z.object({
-  after: z.string().optional().openapi({ description: "The `next_after` of the page before" }),
-  limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 1000, default: 200 }),
-});
 
 export const TelemetryCountSchema = z
   .object({ ship: z.string(), count: z.int().openapi({ description: "Packets" }), bytes: z.int() })

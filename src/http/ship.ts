@@ -14,18 +14,11 @@ import { knownShip } from "./known-ship.ts";
 import { latestValues } from "./latest-values.ts";
 import { nameIn } from "./named.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
+import { PageQuery, pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, wholeOf } from "./query.ts";
 import { addOrbitRoute, shownOrbit } from "./ship-orbit.ts";
-import {
-  LatestTelemetry,
-  Ship,
-  ShipList,
-  ShipParam,
-  ShipSummary,
-  TelemetryCountSchema,
-  XtceFile,
-} from "./ship-schemas.ts";
+import { LatestTelemetry, Ship, ShipParam, ShipSummary, TelemetryCountSchema, XtceFile } from "./ship-schemas.ts";
 
 const tag = "ship";
 
@@ -70,22 +63,22 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       path: "/ship",
       summary: "List the ships",
       tag,
-      query: ShipList,
+      query: PageQuery,
       answer: z.object({ rows: z.array(ShipSummary), next_after: z.string().nullable() }),
     },
     async ({ c }) => {
       const query = queryOf(c.req.raw.url);
       const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 200 });
       const ships = await listShips(sql, query.get("after") ?? "", limit + 1);
-      const rows = ships.slice(0, limit);
+      const { shown, nextCursor } = pageOf(ships, limit, ({ ship }) => ship);
       return json({
-        rows: rows.map(({ ship, format, modifiedBy, modifiedAt }) => ({
+        rows: shown.map(({ ship, format, modifiedBy, modifiedAt }) => ({
           ship,
           format,
           modified_by: modifiedBy,
           modified_date: modifiedAt,
         })),
-        next_after: ships.length > limit ? (rows.at(-1)?.ship ?? null) : null,
+        next_after: nextCursor,
       });
     },
   );

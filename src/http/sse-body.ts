@@ -3,6 +3,12 @@
  * for when the listener has taken what there was. Whoever answers keeps what is new until then, and so decides what its bound is.
  */
 
+/** The answer whose body it is, which nobody in between may keep or gather. */
+export const eventStreamAnswer = (body: ReadableStream<Uint8Array<ArrayBuffer>>): Response =>
+  new Response(body, {
+    headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
+  });
+
 export interface SseBody {
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** There is something new: it is asked for now, or once there is room. */

@@ -1,8 +1,8 @@
 /** The schemas of stations, for the document and for the check of one. */
 import { z } from "@hono/zod-openapi";
 import { text } from "./check.ts";
+import { date } from "./schemas.ts";
 
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
 const elevation = z.number().min(-10).max(90);
 /** One a degree is more than any survey gives. */
 const maskPointsMax = 720;
@@ -51,8 +51,3 @@ export const Station = z
   .openapi("Station");
 
 export const StationList = z.object({ rows: z.array(Station), next_after: z.string().nullable() });
-
-export const StationQuery = z.object({
-  after: z.string().optional().openapi({ description: "The `next_after` of the page before" }),
-  limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 1000, default: 200 }),
-});

@@ -1,15 +1,15 @@
 /** Stations: save one, read, list and delete them. */
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
-import { NotFoundError } from "../model/errors.ts";
 import type { StationRow } from "../model/station.ts";
 import type { Sql } from "../store/sql.ts";
 import { deleteStation, findStation, listStations, saveStation } from "../store/stations.ts";
 import { json } from "./answer.ts";
-import { nameIn } from "./named.ts";
+import { named, nameIn } from "./named.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
+import { PageQuery, pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, textIn, wholeOf } from "./query.ts";
-import { Station, StationList, StationParam, StationQuery } from "./station-schemas.ts";
+import { Station, StationList, StationParam } from "./station-schemas.ts";
 
 const tag = "station";
 
@@ -48,21 +48,20 @@ export function stationRoutes({ database, auth, clock }: AppParts): OpenAPIHono 
 
   openOperation(
     routes,
-    { method: "get", path: "/station", summary: "List the stations", tag, query: StationQuery, answer: StationList },
+    { method: "get", path: "/station", summary: "List the stations", tag, query: PageQuery, answer: StationList },
     async ({ c }) => {
       const query = queryOf(c.req.raw.url);
       const limit = wholeOf(query, "limit", { min: 1, max: 1000, or: 200 });
       const stations = await listStations(sql, textIn(query, "after") ?? "", limit + 1);
-      const rows = stations.slice(0, limit);
-      const nextAfter = stations.length > limit ? (rows.at(-1)?.station ?? null) : null;
-      return json({ rows: rows.map(shownStation), next_after: nextAfter });
+      const { shown, nextCursor } = pageOf(stations, limit, ({ station }) => station);
+      return json({ rows: shown.map(shownStation), next_after: nextCursor });
     },
   );
 
   openOperation(
     routes,
     { method: "get", path: "/station/{station}", summary: "Read a station", tag, answer: Station },
-    async ({ param }) => json(shownStation(await existingStation(sql, param("station")))),
+    async ({ param }) => json(shownStation(await knownStation(sql, param("station")))),
   );
 
   guardedOperation(
@@ -78,7 +77,7 @@ export function stationRoutes({ database, auth, clock }: AppParts): OpenAPIHono 
       answer: Station,
     },
     async ({ param }) => {
-      const station = await existingStation(sql, param("station"));
+      const station = await knownStation(sql, param("station"));
       await deleteStation(sql, station.station);
       return json(shownStation(station));
     },
@@ -86,12 +85,8 @@ export function stationRoutes({ database, auth, clock }: AppParts): OpenAPIHono 
   return routes;
 }
 
-export async function existingStation(sql: Sql, given: string): Promise<StationRow> {
-  const name = nameIn("station", given);
-  const station = await findStation(sql, name);
-  if (station === null) throw new NotFoundError("station", name);
-  return station;
-}
+export const knownStation = (sql: Sql, given: string): Promise<StationRow> =>
+  named("station", given, (name) => findStation(sql, name));
 
 function shownStation(row: StationRow): object {
   const { station, description, latitude, longitude, heightM, mask, modifiedBy, modifiedAt } = row;

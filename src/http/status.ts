@@ -4,9 +4,9 @@ import manifest from "../../package.json" with { type: "json" };
 import { countDead } from "../store/dead-letters.ts";
 import { countPlansAndNodes } from "../store/overview.ts";
 import { json } from "./answer.ts";
-import { date } from "./job-schemas.ts";
 import { openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
+import { date } from "./schemas.ts";
 
 const Status = z
   .object({

@@ -4,9 +4,7 @@ import { runSources, runStates } from "../store/template-runs.ts";
 import { missedPolicies, overlapPolicies, paramTypes, taskKinds } from "../templates/templates.ts";
 import { text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
-
-const id = z.string().openapi({ format: "uuid" });
-const date = z.string().openapi({ format: "date-time", example: "2026-01-31T10:20:30.123456+00:00" });
+import { date, id } from "./schemas.ts";
 
 export const templateBytesMax = 1024 * 1024;
 

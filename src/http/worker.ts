@@ -3,9 +3,9 @@ import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { NotFoundError } from "../model/errors.ts";
 import { drainWorker, listWorkers, type WorkerView } from "../store/worker-views.ts";
 import { json } from "./answer.ts";
-import { date, id } from "./job-schemas.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
+import { date, id } from "./schemas.ts";
 
 const tag = "worker";
 const listedMax = 1000;

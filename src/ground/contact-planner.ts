@@ -3,6 +3,7 @@
  * far it is planned: among N nodes, and over restarts, a tick becomes one pass. Where two passes meet, the lower priority gives way.
  */
 import type { GroundConfig } from "../config.ts";
+import { poll, type Repeating } from "../jobs/repeat.ts";
 import { type Clock, epochMsOf, instantOf } from "../model/clock.ts";
 import type { ContactRow } from "../model/contact.ts";
 import { derivedUuid } from "../model/ids.ts";
@@ -34,48 +35,30 @@ const noPortRetryMs = 60_000;
 
 export class ContactPlanner {
   readonly #parts: ContactPlannerParts;
-  #isStopped = false;
-  #lookAgain = false;
-  #wake: () => void = () => {};
-  #running: Promise<void> = Promise.resolve();
+  #polling: Repeating | null = null;
 
   constructor(parts: ContactPlannerParts) {
     this.#parts = parts;
   }
 
   start(): void {
-    this.#running = this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#wake();
-    await this.#running;
-  }
-
-  /** A contact was saved: look now. */
-  wake(): void {
-    this.#lookAgain = true;
-    this.#wake();
-  }
-
-  async #run(): Promise<void> {
     const { pollMs = 1_000, log } = this.#parts;
-    while (!this.#isStopped) {
-      this.#lookAgain = false;
+    this.#polling = poll("contacts", pollMs, log, async () => {
       const isMore = await this.#look().catch((error: unknown) => {
         log.warn({ err: error }, "contacts could not be planned: the next poll tries again");
         return false;
       });
-      if (isMore || this.#lookAgain || this.#isStopped) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pollMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+      return isMore ? 0 : pollMs;
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#polling?.stop();
+  }
+
+  /** A contact was saved: look now. */
+  wake(): void {
+    this.#polling?.now();
   }
 
   /** True: there is more to plan at once. */

@@ -2,6 +2,7 @@
  * A node's passes: finds those whose time has come, takes their leases, renews all leases in one statement every third of
  * their time, and keeps the runners' clocks. Polling finds everything; hints between nodes only make it quicker.
  */
+import { poll, type Repeating } from "../jobs/repeat.ts";
 import type { PassId, PassRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
 import {
@@ -50,9 +51,7 @@ export class Schedule {
   readonly #held = new Map<PassId, Held>();
   #isStopped = false;
   #timers: ReturnType<typeof setTimeout>[] = [];
-  #polling: Promise<void> = Promise.resolve();
-  #wakePoll: () => void = () => {};
-  #pollAgain = false;
+  #polling: Repeating | null = null;
   #isRenewing = false;
   #renewAgain = false;
   #renewedAtMs = 0;
@@ -77,7 +76,7 @@ export class Schedule {
       this.look(passId);
       if (passId !== null && !this.#held.has(passId)) this.#parts.onMovedElsewhere(passId);
     });
-    this.#polling = this.#poll();
+    this.#polling = poll("passes", pollMsMax, this.#parts.log, () => this.#poll());
     const everyMs = Math.max(tickMs, Math.floor(leaseMs / 12));
     this.#timers = [
       setInterval(() => this.#tick(), tickMs),
@@ -90,44 +89,32 @@ export class Schedule {
   /** Something was planned or cancelled: `passId`, or null for anything. */
   look(passId: PassId | null): void {
     if (passId === null || this.#held.has(passId)) void this.#renew();
-    this.#pollAgain = true;
-    this.#wakePoll();
+    this.#polling?.now();
   }
 
   /** Gives all passes up in good order. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#wakePoll();
+    const polled = this.#polling?.stop();
     await this.#unlisten();
-    await this.#polling;
+    await polled;
     await Promise.all(
       this.runners.map((runner) => runner.release().catch((error: unknown) => this.#warn(error, "pass not released"))),
     );
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  async #poll(): Promise<void> {
-    while (!this.#isStopped) {
-      let waitMs = pollMsMax;
-      this.#pollAgain = false;
-      try {
-        while (!this.#isStopped && (await this.#take()) === takenAtOnceMax);
-        for (const passId of await missUntakenPasses(this.#parts.database.sql, this.#parts.clock.now())) {
-          this.#parts.onMovedElsewhere(passId);
-        }
-        waitMs = Math.max(1, Math.min(pollMsMax, (await nextOpeningMs(this.#parts.database.sql)) ?? pollMsMax));
-      } catch (error) {
-        this.#warn(error, "passes could not be looked for");
+  /** Milliseconds until the next pass may have to be opened. */
+  async #poll(): Promise<number> {
+    try {
+      while (!this.#isStopped && (await this.#take()) === takenAtOnceMax);
+      for (const passId of await missUntakenPasses(this.#parts.database.sql, this.#parts.clock.now())) {
+        this.#parts.onMovedElsewhere(passId);
       }
-      if (this.#isStopped) return;
-      if (this.#pollAgain) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMs);
-        this.#wakePoll = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      return Math.max(1, Math.min(pollMsMax, (await nextOpeningMs(this.#parts.database.sql)) ?? pollMsMax));
+    } catch (error) {
+      this.#warn(error, "passes could not be looked for");
+      return pollMsMax;
     }
   }
 

@@ -2,6 +2,8 @@
  * What starts runs by itself, on every node: ticks of schedules and backfills. Each template's and each backfill's row is held while it
  * is judged, so that among N nodes a tick fires once; a run and the job that makes its plan are one commit.
  */
+
+import { poll, type Repeating } from "../jobs/repeat.ts";
 import { type DatasetId, derivedUuid } from "../model/ids.ts";
 import { goingBackfills, stepBackfill } from "../store/backfills.ts";
 import { dueSchedules, nextTickInMs, pruneTicks } from "../store/schedules.ts";
@@ -16,6 +18,7 @@ export interface SchedulerParts extends JudgeParts {
   readonly pollMs?: number;
 }
 
+const pollMsDefault = 1_000;
 const atOnceMax = 100;
 const pruneEveryMs = 3_600_000;
 const ticksKeptMs = 90 * 86_400_000;
@@ -25,10 +28,7 @@ const restMsMin = 20;
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #states: RunStates;
-  #isStopped = false;
-  #lookAgain = false;
-  #wake: () => void = () => {};
-  #running: Promise<void> = Promise.resolve();
+  #polling: Repeating | null = null;
   #prunedAtMs = 0;
 
   constructor(parts: SchedulerParts) {
@@ -38,20 +38,18 @@ export class Scheduler {
   }
 
   start(): void {
-    this.#running = this.#run();
+    const { pollMs = pollMsDefault, log } = this.#parts;
+    this.#polling = poll("schedules", pollMs, log, () => this.#poll(pollMs));
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#wake();
-    await this.#running;
+    await this.#polling?.stop();
     await this.#states.stop();
   }
 
   /** Something may be due: look now. */
   wake(): void {
-    this.#lookAgain = true;
-    this.#wake();
+    this.#polling?.now();
   }
 
   /** Brings the states of some runs up to this moment. */
@@ -59,27 +57,16 @@ export class Scheduler {
     return this.#states.look(runIds);
   }
 
-  async #run(): Promise<void> {
-    const { pollMs = 1_000, log } = this.#parts;
-    while (!this.#isStopped) {
-      this.#lookAgain = false;
-      let restMs = pollMs;
-      try {
-        const started = await this.look();
-        if (started > 0) this.#parts.wakeJobs();
-        const inMs = (await nextTickInMs(this.#parts.database.sql)) ?? pollMs;
-        restMs = Math.min(pollMs, Math.max(restMsMin, Math.ceil(inMs)));
-      } catch (error) {
-        log.warn({ err: error }, "schedules could not be looked at: the next poll tries again");
-      }
-      if (this.#lookAgain || this.#isStopped) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, restMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+  /** Milliseconds until the next tick may be due. */
+  async #poll(pollMs: number): Promise<number> {
+    try {
+      const started = await this.look();
+      if (started > 0) this.#parts.wakeJobs();
+      const inMs = (await nextTickInMs(this.#parts.database.sql)) ?? pollMs;
+      return Math.min(pollMs, Math.max(restMsMin, Math.ceil(inMs)));
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, "schedules could not be looked at: the next poll tries again");
+      return pollMs;
     }
   }
 

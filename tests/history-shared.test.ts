@@ -4,8 +4,8 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { parquetReadObjects } from "hyparquet";
 import { buildPacket } from "../src/ground/ccsds.ts";
-import { beginPass, type FlownPass } from "./support/flown-pass.ts";
-import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
+import { beginPass, type FlownPass, openNodeOfShip } from "./support/flown-pass.ts";
+import type { TestRuntime } from "./support/runtime.ts";
 
 const packetOf = (kind: number, name: string, ...fields: object[]) => ({
   name,
@@ -34,10 +34,7 @@ describe("a parameter that two packet types of one APID share", () => {
   let node: TestRuntime;
   let pass: FlownPass;
   before(async () => {
-    node = await openTestRuntime();
-    const token = await node.tokenOf("publisher");
-    const body = { format: "ccsds", packets: definition };
-    assert.equal((await node.request("PUT", `/api/ship/${ship}`, { token, body })).status, 200);
+    node = await openNodeOfShip(ship, definition);
     pass = await beginPass(node, ship, 4);
     // One a datagram; the fourth is too short for its level, the fifth is of neither type.
     for (const packet of [

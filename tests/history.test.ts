@@ -5,8 +5,8 @@ import { readFile, rename } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { parquetReadObjects } from "hyparquet";
 import { buildPacket } from "../src/ground/ccsds.ts";
-import { beginPass, type FlownPass } from "./support/flown-pass.ts";
-import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
+import { beginPass, type FlownPass, openNodeOfShip } from "./support/flown-pass.ts";
+import type { TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
 const definition = {
@@ -75,10 +75,7 @@ describe("the history of parameters, and what passes leave", () => {
   let node: TestRuntime;
   let pass: FlownPass;
   before(async () => {
-    node = await openTestRuntime();
-    const token = await node.tokenOf("publisher");
-    const body = { format: "ccsds", packets: definition };
-    assert.equal((await node.request("PUT", `/api/ship/${ship}`, { token, body })).status, 200);
+    node = await openNodeOfShip(ship, definition);
   });
   after(() => node.stop());
 

@@ -8,8 +8,8 @@ import { createLiveValues, type LiveValues } from "../src/http/live-values.ts";
 import { openmctSockets } from "../src/http/openmct-socket.ts";
 import { instantOf } from "../src/model/clock.ts";
 import { createLog } from "../src/observe/log.ts";
-import { beginPass, type FlownPass } from "./support/flown-pass.ts";
-import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
+import { beginPass, type FlownPass, openNodeOfShip } from "./support/flown-pass.ts";
+import type { TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
 const definition = {
@@ -65,9 +65,7 @@ describe("Open MCT and live values", () => {
   let node: TestRuntime;
   let pass: FlownPass;
   before(async () => {
-    node = await openTestRuntime();
-    const token = await node.tokenOf("publisher");
-    await node.request("PUT", `/api/ship/${ship}`, { token, body: { format: "ccsds", packets: definition } });
+    node = await openNodeOfShip(ship, definition);
     pass = await beginPass(node, ship, 30);
     await pass.send(Array.from({ length: 200 }, (_, i) => packet(i, i, 100 + i)));
   });

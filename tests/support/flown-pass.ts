@@ -1,7 +1,7 @@
 /** A pass over HTTP for a test: planned from now on, sent to while it receives, waited for until it has ended. */
 import { sendTo } from "./ground.ts";
 import { done } from "./http.ts";
-import type { TestRuntime } from "./runtime.ts";
+import { openTestRuntime, type TestRuntime } from "./runtime.ts";
 import { until } from "./signal.ts";
 
 export interface FlownPass {
@@ -9,6 +9,14 @@ export interface FlownPass {
   /** Sends and waits until all of them are stored. */
   send(packets: readonly Uint8Array[]): Promise<void>;
   completed(): Promise<void>;
+}
+
+/** A node that knows a ship with this packet definition. */
+export async function openNodeOfShip(ship: string, packets: object): Promise<TestRuntime> {
+  const node = await openTestRuntime();
+  const body = { format: "ccsds", packets };
+  done(await node.request("PUT", `/api/ship/${ship}`, { token: await node.tokenOf("publisher"), body }));
+  return node;
 }
 
 /** Its port is open when this resolves. */

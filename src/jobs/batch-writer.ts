@@ -2,10 +2,10 @@
  * Gathers what is to be written about single jobs into few statements, and writes each batch until it is stored: a busy or
  * absent store is waited for, and of values that it refuses only the culprit fails.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { JobId } from "../model/ids.ts";
 import type { Lease } from "../store/jobs.ts";
 import { SqlError } from "../store/sql.ts";
+import { createBackoff } from "./backoff.ts";
 
 const firstWaitMs = 20;
 const waitMsMax = 2_000;
@@ -72,7 +72,8 @@ export class BatchWriter<Item extends Lease> {
 
   async #insist(batch: readonly Waiting<Item>[]): Promise<void> {
     const items = batch.map(({ item }) => item);
-    for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, waitMsMax)) {
+    const backoff = createBackoff(firstWaitMs, waitMsMax);
+    for (;;) {
       try {
         const lost = await this.#write(items);
         for (const { item, resolve } of batch) resolve(lost.size === 0 || !lost.has(item.jobId));
@@ -87,7 +88,7 @@ export class BatchWriter<Item extends Lease> {
           for (const { reject } of batch) reject(error);
           return;
         }
-        await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal: this.#givingUp }).catch(() => undefined);
+        await backoff.wait(this.#givingUp);
         if (this.#givingUp.aborted) {
           for (const { resolve } of batch) resolve(false);
           return;

@@ -1,11 +1,12 @@
 /** The bundles that this node holds: kept until each of their jobs has ended, and untied when one of them needs a row of its own. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../observe/log.ts";
 import { dropBundles, renewBundles, untieBundles } from "../store/bundles.ts";
 import type { Sql } from "../store/sql.ts";
+import { createBackoff } from "./backoff.ts";
 import type { HeldJob } from "./held-job.ts";
 
-const waitMs = 100;
+const firstWaitMs = 100;
+const waitMsMax = 2_000;
 
 /** Shared by its jobs. */
 export class Bundle {
@@ -95,6 +96,7 @@ export class Bundles {
   }
 
   async #insistOnUntying(bundleId: string): Promise<void> {
+    const backoff = createBackoff(firstWaitMs, waitMsMax);
     while (!this.#givingUp.aborted) {
       try {
         await untieBundles(this.#sql, [bundleId]);
@@ -102,7 +104,7 @@ export class Bundles {
         return;
       } catch (error) {
         this.#log.warn({ err: error }, "a bundle of jobs could not be untied yet");
-        await sleep(waitMs, undefined, { signal: this.#givingUp }).catch(() => undefined);
+        await backoff.wait(this.#givingUp);
       }
     }
   }

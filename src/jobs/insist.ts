@@ -1,8 +1,8 @@
 /** Sends what happened to a job to its dataset until that is stored, or the lease is lost. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { JobCommand } from "../model/command.ts";
 import { LeaseLostError, OrreryError } from "../model/errors.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import { createBackoff } from "./backoff.ts";
 
 const firstWaitMs = 50;
 const waitMsMax = 2_000;
@@ -16,14 +16,15 @@ export async function insist(
   command: JobCommand,
   givingUp: AbortSignal,
 ): Promise<boolean> {
-  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, waitMsMax)) {
+  const backoff = createBackoff(firstWaitMs, waitMsMax);
+  for (;;) {
     try {
       await supervisor.submit(command, { service: "orrery", cause: command.type });
       return true;
     } catch (error) {
       if (error instanceof LeaseLostError || givingUp.aborted) return false;
       if (!passes(error)) throw error;
-      await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal: givingUp }).catch(() => undefined);
+      await backoff.wait(givingUp);
     }
   }
 }

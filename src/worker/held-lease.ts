@@ -1,9 +1,9 @@
 /** One leased job from its start to its report: runs it, keeps its lease, sends its log lines, and tells the server how it ended. */
 import type { Compute, Outcome, Task } from "../compute/compute.ts";
 import { defaults, stopBy } from "../compute/compute.ts";
+import { createBackoff, within } from "../jobs/backoff.ts";
 import { LeaseLostError } from "../model/errors.ts";
 import type { Log } from "../observe/log.ts";
-import { createBackoff, within } from "./backoff.ts";
 import type { Lease, LeaseApi } from "./lease-api.ts";
 import { RequestRefusedError, ServerAwayError, WorkerRefusedError, WorkerStoppedError } from "./lease-errors.ts";
 import { beatMsMax, keepLease } from "./lease-keeper.ts";

@@ -3,8 +3,8 @@
  * last answered heartbeat was sent, the server may have given the job away: the keeper says so, whoever is to blame.
  */
 import { setImmediate } from "node:timers";
+import { createBackoff, pause, within } from "../jobs/backoff.ts";
 import { LeaseLostError } from "../model/errors.ts";
-import { createBackoff, pause, within } from "./backoff.ts";
 import type { Lease, LeaseApi } from "./lease-api.ts";
 import { LeaseOverdueError } from "./lease-errors.ts";
 

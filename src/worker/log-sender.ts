@@ -1,7 +1,7 @@
 /** Sends what a job prints while it runs: in batches, one request at a time, and no more than memory and the server can bear. */
 import { storableText } from "../compute/output.ts";
+import { createBackoff, pause, within } from "../jobs/backoff.ts";
 import { LeaseLostError } from "../model/errors.ts";
-import { createBackoff, pause, within } from "./backoff.ts";
 import type { Lease, LeaseApi } from "./lease-api.ts";
 import { ServerAwayError } from "./lease-errors.ts";
 

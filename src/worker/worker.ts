@@ -4,9 +4,9 @@
  */
 import { hostname } from "node:os";
 import type { Compute } from "../compute/compute.ts";
+import { createBackoff, pause, within } from "../jobs/backoff.ts";
 import { newUuid } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
-import { createBackoff, pause, within } from "./backoff.ts";
 import { type Ending, giveBack, type HeldParts, holdLease } from "./held-lease.ts";
 import type { Lease, LeaseApi, Polled } from "./lease-api.ts";
 import { RequestRefusedError, ServerAwayError, WorkerRefusedError, WorkerStoppedError } from "./lease-errors.ts";

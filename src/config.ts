@@ -64,6 +64,8 @@ export interface Config {
   readonly configPath: string | null;
   /** What relative paths of the configuration are relative to. */
   readonly configDir: string;
+  /** Where the process was started; the same where there is no file. */
+  readonly startDir: string;
   /** Things to say in the log once there is one, such as a development key that was made. */
   readonly notes: readonly string[];
 }
@@ -168,6 +170,7 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     alarms: { webhook: webhookOf(file.alarms, environment) },
     configPath,
     configDir,
+    startDir: cwd,
     notes: identity.notes,
   });
 }

@@ -58,8 +58,8 @@ const types: Readonly<Record<string, string>> = {
 /** A script imported as text: TypeScript sees the script's own exports, the runtime gives its text. */
 const textOf = (file: unknown): string => (file as { default: string }).default;
 
-export function openmctPageRoutes({ configDir }: Pick<Config, "configDir">): Hono {
-  const folder = join(configDir, "node_modules", "openmct", "dist");
+export function openmctPageRoutes({ configDir, startDir }: Pick<Config, "configDir" | "startDir">): Hono {
+  const folders = [configDir, startDir].map((folder) => join(folder, "node_modules", "openmct", "dist"));
   const routes = new Hono();
   const scripts = new Map([
     ["orrery.js", textOf(plugin)],
@@ -68,7 +68,7 @@ export function openmctPageRoutes({ configDir }: Pick<Config, "configDir">): Hon
 
   routes.get("/openmct", (c) => c.redirect("/openmct/", 308));
   routes.get("/openmct/", async (c) => {
-    const isThere = (await fileIn(folder, "openmct.js")) !== null;
+    const isThere = (await fileIn(folders, "openmct.js")) !== null;
     if (!isThere) return c.text(howTo, 404);
     return c.body(page, 200, {
       "Content-Type": "text/html; charset=utf-8",
@@ -82,7 +82,7 @@ export function openmctPageRoutes({ configDir }: Pick<Config, "configDir">): Hon
     );
   routes.get("/openmct/dist/*", async (c) => {
     const name = c.req.path.slice("/openmct/dist/".length);
-    const file = await fileIn(folder, name);
+    const file = await fileIn(folders, name);
     if (file === null) return c.body(null, 404);
     return c.body(file, 200, {
       "Content-Type": types[extname(name)] ?? "application/octet-stream",
@@ -92,13 +92,17 @@ export function openmctPageRoutes({ configDir }: Pick<Config, "configDir">): Hon
   return routes;
 }
 
-/** Null: it is not there, or not within the folder. */
-async function fileIn(folder: string, name: string): Promise<Uint8Array<ArrayBuffer> | null> {
-  const path = join(folder, name);
-  if (!path.startsWith(`${folder}${sep}`) || name.includes("\0")) return null;
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch {
-    return null; // not there, a folder, or not ours to read: the same to a browser
+/** Of the first folder that has it. Null: none has, or it is not within the folder. */
+async function fileIn(folders: readonly string[], name: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (name.includes("\0")) return null;
+  for (const folder of folders) {
+    const path = join(folder, name);
+    if (!path.startsWith(`${folder}${sep}`)) return null;
+    try {
+      return new Uint8Array(await readFile(path));
+    } catch {
+      // not there, a folder, or not ours to read: the same to a browser
+    }
   }
+  return null;
 }

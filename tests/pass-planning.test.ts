@@ -1,7 +1,11 @@
 /** Planning passes in bulk: lists and tables, all or none, what gives way to what, dry runs, ports under a lock. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { runOrrery } from "./support/process.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
 
 const base = Date.parse("2099-03-01T00:00:00Z");
@@ -124,7 +128,8 @@ describe("passes planned in bulk", () => {
     await post(pass("aurora", 10, { duration_s: 120 }));
     const trimmed = (await post(pass("aurora", 5), "?on_conflict=trim")).json;
     assert.deepEqual([Date.parse(trimmed.aos), Date.parse(trimmed.los)], [Date.parse(at(5)), Date.parse(at(10))]);
-    const split = (await post([pass("borealis", 0, { duration_s: 1_200 })], "?on_conflict=split")).json;
+    const long = pass("borealis", 0, { id: randomUUID(), duration_s: 1_200 });
+    const split = (await post([long], "?on_conflict=split")).json;
     assert.deepEqual(
       split.passes.map(({ aos, los }: { aos: string; los: string }) => [aos, los].map((text) => Date.parse(text))),
       [
@@ -132,6 +137,21 @@ describe("passes planned in bulk", () => {
         [at(12), at(20)],
       ].map((window) => window.map((text) => Date.parse(text))),
     );
+    assert.deepEqual((await post([long], "?on_conflict=split")).json.passes, split.passes, "asked for again");
+  });
+
+  it("end the command with 1 when a dry run says that they would be refused, as JSON too", async () => {
+    const there = (await post(pass("aurora", 10))).json;
+    const cwd = mkdtempSync(join(tmpdir(), "orrery-plan-"));
+    const file = join(cwd, "passes.json");
+    writeFileSync(file, JSON.stringify([pass("aurora", 12)]));
+    const env = { ORRERY_URL: node.url, ORRERY_TOKEN: token, XDG_CONFIG_HOME: cwd };
+    const told = await runOrrery(["passes", "plan", file, "--dry-run"], { cwd, env });
+    assert.deepEqual([told.code, told.stdout], [1, ""]);
+    assert.match(told.stderr, new RegExp(`would be refused:\\npass 0: ship, station taken by pass ${there.id}`));
+    const json = await runOrrery(["passes", "plan", file, "--dry-run", "--json"], { cwd, env });
+    assert.deepEqual([json.code, JSON.parse(json.stdout).accepted], [1, false]);
+    rmSync(cwd, { recursive: true });
   });
 
   it("come from a table too, whose faults are told by line and field", async () => {

@@ -63,7 +63,7 @@ function planCommand(): Command {
       const query = { on_conflict: onConflict, dry_run: dryRun };
       const call = isJson ? { query, body: [parseJson(text)].flat() } : { query, csv: text };
       const report = await clientOf(flags).send<Report>("POST", "/pass", call);
-      show(flags, report, () => reportText(report));
+      showReport(flags, report);
     });
 }
 
@@ -96,7 +96,7 @@ function predictCommand(): Command {
       if (plan === true) {
         const query = { on_conflict: onConflict, dry_run: dryRun };
         const report = await client.send<Report>("POST", "/pass/predict", { query, body: { ...ask, template } });
-        show(rest, report, () => reportText(report));
+        showReport(rest, report);
         return;
       }
       const found = await client.get<Prediction>("/pass/predict", ask);
@@ -143,13 +143,17 @@ export function orbitCommand(): Command {
     });
 }
 
-function reportText({ dry_run, accepted, passes, cancelled, conflicts }: Report): string {
-  if (!accepted) {
-    const lines = conflicts.map(
-      ({ index, on, pass_id }) => `pass ${index}: ${on.join(", ")} taken by pass ${pass_id}\n`,
-    );
-    throw new CommandError(`These passes would be refused:\n${lines.join("")}`, exitCodes.failed);
-  }
+/** A dry run that planning would refuse fails as planning would, whichever way it is shown. */
+function showReport(flags: ApiFlags, report: Report): void {
+  if (report.accepted || flags.json === true) show(flags, report, () => reportText(report));
+  if (report.accepted) return;
+  const lines = report.conflicts.map(
+    ({ index, on, pass_id }) => `pass ${index}: ${on.join(", ")} taken by pass ${pass_id}\n`,
+  );
+  throw new CommandError(`These passes would be refused:\n${lines.join("")}`, exitCodes.failed);
+}
+
+function reportText({ dry_run, passes, cancelled }: Report): string {
   const would = dry_run ? "would be " : "";
   const made = passes.length === 0 ? `Nothing ${dry_run ? "would be" : "is"} planned.\n` : passTable(passes);
   return cancelled.length === 0 ? made : `${made}\nThese ${would}cancelled to make room:\n${passTable(cancelled)}`;

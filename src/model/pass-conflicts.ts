@@ -137,14 +137,17 @@ function partsOf(
       return { parts: longest === undefined ? [] : [longest], lost: null };
     }
     case "split":
-      return { parts: freeParts(claim, rivals).map((part, i) => ({ ...part, passId: partId(claim, i) })), lost: null };
+      return {
+        parts: freeParts(claim, rivals).map((part, i) => ({ ...part, passId: partId(claim.passId, i) })),
+        lost: null,
+      };
     default:
       throw policy satisfies never;
   }
 }
 
 /** The first part of a pass has its id. */
-const partId = ({ passId }: Claim, i: number): PassId =>
+export const partId = (passId: PassId, i: number): PassId =>
   i === 0 ? passId : derivedUuid("part of pass", passId, String(i));
 
 /** The claim without the times at which it would clash, in order. */

@@ -10,6 +10,7 @@ import {
   type ConflictPolicy,
   type Placed,
   type Placement,
+  partId,
   place,
 } from "../model/pass-conflicts.ts";
 import { instantText } from "./instants.ts";
@@ -18,6 +19,8 @@ import { array, type Sql, type SqlValue } from "./sql.ts";
 
 /** "orrery" + 1 */
 const planLockKey = 0x6f72_7266;
+/** Parts of a split pass that are looked for in one query. */
+const partsAtOnce = 32;
 
 export interface PlanRules {
   readonly policy: ConflictPolicy;
@@ -71,6 +74,7 @@ export async function planPassesIn(tx: Sql, asked: readonly PassDefinition[], ru
         pass_id: passId,
       });
   }
+  const partsBefore = await findLaterParts(tx, asked, known);
   const fresh = asked.filter(({ passId }) => !known.has(passId));
   const claims = fresh.map(claimOf);
   const nowMs = await databaseNowMs(tx);
@@ -104,10 +108,36 @@ export async function planPassesIn(tx: Sql, asked: readonly PassDefinition[], ru
   const order = parts.sort((a, b) => a.index - b.index || a.aosMs - b.aosMs);
   const passes = asked.flatMap(({ passId }, index) => {
     const before = known.get(passId);
-    if (before !== undefined) return [before];
+    if (before !== undefined) return [before, ...(partsBefore.get(passId) ?? [])];
     return order.flatMap((part) => (part.index === index ? (stored.get(part.passId) ?? []) : []));
   });
   return { passes, cancelled, clashes, refusals };
+}
+
+/** Of passes that were split when they were planned: their parts but the first, which has the id that was asked for. */
+async function findLaterParts(
+  tx: Sql,
+  asked: readonly PassDefinition[],
+  known: ReadonlyMap<PassId, PassRow>,
+): Promise<Map<PassId, PassRow[]>> {
+  const parts = new Map<PassId, PassRow[]>();
+  for (const { passId, los } of asked) {
+    const first = known.get(passId);
+    // Every part but the last one ends before the pass would have.
+    if (first === undefined || first.los >= los) continue;
+    const found: PassRow[] = [];
+    for (let from = 1, isMore = true; isMore; from += partsAtOnce) {
+      const ids = Array.from({ length: partsAtOnce }, (_, i) => partId(passId, from + i));
+      const rows = await findPasses(tx, ids);
+      found.push(...rows);
+      isMore = rows.length === partsAtOnce;
+    }
+    parts.set(
+      passId,
+      found.sort((a, b) => epochMsOf(a.aos) - epochMsOf(b.aos)),
+    );
+  }
+  return parts;
 }
 
 /** One planning at a time: what it read stays true until it is stored. */

@@ -76,6 +76,7 @@ const File = v.strictObject({
   ground: v.optional(Ground, {}),
   ships: v.optional(Ships, {}),
   alarms: v.optional(Alarms, {}),
+  read_access: v.optional(v.picklist(["open", "closed"]), "open"),
 });
 
 export interface AlarmsConfig {
@@ -87,7 +88,11 @@ export interface AlarmsConfig {
   } | null;
 }
 
+/** `closed`: reading needs a token, a key or a session too. */
+export type ReadAccess = "open" | "closed";
+
 export interface ConfigFile {
+  readonly readAccess: ReadAccess;
   readonly alarms: AlarmsConfig;
   readonly computes: Readonly<Record<string, ComputeConfig>>;
   readonly jobTypes: Readonly<Record<string, JobTypeConfig>>;
@@ -220,6 +225,7 @@ function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
         ? { url: webhook.url, secretEnv: webhook.secret_env, allowPrivate: webhook.allow_private }
         : null,
     },
+    readAccess: file.read_access,
     computes: file.computes,
     jobTypes: file.job_types,
     templates: file.templates ?? null,

@@ -47,6 +47,7 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Runs the example mission at start. */
   readonly example: boolean;
+  readonly readAccess: ConfigFile["readAccess"];
   readonly computes: ConfigFile["computes"];
   readonly jobTypes: ConfigFile["jobTypes"];
   /** Absolute. */
@@ -156,6 +157,7 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     services: identity.services,
     logLevel: settings.logLevel,
     example,
+    readAccess: file.readAccess,
     computes: file.computes,
     jobTypes: file.jobTypes,
     templatesDir: file.templates === null ? null : resolve(configDir, file.templates),

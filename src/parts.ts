@@ -15,6 +15,7 @@ import { createAuditTrail } from "./http/audit-trail.ts";
 import { createAuth } from "./http/auth.ts";
 import { createGuard } from "./http/guard.ts";
 import type { AppParts } from "./http/parts.ts";
+import { createSessions } from "./http/sessions.ts";
 import { createDueSignal } from "./jobs/due-signal.ts";
 import { createIntake } from "./jobs/intake.ts";
 import { jobTypesOf } from "./jobs/known-types.ts";
@@ -130,7 +131,9 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   teardown.add("alarms", 1000, () => alarms.stop());
   const keys = createApiKeys({ database, services: config.services, log });
   const audit = createAuditTrail({ sql: database.sql, log, metrics, now: () => clock.now() });
-  const auth = createGuard({ auth: createAuth(config), keys, audit });
+  const tokens = createAuth(config);
+  const sessions = createSessions({ secretKey: config.secretKey, auth: tokens, keys });
+  const auth = createGuard({ auth: tokens, keys, audit, sessions, baseUrl: config.baseUrl });
   teardown.add("auth", 1000, async () => {
     auth.stop();
     await Promise.all([audit.stop(), keys.stop()]);

@@ -15,6 +15,8 @@ import { isSecretOf, readKeyText } from "./key-text.ts";
 export interface ApiKeys {
   /** Rejects with 403 unless the key is known, alive and not revoked. */
   callerOf(keyText: string): Promise<Caller>;
+  /** The same without its secret: for a session that was opened with it. */
+  callerOfId(keyId: Uuid): Promise<Caller>;
   /** A key was made or revoked here: this node forgets what it knows of it now, the others soon. */
   changed(keyId: Uuid): void;
   stop(): Promise<void>;
@@ -121,20 +123,25 @@ export function createApiKeys(parts: ApiKeysParts): ApiKeys {
     }
   }
 
+  async function callerBy(keyId: Uuid, secret: string | null): Promise<Caller> {
+    listen();
+    const key = await keyOf(keyId);
+    // The same answer for an unknown id and for a wrong secret: nobody learns which keys there are.
+    if (key === undefined || (secret !== null && !isSecretOf(secret, key.digest))) throw refused("unknown");
+    if (key.isRevoked) throw refused("revoked", key.name);
+    if (key.expiresAt !== null && epochMsOf(key.expiresAt) <= nowMs()) throw refused("expired", key.name);
+    if (configured.has(key.name)) throw refused("named like a configured service", key.name);
+    note(keyId);
+    return { service: key.name, roles: key.roles };
+  }
+
   return {
     async callerOf(keyText) {
       const text = readKeyText(keyText);
       if (text === null) throw refused("malformed");
-      listen();
-      const key = await keyOf(text.keyId);
-      // The same answer for an unknown id and for a wrong secret: nobody learns which keys there are.
-      if (key === undefined || !isSecretOf(text.secret, key.digest)) throw refused("unknown");
-      if (key.isRevoked) throw refused("revoked", key.name);
-      if (key.expiresAt !== null && epochMsOf(key.expiresAt) <= nowMs()) throw refused("expired", key.name);
-      if (configured.has(key.name)) throw refused("named like a configured service", key.name);
-      note(key.keyId);
-      return { service: key.name, roles: key.roles };
+      return callerBy(text.keyId, text.secret);
     },
+    callerOfId: (keyId) => callerBy(keyId, null),
     changed(keyId) {
       forget(keyId);
       database.notify(channel, keyId);

@@ -6,6 +6,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono, type MiddlewareHandler } from "hono";
 import { MethodNotAllowedError } from "../model/errors.ts";
 import { assetRoutes } from "../ui/assets.ts";
+import { createLookOf } from "../ui/look.ts";
 import { notFoundPage } from "../ui/not-found.tsx";
 import { htmlAnswer } from "../ui/page-headers.ts";
 import { pageRoutes } from "../ui/pages.ts";
@@ -14,6 +15,7 @@ import { auditRoutes } from "./audit.ts";
 import { authenticateRoutes } from "./authenticate.ts";
 import { backfillRoutes } from "./backfill.ts";
 import { callbackRoutes } from "./callback.ts";
+import { closedReads } from "./closed-reads.ts";
 import { reshaped } from "./compress.ts";
 import { contactRoutes } from "./contact.ts";
 import { dataProductRoutes } from "./data-product.ts";
@@ -91,12 +93,14 @@ export function createApp(parts: AppParts): Hono {
   parts.closing.addEventListener("abort", () => values.stop(), { once: true });
   api.route("/", parameterLiveRoutes(parts, values));
 
+  const lookOf = createLookOf(parts);
   const app = new Hono();
   app.use(requestLog(parts));
   app.use(finish);
+  if (config.readAccess === "closed") app.use(closedReads(parts.auth));
   app.route("/api", api);
   for (const routes of [
-    pageRoutes(parts),
+    pageRoutes(parts, lookOf),
     eventRoutes(parts),
     openmctRoutes(parts, values),
     openmctPageRoutes(config),
@@ -109,11 +113,11 @@ export function createApp(parts: AppParts): Hono {
   app.route("/", assetRoutes());
 
   const methodsOf = methodsByPath(app.routes);
-  app.notFound((c) => {
+  app.notFound(async (c) => {
     const allowed = methodsOf(c.req.path);
     if (allowed.length > 0) return problemResponse(new MethodNotAllowedError(c.req.method, allowed), log);
     if (c.req.path.startsWith("/assets/")) return c.body(null, 404);
-    return htmlAnswer(c, notFoundPage(), 404);
+    return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
   });
   app.onError((error) => problemResponse(error, log));
   return app;

@@ -24,6 +24,10 @@ export interface Auth {
   login(service: string, key: string): Promise<Authenticated>;
   /** The service that an `Authorization` header speaks for. Throws 401 or 403 as the contract says. */
   callerOf(authorization: string | null | undefined): Service;
+  /** Whose token this is, and its end in Unix seconds. Throws as `callerOf`. */
+  verify(token: string): { readonly service: string; readonly expires: number };
+  /** The service as it is configured now. Throws 401 when it is not. */
+  callerNamed(service: string): Service;
   /** A token without asking for a key: for the operator, who has the secret key anyway. The service must be configured. */
   issue(service: string): Authenticated;
   stop(): void;
@@ -124,6 +128,19 @@ export function createAuth({
     return fresh;
   }
 
+  function living(token: string): Verified {
+    const known = verifiedOnce(token);
+    if (Math.floor(nowMs() / 1000) <= known.expiresS + leewayS) return known;
+    verified.delete(token);
+    throw refused("expired", known.service);
+  }
+
+  function callerNamed(name: string): Service {
+    const service = configured.get(name);
+    if (service === undefined) throw new UnknownServiceError(name);
+    return service;
+  }
+
   return {
     async login(name, key) {
       const service = configured.get(name);
@@ -134,22 +151,14 @@ export function createAuth({
       if (!(await isKeyOf(service, key))) throw new UnauthorizedError("Cannot log in as the key is wrong");
       return mint(service);
     },
-    callerOf(authorization) {
-      const token = bearerToken(authorization);
-      const { service, expiresS } = verifiedOnce(token);
-      if (Math.floor(nowMs() / 1000) > expiresS + leewayS) {
-        verified.delete(token);
-        throw refused("expired", service);
-      }
-      const caller = configured.get(service);
-      if (caller === undefined) throw new UnknownServiceError(service);
-      return caller;
+    callerOf: (authorization) => callerNamed(living(bearerToken(authorization)).service),
+    verify(token) {
+      const { service, expiresS } = living(token);
+      callerNamed(service);
+      return { service, expires: expiresS };
     },
-    issue(name) {
-      const service = configured.get(name);
-      if (service === undefined) throw new UnknownServiceError(name);
-      return mint(service);
-    },
+    callerNamed,
+    issue: (name) => mint(callerNamed(name)),
     stop: () => passwords.stop(),
   };
 }

@@ -7,12 +7,13 @@ export interface KeyText {
   readonly secret: string;
 }
 
+export const keyPrefix = "orr_";
 const secretBytes = 32;
 const shape = /^orr_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/;
 
 export const newSecret = (): string => randomBytes(secretBytes).toString("base64url");
 
-export const keyTextOf = ({ keyId, secret }: KeyText): string => `orr_${keyId.replaceAll("-", "")}_${secret}`;
+export const keyTextOf = ({ keyId, secret }: KeyText): string => `${keyPrefix}${keyId.replaceAll("-", "")}_${secret}`;
 
 /** Null when it is no key's text. */
 export function readKeyText(text: string): KeyText | null {

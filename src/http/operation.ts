@@ -80,7 +80,7 @@ export function guardedOperation<Body = undefined>(
     let caller: Caller | null = null;
     let ask: Ask<Body> | null = null;
     try {
-      const said = guard.callerFrom(c.req.raw.headers);
+      const said = guard.callerFrom(c.req.raw);
       caller = said instanceof Promise ? await said : said;
       ask = await read(c);
       requireRole(caller, operation.role);

@@ -73,6 +73,19 @@ export class RoleMissingError extends OrreryError {
   }
 }
 
+/** A browser sent its session along with a write that no page of ours made. */
+export class ForeignOriginError extends OrreryError {
+  override readonly code = "foreign_origin";
+  override readonly status = 403;
+  constructor(origin: string | null) {
+    super(
+      origin === null
+        ? "A write by a session needs the header Origin: send a token or an API key instead"
+        : `A write by a session was sent from ${origin}: only pages of this server may; where a proxy shows another address, set BASE_URL to it`,
+    );
+  }
+}
+
 /** Something named in the path or the body does not exist. `kind` as people say it: "dataset", "ship". */
 export class NotFoundError extends OrreryError {
   override readonly code = "not_found";

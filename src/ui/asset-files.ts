@@ -11,6 +11,7 @@ import * as plan from "./islands/plan.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
 import logo from "./logo.svg" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
+import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
@@ -29,7 +30,7 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, states, tables, graphStyle, passStyle].join("\n") },
+  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle].join("\n") },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },

@@ -2,6 +2,7 @@
 /** The home page: the search of plans with its first rows, and above it the newest passes. */
 import { raw } from "hono/html";
 import { document } from "./layout.tsx";
+import type { Look } from "./look.ts";
 import { type Found, searchRows } from "./search-rows.ts";
 
 export interface Home {
@@ -9,12 +10,11 @@ export interface Home {
   readonly searchBy: string;
   /** Markup of the current and recent passes; empty when there are none. */
   readonly passes: string;
-  readonly nowMs: number;
 }
 
-export function homePage({ found, searchBy, passes, nowMs }: Home): string {
+export function homePage({ found, searchBy, passes }: Home, look: Look): string {
   return document(
-    { section: "plans", htmx: true },
+    { section: "plans", look, htmx: true },
     String(
       <>
         {passes === "" ? null : raw(passes)}
@@ -49,7 +49,7 @@ export function homePage({ found, searchBy, passes, nowMs }: Home): string {
               </tr>
             </thead>
             <tbody id="search_results" aria-live="polite">
-              {raw(searchRows(found, searchBy, nowMs))}
+              {raw(searchRows(found, searchBy, look.nowMs))}
             </tbody>
           </table>
           <div class="empty">

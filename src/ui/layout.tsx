@@ -3,11 +3,13 @@
 import { raw } from "hono/html";
 import type { Child, FC } from "hono/jsx";
 import { assetUrl } from "./assets.ts";
+import type { Look } from "./look.ts";
 
 export type Section = "plans" | "passes" | null;
 
 interface LayoutProps {
   readonly section: Section;
+  readonly look: Pick<Look, "viewer" | "path">;
   /** Islands to load, by asset name. */
   readonly islands?: readonly string[];
   readonly htmx?: boolean;
@@ -17,7 +19,7 @@ interface LayoutProps {
 /** Errors are not swapped into a page, no style is injected, history is left to the browser and to HX-Replace-Url. */
 const htmxConfig = JSON.stringify({ includeIndicatorCSS: false, noSwap: [204, 304, "4xx", "5xx"] });
 
-const Layout: FC<LayoutProps> = ({ section, islands = [], htmx = false, children }) => (
+const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, children }) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -51,6 +53,7 @@ const Layout: FC<LayoutProps> = ({ section, islands = [], htmx = false, children
             </a>
             <a href="/swagger">API</a>
           </nav>
+          <Viewer {...look} />
         </div>
       </header>
       <main id="main">{children}</main>
@@ -58,6 +61,19 @@ const Layout: FC<LayoutProps> = ({ section, islands = [], htmx = false, children
     </body>
   </html>
 );
+
+/** Who looks, and how to change that. */
+const Viewer: FC<LayoutProps["look"]> = ({ viewer, path }) =>
+  viewer === null ? (
+    <a class="viewer" href={`/sign-in?${new URLSearchParams({ next: path })}`}>
+      Sign in
+    </a>
+  ) : (
+    <form class="viewer" method="post" action="/session/end">
+      <span title={viewer.roles.length === 0 ? "No roles" : `Roles: ${viewer.roles.join(", ")}`}>{viewer.service}</span>
+      <button type="submit">Sign out</button>
+    </form>
+  );
 
 /** An orrery: a sun, two orbits, two planets on their arms. */
 const Logo: FC = () => (

@@ -1,10 +1,11 @@
 /** @jsxImportSource hono/jsx */
 /** The page for every path that leads nowhere. */
 import { document } from "./layout.tsx";
+import type { Look } from "./look.ts";
 
-export function notFoundPage(): string {
+export function notFoundPage(look: Look): string {
   return document(
-    { section: null },
+    { section: null, look },
     String(
       <>
         <h1>Not found</h1>

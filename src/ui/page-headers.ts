@@ -16,7 +16,7 @@ export const contentSecurityPolicy = [
 ].join("; ");
 
 /** An HTML answer. `no-cache`: a page that is gone back to is asked for again. */
-export function htmlAnswer(c: Context, html: string, status: 200 | 404 = 200): Response {
+export function htmlAnswer(c: Context, html: string, status: 200 | 403 | 404 = 200): Response {
   c.header("Content-Type", "text/html; charset=utf-8");
   c.header("Content-Security-Policy", contentSecurityPolicy);
   c.header("Cache-Control", "no-cache");

@@ -6,32 +6,36 @@ import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
 import { searchPlans } from "../store/search.ts";
 import { homePage } from "./home-page.tsx";
+import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
 import { passOverview, passPageRoutes } from "./pass-routes.ts";
 import { planPage, planUpdate } from "./plan-page.tsx";
 import { type Found, searchRows } from "./search-rows.ts";
+import { signInRoutes } from "./sign-in-routes.ts";
 
-type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground">;
+type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground" | "auth" | "config">;
 
 const nothingFound: Found = { rows: [], nextPage: null };
 /** A live update that names more products than this gets the whole plan. */
 const productsNamedMax = 100;
 
-export function pageRoutes(parts: PageParts): Hono {
+export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   const { supervisor, database, clock } = parts;
   const nowMs = (): number => epochMsOf(clock.now());
   const overview = passOverview(parts);
   const routes = new Hono();
-  routes.route("/", passPageRoutes(parts));
+  routes.route("/", passPageRoutes(parts, lookOf));
+  routes.route("/", signInRoutes(parts, lookOf));
 
   routes.get("/", async (c) => {
     const { searchBy, ask } = homeSearch(c.req.url);
-    const [found, passes] = await Promise.all([
+    const [look, found, passes] = await Promise.all([
+      lookOf(c),
       ask === null ? nothingFound : searchPlans(database.sql, ask),
       searchBy === "" && ask?.page === 0 ? overview() : "",
     ]);
-    return htmlAnswer(c, homePage({ found, searchBy, passes, nowMs: nowMs() }));
+    return htmlAnswer(c, homePage({ found, searchBy, passes }, look));
   });
 
   routes.get("/component/plan_search", async (c) => {
@@ -45,14 +49,14 @@ export function pageRoutes(parts: PageParts): Hono {
   });
 
   routes.get("/plan/:dataset_id", async (c) => {
-    const plan = await findPlan(c);
-    return plan === null ? htmlAnswer(c, notFoundPage(), 404) : htmlAnswer(c, planPage(plan, nowMs()));
+    const [look, plan] = await Promise.all([lookOf(c), findPlan(c)]);
+    return plan === null ? htmlAnswer(c, notFoundPage(look), 404) : htmlAnswer(c, planPage(plan, look));
   });
 
   /** `?product=…&product=…`: only the rows of these. */
   routes.get("/component/plan/:dataset_id", async (c) => {
     const plan = await findPlan(c);
-    if (plan === null) return htmlAnswer(c, notFoundPage(), 404);
+    if (plan === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
     const named = (c.req.queries("product") ?? []).map(parseUuid).filter((id) => id !== null);
     return htmlAnswer(c, planUpdate(plan, named.length > productsNamedMax ? [] : named, nowMs()));
   });

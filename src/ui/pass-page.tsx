@@ -7,6 +7,7 @@ import { duration, size } from "./figures.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document, LiveNote } from "./layout.tsx";
 import { apidTable, attribution, ledgerFigures, rejects } from "./ledger.ts";
+import type { Look } from "./look.ts";
 import { escapeHtml, stateMarkup, timeMarkup } from "./markup.ts";
 import { passTable } from "./pass-rows.ts";
 import { completenessSentence } from "./pass-words.ts";
@@ -18,9 +19,9 @@ export interface PassList {
   readonly older: string | null;
 }
 
-export function passListPage(list: PassList, query: string, nowMs: number): string {
+export function passListPage(list: PassList, query: string, look: Look): string {
   return document(
-    { section: "passes", islands: ["pass.js"] },
+    { section: "passes", look, islands: ["pass.js"] },
     String(
       <>
         <div class="title">
@@ -29,7 +30,7 @@ export function passListPage(list: PassList, query: string, nowMs: number): stri
           <LiveNote />
         </div>
         <div class="block" id="pass_part" data-part={`/component/pass${query}`} data-events="type=pass">
-          {raw(passListPart(list, nowMs))}
+          {raw(passListPart(list, look.nowMs))}
         </div>
       </>,
     ),
@@ -53,10 +54,10 @@ const NoPasses: FC = () => (
   </div>
 );
 
-export function passPage(shown: ShownPass, nowMs: number): string {
+export function passPage(shown: ShownPass, look: Look): string {
   const { passId } = shown.pass;
   return document(
-    { section: "passes", islands: ["pass.js"] },
+    { section: "passes", look, islands: ["pass.js"] },
     String(
       <>
         <Crumbs
@@ -67,7 +68,7 @@ export function passPage(shown: ShownPass, nowMs: number): string {
           isLive
         />
         <div id="pass_part" data-part={`/component/pass/${passId}`} data-events={`pass=${passId}`}>
-          {raw(passPart(shown, nowMs))}
+          {raw(passPart(shown, look.nowMs))}
         </div>
       </>,
     ),

@@ -7,6 +7,7 @@ import { hasEnded, type PassRow, type PassState, passStates, shipNamePattern } f
 import { findProgress } from "../store/pass-progress.ts";
 import { findPass, listPasses } from "../store/passes.ts";
 import { findShip } from "../store/ships.ts";
+import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
 import { type PassList, passListPage, passListPart, passPage, passPart } from "./pass-page.tsx";
@@ -18,33 +19,34 @@ type PassPageParts = Pick<AppParts, "database" | "clock" | "ground">;
 
 const rowsAPage = 50;
 
-export function passPageRoutes(parts: PassPageParts): Hono {
+export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
   const { clock, database } = parts;
   const nowMs = (): number => epochMsOf(clock.now());
   const routes = new Hono();
 
   routes.get("/pass", async (c) => {
     const { search } = new URL(c.req.url);
-    return htmlAnswer(c, passListPage(await list(search), search, nowMs()));
+    return htmlAnswer(c, passListPage(await list(search), search, await lookOf(c)));
   });
   routes.get("/component/pass", async (c) => {
     return htmlAnswer(c, `<div id="pass_part">${passListPart(await list(new URL(c.req.url).search), nowMs())}</div>`);
   });
   routes.get("/pass/:pass_id", async (c) => {
     const shown = await find(c.req.param("pass_id"));
-    return shown === null ? htmlAnswer(c, notFoundPage(), 404) : htmlAnswer(c, passPage(shown, nowMs()));
+    const look = await lookOf(c);
+    return shown === null ? htmlAnswer(c, notFoundPage(look), 404) : htmlAnswer(c, passPage(shown, look));
   });
   routes.get("/component/pass/:pass_id", async (c) => {
     const shown = await find(c.req.param("pass_id"));
-    if (shown === null) return htmlAnswer(c, notFoundPage(), 404);
+    if (shown === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
     return htmlAnswer(c, `<div id="pass_part">${passPart(shown, nowMs())}</div>`);
   });
   routes.get("/ship/:ship", async (c) => {
     const name = c.req.param("ship");
     const ship = shipNamePattern.test(name) ? await findShip(database.sql, name) : null;
-    if (ship === null) return htmlAnswer(c, notFoundPage(), 404);
+    if (ship === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
     const { rows } = await listPasses(database.sql, { ship: ship.ship, state: null, page: 0, limit: rowsAPage });
-    return htmlAnswer(c, shipPage(ship, await withProgress(parts, rows), nowMs()));
+    return htmlAnswer(c, shipPage(ship, await withProgress(parts, rows), await lookOf(c)));
   });
 
   /** `?state=&ship=&page=`: what is none of these is left out of account. */

@@ -6,6 +6,7 @@ import type { DatasetId, ProductId } from "../model/ids.ts";
 import type { DatasetRow, DependencyRow, ProductRow, ProductState } from "../model/plan.ts";
 import { count } from "./figures.ts";
 import { Crumbs, document } from "./layout.tsx";
+import type { Look } from "./look.ts";
 import { escapeHtml, timeMarkup } from "./markup.ts";
 import { prettyJson } from "./pretty-json.ts";
 import { graphSource, inOrder, productRows } from "./product-rows.ts";
@@ -21,11 +22,12 @@ export interface ShownPlan {
 
 const order: readonly ProductState[] = ["failed", "running", "queued", "waiting", "success", "disabled"];
 
-export function planPage(plan: ShownPlan, nowMs: number): string {
+export function planPage(plan: ShownPlan, look: Look): string {
+  const { nowMs } = look;
   const { datasetId } = plan.dataset;
   const products = inOrder(plan);
   return document(
-    { section: "plans", islands: ["plan.js"] },
+    { section: "plans", look, islands: ["plan.js"] },
     String(
       <>
         <Crumbs

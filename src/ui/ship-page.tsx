@@ -5,16 +5,18 @@ import type { LatestValue } from "../ground/latest.ts";
 import type { ShipRow } from "../model/pass.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document } from "./layout.tsx";
+import type { Look } from "./look.ts";
 import { timeMarkup } from "./markup.ts";
 import { passTable } from "./pass-rows.ts";
 import type { ShownPass } from "./shown-pass.ts";
 
 /** `passes`: the newest first. */
-export function shipPage(ship: ShipRow, passes: readonly ShownPass[], nowMs: number): string {
+export function shipPage(ship: ShipRow, passes: readonly ShownPass[], look: Look): string {
+  const { nowMs } = look;
   const latest: Record<string, LatestValue> = {};
   for (const pass of passes) for (const [name, value] of Object.entries(pass.latest)) latest[name] ??= value;
   return document(
-    { section: "passes" },
+    { section: "passes", look },
     String(
       <>
         <Crumbs

@@ -5,6 +5,9 @@ import type { PassArchive, PassId, PassRow, PassState } from "../model/pass.ts";
 import { instantText } from "./instants.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
+/** No pass is planned longer, nor extended beyond it. */
+const passDaysMax = 31;
+
 /** As `rowOf` reads them. */
 export const passColumns = `pass_id as "passId", ship, station, host, port, ${instantText("aos")} as aos, ${instantText("los")} as los,
   prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, priority,
@@ -77,6 +80,21 @@ export async function listPasses(sql: Sql, filter: PassFilter): Promise<{ rows: 
   );
   const nextPage = rows.length > filter.limit ? filter.page + 1 : null;
   return { rows: rows.slice(0, filter.limit).map(rowOf), nextPage };
+}
+
+/** Passes of any part of that time, of one station or of all, by AOS. A pass is at most `passDaysMax` long. */
+export async function listPassesBetween(
+  sql: Sql,
+  ask: { readonly from: Instant; readonly to: Instant; readonly station: string | null; readonly limit: number },
+): Promise<PassRow[]> {
+  const rows = await sql.query<StoredPass>(
+    `select ${passColumns} from pass
+      where aos < $2::timestamptz and aos > $1::timestamptz - ${passDaysMax} * interval '1 day' and los > $1::timestamptz
+        and ($3::text is null or station = $3)
+      order by aos, pass_id limit $4::int`,
+    [ask.from, ask.to, ask.station, ask.limit],
+  );
+  return rows.map(rowOf);
 }
 
 /** Whose port is open now, on all nodes, by what they said last. */

@@ -16,6 +16,7 @@ import graphStyle from "./styles/graph.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
+import timeline from "./styles/timeline.css" with { type: "text" };
 import tokens from "./styles/tokens.css" with { type: "text" };
 
 export interface AssetFile {
@@ -30,7 +31,7 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle].join("\n") },
+  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle, timeline].join("\n") },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },

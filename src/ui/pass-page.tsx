@@ -10,6 +10,7 @@ import { apidTable, attribution, ledgerFigures, rejects } from "./ledger.ts";
 import type { Look } from "./look.ts";
 import { escapeHtml, stateMarkup, timeMarkup } from "./markup.ts";
 import { passTable } from "./pass-rows.ts";
+import { passTimeline, type Timeline } from "./pass-timeline.ts";
 import { completenessSentence } from "./pass-words.ts";
 import { meanRatePerS, type ShownPass } from "./shown-pass.ts";
 
@@ -17,6 +18,7 @@ export interface PassList {
   readonly passes: readonly ShownPass[];
   /** The query of the next page; null: there is none. */
   readonly older: string | null;
+  readonly timeline: Timeline;
 }
 
 export function passListPage(list: PassList, query: string, look: Look): string {
@@ -26,6 +28,7 @@ export function passListPage(list: PassList, query: string, look: Look): string 
       <>
         <div class="title">
           <h1>Passes</h1>
+          <a href="/station">Stations</a>
           <span class="spacer" />
           <LiveNote />
         </div>
@@ -38,10 +41,16 @@ export function passListPage(list: PassList, query: string, look: Look): string 
 }
 
 /** What of the list stays live. */
-export function passListPart({ passes, older }: PassList, nowMs: number): string {
+export function passListPart({ passes, older, timeline }: PassList, nowMs: number): string {
+  const isNone = passes.length === 0 && timeline.passes.length === 0;
+  return (isNone ? "" : passTimeline(timeline, nowMs)) + listOf(passes, older, nowMs);
+}
+
+function listOf(passes: readonly ShownPass[], older: string | null, nowMs: number): string {
   if (passes.length === 0) return String(<NoPasses />);
   const more = older === null ? "" : `<p class="more"><a href="/pass?${escapeHtml(older)}">Older passes</a></p>`;
-  return `<section class="card table" aria-label="Passes" tabindex="0">${passTable(passes, nowMs)}</section>${more}`;
+  const table = `<section class="card table" aria-labelledby="all_title" tabindex="0">${passTable(passes, nowMs)}</section>`;
+  return `<div class="block"><h2 id="all_title">All, the latest first</h2>${table}${more}</div>`;
 }
 
 const NoPasses: FC = () => (

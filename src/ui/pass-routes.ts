@@ -14,6 +14,8 @@ import { type PassList, passListPage, passListPart, passPage, passPart } from ".
 import { passCards } from "./pass-rows.ts";
 import { shipPage } from "./ship-page.tsx";
 import { type ShownPass, shownLive, shownPass } from "./shown-pass.ts";
+import { timelineOf } from "./shown-timeline.ts";
+import { stationPageRoutes } from "./station-routes.ts";
 
 type PassPageParts = Pick<AppParts, "database" | "clock" | "ground">;
 
@@ -23,6 +25,7 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
   const { clock, database } = parts;
   const nowMs = (): number => epochMsOf(clock.now());
   const routes = new Hono();
+  routes.route("/", stationPageRoutes(parts, lookOf));
 
   routes.get("/pass", async (c) => {
     const { search } = new URL(c.req.url);
@@ -57,9 +60,13 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
     const ship = named !== null && shipNamePattern.test(named) ? named : null;
     const given = Number(query.get("page") ?? "0");
     const page = Number.isInteger(given) && given >= 0 && given < 1_000_000 ? given : 0;
-    const { rows, nextPage } = await listPasses(database.sql, { state, ship, page, limit: rowsAPage });
-    if (nextPage !== null) query.set("page", String(nextPage));
-    return { passes: await withProgress(parts, rows), older: nextPage === null ? null : query.toString() };
+    const [{ rows, nextPage }, timeline] = await Promise.all([
+      listPasses(database.sql, { state, ship, page, limit: rowsAPage }),
+      timelineOf(database.sql, query, nowMs()),
+    ]);
+    const next = new URLSearchParams(query);
+    if (nextPage !== null) next.set("page", String(nextPage));
+    return { passes: await withProgress(parts, rows), older: nextPage === null ? null : next.toString(), timeline };
   }
 
   async function find(given: string): Promise<ShownPass | null> {

@@ -1,0 +1,109 @@
+/** The timeline of passes and the pages of stations in a real browser. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Browser } from "playwright-core";
+import { instantOf } from "../../src/model/clock.ts";
+import { accessible, openBrowser, visit } from "../support/browser.ts";
+import { done } from "../support/http.ts";
+import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
+
+/** Of the orbit of the ISS, as far as it matters here: its epoch is made to be today. */
+function freshTle(): string[] {
+  const now = new Date();
+  const day = (now.getTime() - Date.UTC(now.getUTCFullYear(), 0, 1)) / 86_400_000 + 1;
+  const epoch = `${String(now.getUTCFullYear() % 100).padStart(2, "0")}${day.toFixed(8).padStart(12, "0")}`;
+  const lines = [
+    `1 25544U 98067A   ${epoch}  .00016717  00000-0  10270-3 0  900`,
+    `2 25544  51.6400 208.9163 0006317  69.9862  25.2906 15.5000000000001`,
+  ];
+  return lines.map((line) => {
+    const sum = [...line].reduce((total, c) => total + (c === "-" ? 1 : c >= "0" && c <= "9" ? Number(c) : 0), 0);
+    return `${line}${sum % 10}`;
+  });
+}
+
+const nasty = `<img src=x onerror="document.title='pwned'">`;
+let api: TestRuntime;
+let browser: Browser;
+let token = "";
+const plan = (ship: string, station: string | null, minutes: number, more: object = {}) =>
+  api.request("POST", "/api/pass", {
+    token,
+    body: { ship, station, aos: instantOf(Date.now() + minutes * 60_000), duration_s: 900, ...more },
+  });
+
+before(async () => {
+  [api, browser] = await Promise.all([openTestRuntime(), openBrowser()]);
+  token = await api.tokenOf("publisher");
+  for (const ship of ["aurora", "borealis", "corvus"])
+    done(await api.request("PUT", `/api/ship/${ship}`, { token, body: { format: "raw" } }));
+  done(await api.request("PUT", "/api/ship/aurora/tle", { token, body: { tle: freshTle() } }));
+  const station = {
+    latitude: 47.8,
+    longitude: 11.1,
+    height_m: 650,
+    description: "Weilheim, 15 m",
+    mask: [
+      [0, 5],
+      [90, 12],
+      [180, 3],
+      [270, 20],
+    ],
+  };
+  done(await api.request("PUT", "/api/station/weilheim", { token, body: station }));
+  for (const [ship, station, minutes] of [
+    ["aurora", "weilheim", 60],
+    ["borealis", "weilheim", 95],
+    ["corvus", "weilheim", 300],
+    ["borealis", "kiruna", 30],
+    ["aurora", "svalbard", 200],
+    ["corvus", null, 20],
+    ["borealis", nasty, 500],
+  ] as const)
+    done(await plan(ship, station, minutes));
+  done(await plan("aurora", "kiruna", -300));
+});
+after(async () => {
+  await browser.close();
+  await api.stop();
+});
+
+describe("passes by station and time in a browser", () => {
+  for (const widthPx of [1280, 390] as const) {
+    for (const scheme of ["light", "dark"] as const) {
+      it(`are accessible, without errors and not wider than ${widthPx} px (${scheme})`, async () => {
+        for (const path of ["/pass", "/pass?span=1w", "/station", "/station/weilheim"]) {
+          const { page, faults, close } = await visit(browser, `${api.url}${path}`, { widthPx, scheme });
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), widthPx, path);
+          await accessible(page);
+          if (process.env.SCREENSHOTS !== undefined) {
+            const name = path.replaceAll(/[^a-z0-9]+/g, "-").slice(1);
+            await page.screenshot({
+              path: `${process.env.SCREENSHOTS}/${name}-${widthPx}-${scheme}.png`,
+              fullPage: true,
+            });
+          }
+          assert.equal(await page.title(), "Orrery");
+          assert.deepEqual(faults, [], path);
+          await close();
+        }
+      });
+    }
+  }
+
+  it("show a pass that is planned meanwhile, and one that is cancelled, without a reload", async () => {
+    const { page, faults, close } = await visit(browser, `${api.url}/pass`);
+    await page.waitForSelector("#live_state.on");
+    const { json } = done(await plan("corvus", "troll", 240));
+    await page.waitForSelector(`.timeline a.planned[href="/pass/${json.id}"]`);
+    done(await api.request("PUT", `/api/pass/${json.id}/cancel`, { token }));
+    await page.waitForSelector(`.timeline a.cancelled[href="/pass/${json.id}"]`);
+    await page.getByRole("link", { name: "Week" }).click();
+    await page.waitForURL(/span=1w/);
+    await page.getByRole("link", { name: "weilheim", exact: true }).first().click();
+    await page.waitForURL(`${api.url}/station/weilheim`);
+    assert.ok((await page.locator(".sky .course").count()) > 0, "the next passes in the sky");
+    assert.deepEqual(faults, []);
+    await close();
+  });
+});

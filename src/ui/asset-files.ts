@@ -2,18 +2,22 @@
 
 import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import uplot from "uplot/dist/uPlot.esm.js" with { type: "text" };
+import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
 import * as live from "./islands/live.js" with { type: "text" };
 import * as pass from "./islands/pass.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
+import * as plots from "./islands/plots.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
 import logo from "./logo.svg" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
+import plotStyle from "./styles/plots.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
 import timeline from "./styles/timeline.css" with { type: "text" };
@@ -31,7 +35,10 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle, timeline].join("\n") },
+  {
+    name: "orrery.css",
+    text: [tokens, base, forms, states, tables, graphStyle, passStyle, timeline, uplotStyle, plotStyle].join("\n"),
+  },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
@@ -42,4 +49,6 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "graph.js", text: textOf(graph) },
   { name: "plan.js", text: textOf(plan) },
   { name: "pass.js", text: textOf(pass) },
+  { name: "uplot.js", text: uplot, specifier: "uplot" },
+  { name: "plots.js", text: textOf(plots) },
 ];

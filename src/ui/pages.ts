@@ -14,7 +14,7 @@ import { planPage, planUpdate } from "./plan-page.tsx";
 import { type Found, searchRows } from "./search-rows.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
 
-type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground" | "auth" | "config">;
+type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground" | "history" | "auth" | "config">;
 
 const nothingFound: Found = { rows: [], nextPage: null };
 /** A live update that names more products than this gets the whole plan. */

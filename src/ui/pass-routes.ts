@@ -1,5 +1,6 @@
 /** The pages of passes and ships, and the home page's overview of them. */
 import { Hono } from "hono";
+import { latestValues } from "../http/latest-values.ts";
 import type { AppParts } from "../http/parts.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
@@ -14,10 +15,11 @@ import { type PassList, passListPage, passListPart, passPage, passPart } from ".
 import { passCards } from "./pass-rows.ts";
 import { shipPage } from "./ship-page.tsx";
 import { type ShownPass, shownLive, shownPass } from "./shown-pass.ts";
+import { plotsOf } from "./shown-plots.ts";
 import { timelineOf } from "./shown-timeline.ts";
 import { stationPageRoutes } from "./station-routes.ts";
 
-type PassPageParts = Pick<AppParts, "database" | "clock" | "ground">;
+type PassPageParts = Pick<AppParts, "database" | "clock" | "ground" | "history">;
 
 const rowsAPage = 50;
 
@@ -49,7 +51,10 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
     const ship = shipNamePattern.test(name) ? await findShip(database.sql, name) : null;
     if (ship === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
     const { rows } = await listPasses(database.sql, { ship: ship.ship, state: null, page: 0, limit: rowsAPage });
-    return htmlAnswer(c, shipPage(ship, await withProgress(parts, rows), await lookOf(c)));
+    const passes = await withProgress(parts, rows);
+    const latest = await latestValues({ sql: database.sql, ground: parts.ground }, ship.ship);
+    const plots = await plotsOf(parts.history, ship, latest, new URL(c.req.url).searchParams, nowMs());
+    return htmlAnswer(c, shipPage({ ship, passes, latest, plots }, await lookOf(c)));
   });
 
   /** `?state=&ship=&page=`: what is none of these is left out of account. */
@@ -78,7 +83,7 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
 }
 
 async function withProgress(
-  { clock, database, ground }: PassPageParts,
+  { clock, database, ground }: Pick<AppParts, "database" | "clock" | "ground">,
   rows: readonly PassRow[],
 ): Promise<ShownPass[]> {
   if (rows.length === 0) return [];

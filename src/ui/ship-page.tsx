@@ -8,15 +8,22 @@ import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
 import { timeMarkup } from "./markup.ts";
 import { passTable } from "./pass-rows.ts";
+import { type ShipPlots, shipPlots } from "./ship-plots.ts";
 import type { ShownPass } from "./shown-pass.ts";
 
-/** `passes`: the newest first. */
-export function shipPage(ship: ShipRow, passes: readonly ShownPass[], look: Look): string {
+export interface ShownShip {
+  readonly ship: ShipRow;
+  /** The newest first. */
+  readonly passes: readonly ShownPass[];
+  readonly latest: Readonly<Record<string, LatestValue>>;
+  /** Null: nothing of it can be plotted. */
+  readonly plots: ShipPlots | null;
+}
+
+export function shipPage({ ship, passes, latest, plots }: ShownShip, look: Look): string {
   const { nowMs } = look;
-  const latest: Record<string, LatestValue> = {};
-  for (const pass of passes) for (const [name, value] of Object.entries(pass.latest)) latest[name] ??= value;
   return document(
-    { section: "passes", look },
+    { section: "passes", look, islands: plots === null ? [] : ["plots.js"] },
     String(
       <>
         <Crumbs
@@ -54,6 +61,12 @@ export function shipPage(ship: ShipRow, passes: readonly ShownPass[], look: Look
             </section>
           )}
         </div>
+        {plots === null ? null : (
+          <div class="block">
+            <h2>Plots</h2>
+            {raw(shipPlots(plots))}
+          </div>
+        )}
         <div class="block">
           <h2 id="passes_title">Passes</h2>
           {passes.length === 0 ? (

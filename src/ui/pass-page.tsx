@@ -2,7 +2,9 @@
 /** The pages of passes: the list, and one pass with its window, its ledger and its latest values. One part of each stays live. */
 import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
+import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
+import { alarmSection } from "./alarm-rows.ts";
 import { duration, size } from "./figures.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document, LiveNote } from "./layout.tsx";
@@ -53,7 +55,8 @@ const NoPasses: FC = () => (
   </div>
 );
 
-export function passPage(shown: ShownPass, nowMs: number): string {
+/** `alarms`: those of the pass that are active. */
+export function passPage(shown: ShownPass, alarms: readonly AlarmRow[], nowMs: number): string {
   const { passId } = shown.pass;
   return document(
     { section: "passes", islands: ["pass.js"] },
@@ -67,7 +70,7 @@ export function passPage(shown: ShownPass, nowMs: number): string {
           isLive
         />
         <div id="pass_part" data-part={`/component/pass/${passId}`} data-events={`pass=${passId}`}>
-          {raw(passPart(shown, nowMs))}
+          {raw(passPart(shown, alarms, nowMs))}
         </div>
       </>,
     ),
@@ -75,7 +78,7 @@ export function passPage(shown: ShownPass, nowMs: number): string {
 }
 
 /** All of a pass that changes, which is all of it. */
-export function passPart(shown: ShownPass, nowMs: number): string {
+export function passPart(shown: ShownPass, alarms: readonly AlarmRow[], nowMs: number): string {
   const { pass, ledger } = shown;
   return (
     `<div class="title"><h1>Pass</h1>${stateMarkup(pass.state)}` +
@@ -83,6 +86,7 @@ export function passPart(shown: ShownPass, nowMs: number): string {
     `</div>` +
     `${pass.reason === null ? "" : `<p class="reason">${escapeHtml(pass.reason)}</p>`}` +
     `<dl class="facts">${passFacts(shown, nowMs)}</dl>` +
+    alarmSection(alarms, nowMs) +
     (ledger === null ? nothingYet(shown) : ledgerSections(shown, ledger, nowMs))
   );
 }

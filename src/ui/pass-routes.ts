@@ -1,9 +1,11 @@
 /** The pages of passes and ships, and the home page's overview of them. */
 import { Hono } from "hono";
 import type { AppParts } from "../http/parts.ts";
+import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
 import { hasEnded, type PassRow, type PassState, passStates, shipNamePattern } from "../model/pass.ts";
+import { type AlarmFilter, listAlarms } from "../store/alarms.ts";
 import { findProgress } from "../store/pass-progress.ts";
 import { findPass, listPasses } from "../store/passes.ts";
 import { findShip } from "../store/ships.ts";
@@ -32,20 +34,26 @@ export function passPageRoutes(parts: PassPageParts): Hono {
   });
   routes.get("/pass/:pass_id", async (c) => {
     const shown = await find(c.req.param("pass_id"));
-    return shown === null ? htmlAnswer(c, notFoundPage(), 404) : htmlAnswer(c, passPage(shown, nowMs()));
+    if (shown === null) return htmlAnswer(c, notFoundPage(), 404);
+    return htmlAnswer(c, passPage(shown, await alarmsOf({ passId: shown.pass.passId }), nowMs()));
   });
   routes.get("/component/pass/:pass_id", async (c) => {
     const shown = await find(c.req.param("pass_id"));
     if (shown === null) return htmlAnswer(c, notFoundPage(), 404);
-    return htmlAnswer(c, `<div id="pass_part">${passPart(shown, nowMs())}</div>`);
+    const alarms = await alarmsOf({ passId: shown.pass.passId });
+    return htmlAnswer(c, `<div id="pass_part">${passPart(shown, alarms, nowMs())}</div>`);
   });
   routes.get("/ship/:ship", async (c) => {
     const name = c.req.param("ship");
     const ship = shipNamePattern.test(name) ? await findShip(database.sql, name) : null;
     if (ship === null) return htmlAnswer(c, notFoundPage(), 404);
     const { rows } = await listPasses(database.sql, { ship: ship.ship, state: null, page: 0, limit: rowsAPage });
-    return htmlAnswer(c, shipPage(ship, await withProgress(parts, rows), nowMs()));
+    const alarms = await alarmsOf({ ship: ship.ship });
+    return htmlAnswer(c, shipPage(ship, { passes: await withProgress(parts, rows), alarms }, nowMs()));
   });
+
+  const alarmsOf = (filter: AlarmFilter): Promise<AlarmRow[]> =>
+    listAlarms(database.sql, { ...filter, state: "active", before: null, limit: rowsAPage });
 
   /** `?state=&ship=&page=`: what is none of these is left out of account. */
   async function list(search: string): Promise<PassList> {

@@ -1,16 +1,22 @@
 /** @jsxImportSource hono/jsx */
-/** The page of a ship: how it speaks, the values it sent last, its passes. */
+/** The page of a ship: how it speaks, its active alarms, the values it sent last, its passes. */
 import { raw } from "hono/html";
 import type { LatestValue } from "../ground/latest.ts";
+import type { AlarmRow } from "../model/alarm.ts";
 import type { ShipRow } from "../model/pass.ts";
+import { alarmSection } from "./alarm-rows.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document } from "./layout.tsx";
 import { timeMarkup } from "./markup.ts";
 import { passTable } from "./pass-rows.ts";
 import type { ShownPass } from "./shown-pass.ts";
 
-/** `passes`: the newest first. */
-export function shipPage(ship: ShipRow, passes: readonly ShownPass[], nowMs: number): string {
+/** `passes`: the newest first; `alarms`: those that are active. */
+export function shipPage(
+  ship: ShipRow,
+  { passes, alarms }: { readonly passes: readonly ShownPass[]; readonly alarms: readonly AlarmRow[] },
+  nowMs: number,
+): string {
   const latest: Record<string, LatestValue> = {};
   for (const pass of passes) for (const [name, value] of Object.entries(pass.latest)) latest[name] ??= value;
   return document(
@@ -42,6 +48,7 @@ export function shipPage(ship: ShipRow, passes: readonly ShownPass[], nowMs: num
             <dd>{raw(timeMarkup(ship.modifiedAt, nowMs))}</dd>
           </div>
         </dl>
+        {raw(alarmSection(alarms, nowMs))}
         <div class="block">
           <h2 id="values_title">Latest values</h2>
           {Object.keys(latest).length === 0 ? (

@@ -148,10 +148,12 @@ describe("alarms over HTTP", () => {
     }
   });
 
-  it("are on the pages of their ship, as text", async () => {
-    const { ship, raise, rows } = scene();
+  it("are on the pages of their ship and of their pass, as text", async () => {
+    const { ship, passId, raise, rows } = scene();
     const token = await api.tokenOf("publisher");
     done(await api.request("PUT", `/api/ship/${ship}`, { token, body: { format: "raw" } }));
+    const body = { id: passId, ship, aos: "2099-01-31T10:20:00Z", duration_s: 600 };
+    done(await api.request("POST", "/api/pass", { token, body }));
     const page = async () => (await api.request("GET", `/ship/${ship}`)).text;
     assert.doesNotMatch(await page(), /Active alarms/);
     await raise({ severity: "critical" });
@@ -161,6 +163,8 @@ describe("alarms over HTTP", () => {
     assert.match(shown, /Active alarms/);
     assert.match(shown, /<span class="state critical">critical<\/span><\/td><td>parameter.limit<\/td><td>volts<\/td>/);
     assert.match(shown, /operator: &lt;script&gt;alert/);
+    for (const path of [`/pass/${passId}`, `/component/pass/${passId}`])
+      assert.match((await api.request("GET", path)).text, /<span class="state critical">critical<\/span>/);
   });
 });
 

@@ -30,6 +30,7 @@ const Ground = v.strictObject({
   prepass_margin_s: v.optional(seconds, 5),
   drain_margin_s: v.optional(seconds, 5),
   packet_size_max: v.optional(v.pipe(v.number(), v.integer(), v.minValue(7), v.maxValue(65_542)), 65_542),
+  stale_after_s: v.optional(seconds, 30),
 });
 
 const ShipFields = v.strictObject({
@@ -116,6 +117,8 @@ export interface ConfigFile {
     readonly prepassMarginS: number;
     readonly drainMarginS: number;
     readonly packetSizeMax: number;
+    /** A pass that hears nothing for so long raises an alarm; 0: none does. */
+    readonly staleAfterS: number;
   };
   readonly ships: Readonly<
     Record<
@@ -242,6 +245,7 @@ function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
       prepassMarginS: ground.prepass_margin_s,
       drainMarginS: ground.drain_margin_s,
       packetSizeMax: ground.packet_size_max,
+      staleAfterS: ground.stale_after_s,
     },
     ships: Object.fromEntries(
       Object.entries(file.ships).map(([name, { format, packets, crc }]) => [

@@ -21,6 +21,8 @@ export interface GroundConfig {
   readonly prepassMarginS: number;
   readonly drainMarginS: number;
   readonly packetSizeMax: number;
+  /** A pass that hears nothing for so long raises an alarm; 0: none does. */
+  readonly staleAfterS: number;
 }
 
 /** Where alarms are sent. */

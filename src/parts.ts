@@ -107,8 +107,10 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   teardown.add("supervisor", 1000, () => supervisor.stop());
 
   await storeShips(ships, { sql: database.sql, by: ownService, clock, log });
+  const alarms = createAlarms({ database, log, metrics, webhook: config.alarms.webhook, send: sendWebhook });
+  teardown.add("alarms", 1000, () => alarms.stop());
   const { dataDir, ground: settings } = config;
-  const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
+  const ground = createGround({ database, telemetry, clock, log, metrics, alarms, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
   computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
   const due = await createDueSignal(database, supervisor);
@@ -127,8 +129,6 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
   const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
   teardown.add("scheduler", 500, () => scheduler.stop());
-  const alarms = createAlarms({ database, log, webhook: config.alarms.webhook, send: sendWebhook });
-  teardown.add("alarms", 1000, () => alarms.stop());
   const keys = createApiKeys({ database, services: config.services, log });
   const audit = createAuditTrail({ sql: database.sql, log, metrics, now: () => clock.now() });
   const tokens = createAuth(config);

@@ -6,7 +6,9 @@ import { after, before, describe, it } from "node:test";
 import { isSignedWebhook } from "../src/compute/webhook.ts";
 import { parseConfigFile } from "../src/config-file.ts";
 import { createLog } from "../src/observe/log.ts";
-import { settleDeadlines, takeAlarmsToSend } from "../src/store/alarms.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
+import { takeAlarmsToSend } from "../src/store/alarms.ts";
+import { settleDeadlines } from "../src/store/late-products.ts";
 import type { Sql } from "../src/store/sql.ts";
 import { createAlarms, type SendWebhook } from "../src/supervisor/alarms.ts";
 import { EventReader } from "./support/events.ts";
@@ -45,16 +47,24 @@ describe("a deadline", () => {
       const [alarm, ...others] = await alarmsOf(scene);
       assert.deepEqual(others, []);
       const { at, id, sent_at, detail, ...rest } = alarm;
-      assert.deepEqual(rest, { kind: "product.late", dataset_id: scene.datasetId, product_id: scene.id("b") });
-      assert.deepEqual([detail.name, detail.state, sent_at], ["b", "waiting", null]);
-      assert.deepEqual(data, {
-        id,
+      assert.deepEqual(rest, {
         kind: "product.late",
+        severity: "warning",
+        active: true,
+        ship: null,
+        pass_id: null,
+        subject: "",
         dataset_id: scene.datasetId,
         product_id: scene.id("b"),
-        at,
-        detail,
+        raised: 1,
+        cleared_at: at,
+        resolution: null,
+        acknowledged_at: null,
+        acknowledged_by: null,
+        comment: null,
       });
+      assert.deepEqual([detail.name, detail.state, sent_at], ["b", "waiting", null]);
+      assert.deepEqual(data, { event: "raised", ...rest, id, at, detail });
       const path = (product: string) => `/api/data_product/${scene.datasetId}/${scene.id(product)}/explain`;
       assert.match(done(await api.request("GET", path("b"))).json.summary, /; it missed its deadline of \d{4}-/);
       assert.match(done(await api.request("GET", path("c"))).json.summary, /; it is due by 2100-01-01T00:00:00Z$/);
@@ -128,6 +138,7 @@ describe("a webhook", () => {
     const alarms = createAlarms({
       database: api.runtime.database,
       log: createLog("silent"),
+      metrics: createMetrics(),
       webhook,
       send,
       everyMs: 20,

@@ -128,6 +128,7 @@ ground: { ports: [30000, 30010], drain_margin_s: 2 }
       prepassMarginS: 5,
       drainMarginS: 2,
       packetSizeMax: 65_542,
+      staleAfterS: 30,
     });
     assert.equal(config.example, false);
   });

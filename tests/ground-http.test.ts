@@ -64,6 +64,7 @@ describe("ships, passes and listeners over HTTP", () => {
       const answer = await put("Ship_1.a-b", { format: "raw" });
       assert.equal(answer.status, 200);
       assert.deepEqual(Object.keys(answer.json).sort(), [
+        "completeness_min",
         "format",
         "modified_by",
         "modified_date",

@@ -15,7 +15,8 @@ import type { PassRow } from "../src/model/pass.ts";
 import { planPasses } from "../src/store/pass-plan.ts";
 import { findProgress } from "../src/store/pass-progress.ts";
 import { cancelPass } from "../src/store/passes.ts";
-import { type Database, type Sql, SqlError, type SqlValue } from "../src/store/sql.ts";
+import type { Database } from "../src/store/sql.ts";
+import { cuttable } from "./support/cut-link.ts";
 import { type GroundSite, openGroundSite, sendTo } from "./support/ground.ts";
 import { jobsOfSource } from "./support/job-rows.ts";
 import { until } from "./support/signal.ts";
@@ -352,48 +353,6 @@ async function isOpenAgain(site: GroundSite, { passId }: PassRow): Promise<boole
 async function jobsOf({ database }: GroundSite, { passId }: PassRow): Promise<string[]> {
   const rows = await jobsOfSource(database.sql, "pass", passId);
   return rows.map(({ payload }) => payload ?? "");
-}
-
-/** A store that can be cut off, or lose the answers to transactions that it has done. */
-function cuttable(database: Database) {
-  let isCut = false;
-  let loseBegins = 0;
-  const gate = (): void => {
-    if (isCut) throw new SqlError("unavailable", null, "cut off");
-  };
-  const { sql } = database;
-  const gated = async <Row extends object>(strings: TemplateStringsArray, ...values: SqlValue[]): Promise<Row[]> => {
-    gate();
-    return sql<Row>(strings, ...values);
-  };
-  const cut: Sql = Object.assign(gated, {
-    query: async <Row extends object>(text: string, values: SqlValue[]): Promise<Row[]> => {
-      gate();
-      return sql.query<Row>(text, values);
-    },
-    begin: async <T>(work: (tx: Sql) => Promise<T>): Promise<T> => {
-      gate();
-      const done = await sql.begin(work);
-      if (loseBegins > 0) {
-        loseBegins -= 1;
-        throw new SqlError("unknown", null, "the answer was lost");
-      }
-      return done;
-    },
-    script: (text: string) => sql.script(text),
-  });
-  return {
-    database: { ...database, sql: cut },
-    cut: () => {
-      isCut = true;
-    },
-    restore: () => {
-      isCut = false;
-    },
-    loseAnswersToBegin: (count: number) => {
-      loseBegins = count;
-    },
-  };
 }
 
 /** What the ledger must say of an APID. */

@@ -163,6 +163,26 @@ describe("XTCE parameter types", () => {
     assert.ok(reasonsOf(made).some((reason) => reason.includes("DistressRange is not it")));
   });
 
+  it("take minViolations as so many values in a row, and tell where they cannot", () => {
+    const alarmed = (attributes: string): string =>
+      `<IntegerParameterType name="x"><UnitSet/><IntegerDataEncoding sizeInBits="8"/><DefaultAlarm ${attributes}><StaticAlarmRanges><WatchRange maxInclusive="9"/></StaticAlarmRanges></DefaultAlarm></IntegerParameterType>`;
+    const made = oneOfEach({
+      a: alarmed(""),
+      b: alarmed('minViolations="1"'),
+      c: alarmed('minViolations="3" minConformance="3"'),
+      d: alarmed('minViolations="2" minConformance="5"'),
+      e: alarmed('minViolations="33"'),
+      f: alarmed('minViolations="0"'),
+    });
+    const rules = made.definition.packets[0]?.fields.map(({ limits }) => limits?.alarm?.violations ?? null);
+    assert.deepEqual(rules, [null, null, 3, 2, null, null]);
+    const told = reasonsOf(made).filter((reason) => /min(Violations|Conformance)/.test(reason));
+    assert.deepEqual(told.sort(), [
+      "is left out in part: minConformance is taken to be as many as minViolations",
+      "is left out in part: minViolations must be 1 to 32, else the first violation counts",
+    ]);
+  });
+
   it("split aggregates into their members, and read the namespace of 1.1 as well", () => {
     const member = (name: string, type: string): string => `<Member name="${name}" typeRef="${type}"/>`;
     const made = oneOfEach(

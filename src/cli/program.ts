@@ -1,6 +1,7 @@
 /** The whole command line: every command under its heading, each in a file of its own. */
 import { Command } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { alarmsCommand } from "./alarms.ts";
 import { backfillCommand } from "./backfill.ts";
 import { checkCommand } from "./check.ts";
 import { completionCommand } from "./completion.ts";
@@ -71,7 +72,10 @@ ${exitCodesText}`,
       ],
     ],
     ["Jobs:", [jobsCommand(), logsCommand(), queuesCommand(), dlqCommand(), workersCommand(), workerCommand()]],
-    ["Ground segment:", [passesCommand(), shipsCommand(), packetsCommand(), stationsCommand(), contactsCommand()]],
+    [
+      "Ground segment:",
+      [passesCommand(), shipsCommand(), packetsCommand(), stationsCommand(), contactsCommand(), alarmsCommand()],
+    ],
     ["A server:", [statusCommand(), keyCommand(), auditCommand()]],
     ["This program:", [completionCommand(() => program)]],
   ];

@@ -240,19 +240,23 @@ describe("the latest values", () => {
     assert.equal(Object.keys(values).length, 3);
   });
 
-  it("tell each change of a limit state, and nothing while it stays", () => {
+  it("tell each limit state that is graver, and that it is over, by the value that did it", () => {
     const latest = new LatestValues(definition);
-    const changes = latest.take(batch([25, 0], [19, 0], [15, 0], [31, 0], [41, 0], [4, 0], [30, 0]), new Uint8Array(7));
-    assert.deepEqual(
-      changes.map(({ from, to, value, atMs }) => [from, to, value, atMs]),
-      [
-        ["ok", "watch_low", 19, 1001],
-        ["watch_low", "watch_high", 31, 1003],
-        ["watch_high", "critical_high", 41, 1004],
-        ["critical_high", "critical_low", 4, 1005],
-        ["critical_low", "ok", 30, 1006],
-      ],
-    );
-    assert.deepEqual(latest.take(batch([25, 9]), new Uint8Array(1)), []);
+    const told = [25, 19, 15, 31, 41, 4, 30, 25].map((volts, i) => {
+      const packets = batch([volts, i]);
+      packets.arrivedMs[0] = 1000 + i;
+      latest.take(packets, new Uint8Array(1));
+      return latest.limitAlarms.drain().map(({ level, limit, value, atMs }) => [level, limit, value, atMs]);
+    });
+    assert.deepEqual(told, [
+      [],
+      [[1, "watch_low", 19, 1001]],
+      [],
+      [],
+      [[3, "critical_high", 41, 1004]],
+      [],
+      [[0, "ok", 30, 1006]],
+      [],
+    ]);
   });
 });

@@ -76,8 +76,8 @@ function meets(conditions: Float64Array, view: DataView, start: number, sizeByte
 }
 
 /**
- * Decodes the packet at `start` of `view`. A field that the packet is too short for keeps its value. Returns the first
- * field (from 0) whose limit state changed, or −1: whoever wants them all looks on from there.
+ * Decodes the packet at `start` of `view`. A field that the packet is too short for keeps its value. Returns whether
+ * the limit state of any field is another one now.
  */
 export function decodeInto(
   values: Values,
@@ -85,10 +85,10 @@ export function decodeInto(
   view: DataView,
   start: number,
   sizeBytes: number,
-): number {
+): boolean {
   const { program, factors, fieldCount, limits } = packet;
   const { known, raw: raws, value: calibrated, limit: states } = values;
-  let firstChange = -1;
+  let isChanged = false;
   for (let i = 0, p = 0; i < fieldCount; i++, p += slots) {
     if ((program[p + slot.end] ?? 0) > sizeBytes) continue;
     const parameter = program[p + slot.parameter] ?? 0;
@@ -108,9 +108,9 @@ export function decodeInto(
     const limit = limitOf(limits, limitsAt, value);
     if (limit === states[parameter]) continue;
     states[parameter] = limit;
-    if (firstChange === -1) firstChange = i;
+    isChanged = true;
   }
-  return firstChange;
+  return isChanged;
 }
 
 function keepOctets(octets: Uint8Array | null | undefined, view: DataView, at: number): void {

@@ -6,6 +6,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { findPass } from "../store/passes.ts";
 import type { Database } from "../store/sql.ts";
+import type { Alarms } from "../supervisor/alarms.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { ContactPlanner } from "./contact-planner.ts";
 import type { LatestValue } from "./latest.ts";
@@ -23,6 +24,7 @@ export interface GroundParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly alarms: Pick<Alarms, "change" | "dropped">;
   readonly nodeId: string;
   /** Where archives go. */
   readonly dataDir: string;
@@ -58,11 +60,12 @@ export interface Ground {
 }
 
 export function createGround(parts: GroundParts): Ground {
-  const { database, telemetry, clock, log, metrics, nodeId, dataDir, settings } = parts;
+  const { database, telemetry, clock, log, metrics, alarms, nodeId, dataDir, settings } = parts;
   const events = new PassEvents();
   const receivers = parts.receivers ?? createThreadReceivers(log);
   const schedule = new Schedule({
-    ...{ database, telemetry, receivers, clock, log, nodeId, dataDir },
+    ...{ database, telemetry, receivers, clock, log, alarms, nodeId, dataDir },
+    staleAfterMs: settings.staleAfterS * 1000,
     time: createStoreTime(() => clock.monotonicMs()),
     meters: createPacketMeters(metrics),
     host: settings.host,

@@ -2,7 +2,8 @@
 import { type Instant, instantOf } from "../model/clock.ts";
 import { type PacketBatch, verdictCode } from "./batch.ts";
 import { decodeInto, emptyValues, type LimitName, limitNames, packetIndex, type Values } from "./decode.ts";
-import { compilePlan, type DecodePlan, type PacketPlan, type Parameter, parameterOf } from "./field-plan.ts";
+import { compilePlan, type DecodePlan, type Parameter, parameterOf } from "./field-plan.ts";
+import { LimitAlarms } from "./limit-alarm.ts";
 import type { PacketDefinition } from "./packet-definition.ts";
 import { takenMsOf } from "./packet-time.ts";
 
@@ -24,42 +25,28 @@ export interface LatestValue extends ParameterValue {
   readonly taken?: Instant;
 }
 
-/** A parameter went from one limit state to another. */
-export interface LimitChange {
-  readonly parameter: string;
-  readonly from: LimitName;
-  readonly to: LimitName;
-  readonly value: number;
-  readonly atMs: number;
-}
-
-/** More in one batch are only counted. */
-const limitChangesMax = 256;
-
 export class LatestValues {
   readonly #plan: DecodePlan;
   readonly #values: Values;
-  /** Limit states before the packet at hand. */
-  readonly #limitsBefore: Uint8Array;
   readonly #arrivedMs: Float64Array;
   readonly #takenMs: Float64Array;
   /** Of each packet type: which of all packets its newest was, counted from 1. */
   readonly #turns: Float64Array;
   #turn = 0;
-  limitChangesOmitted = 0;
+  /** Told of every value taken. */
+  readonly limitAlarms: LimitAlarms;
 
   constructor(definition: PacketDefinition) {
     this.#plan = compilePlan(definition);
     this.#values = emptyValues(this.#plan);
-    this.#limitsBefore = new Uint8Array(this.#plan.parameters.length);
+    this.limitAlarms = new LimitAlarms(this.#plan);
     this.#arrivedMs = new Float64Array(this.#plan.packets.length);
     this.#takenMs = new Float64Array(this.#plan.packets.length);
     this.#turns = new Float64Array(this.#plan.packets.length);
   }
 
   /** Takes the fresh packets of a batch; what came late, twice or in conflict is not the latest. Packets of unknown APIDs are left. */
-  take(packets: PacketBatch, verdicts: Uint8Array): LimitChange[] {
-    const changes: LimitChange[] = [];
+  take(packets: PacketBatch, verdicts: Uint8Array): void {
     const view = new DataView(packets.bytes.buffer, packets.bytes.byteOffset, packets.bytes.byteLength);
     for (let i = 0; i < packets.count; i++) {
       if (verdicts[i] !== verdictCode.fresh) continue;
@@ -71,11 +58,15 @@ export class LatestValues {
       const arrivedMs = packets.arrivedMs[i] ?? 0;
       this.#arrivedMs[index] = arrivedMs;
       this.#turns[index] = ++this.#turn;
-      const firstChange = decodeInto(this.#values, packet, view, start, sizeBytes);
+      const isChanged = decodeInto(this.#values, packet, view, start, sizeBytes);
       this.#takenMs[index] = takenMsOf(packet, this.#values, sizeBytes, arrivedMs);
-      if (firstChange !== -1) this.#noteChanges(packet, firstChange, arrivedMs, changes);
+      this.limitAlarms.take(index, this.#values, isChanged, sizeBytes, arrivedMs);
     }
-    return changes;
+  }
+
+  /** Which of all packets the newest of type `index` was, from 1; 0: none came. */
+  turnOf(index: number): number {
+    return this.#turns[index] ?? 0;
   }
 
   /** By parameter; those that have a value. One that is in several packets is of the one that came last. */
@@ -96,19 +87,6 @@ export class LatestValues {
       latest[parameter.name] = { ...shownValue(parameter, this.#values, i), packet: packet.name, at, taken };
     }
     return latest;
-  }
-
-  #noteChanges(packet: PacketPlan, firstField: number, atMs: number, changes: LimitChange[]): void {
-    for (let field = firstField; field < packet.fieldCount; field++) {
-      const i = parameterOf(packet, field);
-      const [before, now] = [this.#limitsBefore[i] ?? 0, this.#values.limit[i] ?? 0];
-      const [from, to, parameter] = [limitNames[before], limitNames[now], this.#plan.parameters[i]];
-      if (before === now || from === undefined || to === undefined || parameter === undefined) continue;
-      this.#limitsBefore[i] = now;
-      if (changes.length < limitChangesMax)
-        changes.push({ parameter: parameter.name, from, to, value: this.#values.value[i] ?? 0, atMs });
-      else this.limitChangesOmitted += 1;
-    }
   }
 }
 

@@ -105,6 +105,17 @@ export class Ledger {
     this.#socket = noSockets;
   }
 
+  /** Null: unknown on this system. */
+  get kernelDrops(): number | null {
+    return this.#sockets().kernelDrops;
+  }
+
+  /** Packets that came and were packets, whatever became of them. */
+  get heard(): number {
+    const { stored, duplicates, storeDrops, idle } = this.#arrival;
+    return stored + duplicates + storeDrops + idle;
+  }
+
   /** Nobody listened between these instants (milliseconds since 1970): between two sockets, or two nodes. */
   outage(fromMs: number, toMs: number): void {
     this.#arrival.outageMs += Math.max(0, toMs - fromMs);

@@ -70,7 +70,13 @@ const field = v.strictObject({
   calibration: v.optional(calibration),
   /** Of the calibrated value. */
   limits: v.optional(
-    v.strictObject({ watch: v.optional(range), warning: v.optional(range), critical: v.optional(range) }),
+    v.strictObject({
+      watch: v.optional(range),
+      warning: v.optional(range),
+      critical: v.optional(range),
+      /** How many of its last values must be beyond a level for an alarm, and within it to clear it; left out: one of one. */
+      alarm: v.optional(v.strictObject({ violations: whole(1, 32), of: v.optional(whole(1, 32)) })),
+    }),
   ),
 });
 
@@ -95,6 +101,8 @@ const packet = v.strictObject({
   crc: v.optional(v.boolean()),
   /** The field that tells when the values were taken. */
   time: v.optional(name),
+  /** While a pass receives it is overdue, and alarming, after so long without one. */
+  expected_every_s: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(86_400))),
   fields: v.pipe(v.array(field), v.minLength(1), v.maxLength(2048)),
 });
 

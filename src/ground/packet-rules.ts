@@ -95,6 +95,11 @@ function fieldFault(one: FieldDefinition): Fault | null {
 
 /** Each range holds the next milder one: critical.low ≤ warning.low ≤ watch.low < watch.high ≤ … */
 function limitsFault(limits: NonNullable<FieldDefinition["limits"]>): Fault | null {
+  const { alarm, ...levels } = limits;
+  if (alarm !== undefined && Object.keys(levels).length === 0)
+    return ["limits.alarm", "needs a level to be beyond: watch, warning or critical"];
+  if (alarm !== undefined && alarm.violations > (alarm.of ?? alarm.violations))
+    return ["limits.alarm.violations", "must be at most `of`, the number of values looked at"];
   let low = Number.NEGATIVE_INFINITY;
   let high = Number.POSITIVE_INFINITY;
   for (const level of ["critical", "warning", "watch"] as const) {

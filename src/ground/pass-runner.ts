@@ -11,6 +11,7 @@ import { archiveOnly, type CompletionOrder, completeAtLast } from "./completion.
 import type { Intake } from "./intake.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
+import { PassAlarms } from "./pass-alarms.ts";
 import { contextOf } from "./pass-context.ts";
 import { createPassIntake } from "./pass-intake.ts";
 import { PassRecord } from "./pass-record.ts";
@@ -30,6 +31,7 @@ export class PassRunner {
   readonly #socket: PassSocket;
   readonly #intake: Intake;
   readonly #record: PassRecord;
+  readonly #alarms: PassAlarms;
   /** What is stored of its state, or is on its way there; writes follow one another. */
   #stored: Standing;
   #writes: Promise<void> = Promise.resolve();
@@ -52,6 +54,7 @@ export class PassRunner {
       onSealed: () => this.abandon("a newer holder has sealed its stream"),
     });
     this.#record = new PassRecord({ ...parts, pass, intake: this.#intake, start });
+    this.#alarms = new PassAlarms({ ...parts, onLost: () => this.abandon("its lease is another holder's") }, run);
     this.#socket = new PassSocket({
       receivers: parts.receivers,
       options: { format: ship.format, packetSizeMax: parts.packetSizeMax, log: parts.log },
@@ -112,6 +115,7 @@ export class PassRunner {
     const dueMs = !context.isOpen || value === "draining" ? nowMs : value === "prepass" ? context.aosMs : context.losMs;
     if (nowMs >= dueMs) this.#send({ type: "clock.ticked", nowMs });
     if (this.#socket.isOpen) this.#record.heardUntilMs = nowMs;
+    this.#alarms.look(value === "receiving" && this.#socket.isOpen);
     if (this.#record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
     if (!this.#hasNews) return;
     this.#hasNews = false;
@@ -137,6 +141,7 @@ export class PassRunner {
   abandon(why: string): void {
     if (this.#isOver) return;
     this.#parts.log.warn({ passId: this.pass.passId, token: this.pass.token, why }, "pass given up");
+    this.#alarms.abandon();
     void this.#leave();
   }
 
@@ -148,7 +153,7 @@ export class PassRunner {
     await this.#socket.close();
     await this.#write(async () => {
       if (this.#isOver) return true; // its completion was under way and got through
-      if (await this.#save()) await releasePass(this.#parts.sql, this.pass);
+      if ((await this.#save()) && (await this.#alarms.flush())) await releasePass(this.#parts.sql, this.pass);
       await this.#leave();
       return true;
     });
@@ -233,6 +238,7 @@ export class PassRunner {
     if (this.#isOver || hasEnded(this.state)) return true;
     if (!(await this.#save())) return false;
     const order = this.#order();
+    if (!(await this.#alarms.complete(order.ledger))) return false;
     const isStored = await completeAtLast(this.#parts, order, this.#parts.log);
     if (!isStored) return (await this.#endedAs()) !== null;
     this.#send({ type: "completion.stored" });
@@ -247,6 +253,7 @@ export class PassRunner {
     await this.#socket.close();
     try {
       await this.#save();
+      await this.#alarms.flush();
       await archiveOnly(this.#parts, this.#order(), this.#parts.log);
       await releasePass(this.#parts.sql, this.pass);
     } catch (error) {

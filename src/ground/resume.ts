@@ -1,6 +1,8 @@
 /** Where a holder of a pass begins: with an empty ledger, or where the last one stopped: its checkpoint, and the stream after it. */
+import { severityLevel } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
 import type { PassRow, ShipFormat, ShipRow } from "../model/pass.ts";
+import { type OpenAlarm, openAlarms } from "../store/alarm-changes.ts";
 import { findCheckpoint } from "../store/pass-progress.ts";
 import type { Sql } from "../store/sql.ts";
 import { packetBatchOf } from "../telemetry/entry.ts";
@@ -25,6 +27,8 @@ export interface Start {
   /** What earlier holders had decoded last, by parameter. */
   readonly latestBefore: Readonly<Record<string, LatestValue>>;
   readonly heardUntilMs: number | null;
+  /** Alarms that it may clear. */
+  readonly openAlarms: readonly OpenAlarm[];
 }
 
 /** All that a runner is given. */
@@ -43,8 +47,12 @@ export async function startOf(
   { sql, telemetry }: { readonly sql: Sql; readonly telemetry: Telemetry },
 ): Promise<Start> {
   const latest = ship.definition === null ? null : new LatestValues(ship.definition);
+  const alarms = await openAlarms(sql, pass.ship, pass.passId);
+  for (const { kind, subject, severity } of alarms)
+    if (kind === "parameter.limit") latest?.limitAlarms.resume(subject, severityLevel(severity));
   if (pass.token === 1) {
-    return { ledger: new Ledger(ship.format), latest, latestBefore: {}, heardUntilMs: null };
+    const ledger = new Ledger(ship.format);
+    return { ledger, latest, latestBefore: {}, heardUntilMs: null, openAlarms: alarms };
   }
   const stream = { ship: pass.ship, passId: pass.passId, token: pass.token };
   await telemetry.seal(stream);
@@ -67,5 +75,6 @@ export async function startOf(
     const lastMs = packets.arrivedMs[packets.count - 1];
     if (lastMs !== undefined) heardUntilMs = Math.max(heardUntilMs ?? lastMs, lastMs);
   }
-  return { ledger, latest, latestBefore, heardUntilMs };
+  latest?.limitAlarms.settle();
+  return { ledger, latest, latestBefore, heardUntilMs, openAlarms: alarms };
 }

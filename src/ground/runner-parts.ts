@@ -2,6 +2,7 @@
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Sql } from "../store/sql.ts";
+import type { Alarms } from "../supervisor/alarms.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { PacketMeters } from "./packet-meters.ts";
 import type { PassRunner } from "./pass-runner.ts";
@@ -16,6 +17,9 @@ export interface RunnerParts {
   readonly time: StoreTime;
   readonly log: Log;
   readonly meters: PacketMeters;
+  readonly alarms: Pick<Alarms, "change" | "dropped">;
+  /** Silence of a whole pass that is alarming; 0: none is. */
+  readonly staleAfterMs: number;
   readonly dataDir: string;
   readonly packetSizeMax: number;
   /** Between two reports of its progress. */

@@ -1,57 +1,85 @@
-/** Alarms: those that were raised, the newest first. */
+/** Alarms: listed, read, acknowledged. They are raised and cleared by what they are about, never over HTTP. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import { InvalidRequestError } from "../model/errors.ts";
-import { parseUuid } from "../model/ids.ts";
-import { listAlarms, type SentAlarmRow } from "../store/alarms.ts";
+import { alarmKinds, alarmStates, severities, shownAlarm } from "../model/alarm.ts";
+import { AlarmAcknowledgedError, InvalidRequestError, NotFoundError } from "../model/errors.ts";
+import { parseUuid, type Uuid } from "../model/ids.ts";
+import { findAlarm, listAlarms, type SentAlarmRow } from "../store/alarms.ts";
+import { Acknowledgement, Alarm, AlarmQuery } from "./alarm-schemas.ts";
 import { jsonText } from "./answer.ts";
-import { anyJson } from "./check.ts";
-import { openOperation } from "./operation.ts";
+import { guardedOperation, openOperation } from "./operation.ts";
+import { pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
-import { queryOf, wholeOf } from "./query.ts";
+import { queryOf, textIn, wholeOf, wordOf } from "./query.ts";
 
-const id = z.string().openapi({ format: "uuid" });
-const date = z.string().openapi({ format: "date-time" });
+const tag = "alarm";
 
-const Query = z.object({
-  dataset: z.string().optional().openapi({ format: "uuid" }),
-  limit: z.string().optional().openapi({ type: "integer", minimum: 1, maximum: 200, default: 50 }),
-  cursor: z.string().optional(),
-});
-
-const Alarm = z
-  .object({
-    id,
-    kind: z.string().openapi({ example: "product.late" }),
-    dataset_id: id.nullable(),
-    product_id: id.nullable(),
-    at: date,
-    detail: anyJson,
-    sent_at: date.nullable().openapi({ description: "When the webhook took it" }),
-  })
-  .openapi("Alarm");
-
-export function alarmRoutes({ database }: AppParts): OpenAPIHono {
+export function alarmRoutes({ database, alarms, auth, clock }: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
+  const { sql } = database;
+
   openOperation(
     routes,
     {
       method: "get",
       path: "/alarm",
-      summary: "Products that missed their deadlines",
-      tag: "alarm",
-      query: Query,
+      summary: "List alarms, the newest first",
+      tag,
+      query: AlarmQuery,
       answer: z.object({ rows: z.array(Alarm), next_cursor: z.string().nullable() }),
     },
     async ({ c }) => {
       const query = queryOf(c.req.raw.url);
       const limit = wholeOf(query, "limit", { min: 1, max: 200, or: 50 });
-      const ask = { datasetId: idIn(query, "dataset"), before: idIn(query, "cursor"), limit: limit + 1 };
-      const found = await listAlarms(database.sql, ask);
-      const rows = found.slice(0, limit);
-      const next = found.length > limit ? (rows.at(-1)?.alarmId ?? null) : null;
-      return jsonText(`{"rows":[${rows.map(shownAlarm).join(",")}],"next_cursor":${JSON.stringify(next)}}`);
+      const found = await listAlarms(sql, {
+        datasetId: idIn(query, "dataset"),
+        ship: textIn(query, "ship"),
+        passId: idIn(query, "pass"),
+        kind: wordOf(query, "kind", alarmKinds),
+        severity: wordOf(query, "severity", severities),
+        state: wordOf(query, "state", alarmStates),
+        before: idIn(query, "cursor"),
+        limit: limit + 1,
+      });
+      const { shown, nextCursor } = pageOf(found, limit, ({ alarmId }) => alarmId);
+      return jsonText(`{"rows":[${shown.map(alarmText).join(",")}],"next_cursor":${JSON.stringify(nextCursor)}}`);
     },
   );
+
+  openOperation(
+    routes,
+    { method: "get", path: "/alarm/{alarm_id}", summary: "Read an alarm", tag, answer: Alarm },
+    async ({ param }) => jsonText(alarmText(await known(param("alarm_id")))),
+  );
+
+  guardedOperation<z.output<typeof Acknowledgement>>(
+    routes,
+    auth,
+    {
+      method: "put",
+      path: "/alarm/{alarm_id}/acknowledge",
+      role: "operate",
+      audit: "alarm.acknowledge",
+      summary: "Acknowledge an alarm, once, under one's name",
+      tag,
+      body: Acknowledgement,
+      badField: 422,
+      answer: Alarm,
+    },
+    async ({ param, body, caller }) => {
+      const alarmId = param("alarm_id");
+      const { comment } = body;
+      const done = await alarms.acknowledge({ alarmId, by: caller.service, comment, at: clock.now() });
+      if (done !== null) return jsonText(alarmText(done));
+      const alarm = await known(alarmId);
+      throw new AlarmAcknowledgedError(alarmId, alarm.acknowledgedBy ?? "", alarm.acknowledgedAt ?? "");
+    },
+  );
+
+  async function known(alarmId: Uuid): Promise<SentAlarmRow> {
+    const alarm = await findAlarm(sql, alarmId);
+    if (alarm === null) throw new NotFoundError("alarm", alarmId);
+    return alarm;
+  }
   return routes;
 }
 
@@ -64,7 +92,7 @@ function idIn(query: URLSearchParams, name: string): string | null {
 }
 
 /** `detail` is JSON already. */
-function shownAlarm({ alarmId, kind, datasetId, productId, at, detail, sentAt }: SentAlarmRow): string {
-  const head = { id: alarmId, kind, dataset_id: datasetId, product_id: productId, at, sent_at: sentAt };
-  return `${JSON.stringify(head).slice(0, -1)},"detail":${detail}}`;
+function alarmText(alarm: SentAlarmRow): string {
+  const head = { ...shownAlarm(alarm), sent_at: alarm.sentAt };
+  return `${JSON.stringify(head).slice(0, -1)},"detail":${alarm.detail}}`;
 }

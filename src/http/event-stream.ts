@@ -1,7 +1,8 @@
 /**
- * One listener's stream of what happens. While it does not read, what happens to the same plan or pass
+ * One listener's stream of what happens. While it does not read, what happens to the same plan, pass or alarm
  * is folded into one event; past 1,000 different ones the oldest is dropped, and `missed` says so.
  */
+import { shownAlarm } from "../model/alarm.ts";
 import type { LiveEvent, PlanEvent } from "./live.ts";
 import { openSseBody } from "./sse-body.ts";
 
@@ -65,7 +66,7 @@ export function openEventStream(onClosed: () => void, onDropped: () => void = ()
   };
 }
 
-/** What folds together: a plan's changes, a pass's; each alarm stands for itself. */
+/** What folds together: a plan's changes, a pass's, an alarm's. */
 function keyOf(event: LiveEvent): string {
   switch (event.type) {
     case "plan":
@@ -111,14 +112,7 @@ function dataOf(event: LiveEvent): object {
     case "pass":
       return { pass_id: event.passId, ship: event.ship, state: event.state };
     case "alarm":
-      return {
-        id: event.alarmId,
-        kind: event.kind,
-        dataset_id: event.datasetId,
-        product_id: event.productId,
-        at: event.at,
-        detail: JSON.parse(event.detail),
-      };
+      return { event: event.event, ...shownAlarm(event), detail: JSON.parse(event.detail) };
     default:
       return event satisfies never;
   }

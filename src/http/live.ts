@@ -2,9 +2,9 @@
  * What happens now, for those who look: committed turns and passes, from this node and from others, to any number of listeners.
  * Costs nothing while nobody looks: nodes forward a hint only for what another node has said, in the last half minute, that it watches.
  */
+import type { AlarmRow } from "../model/alarm.ts";
 import type { Instant } from "../model/clock.ts";
-import type { DatasetId, ProductId, Uuid } from "../model/ids.ts";
-import type { JsonText } from "../model/json.ts";
+import type { DatasetId, ProductId } from "../model/ids.ts";
 import type { PassId, PassState } from "../model/pass.ts";
 import type { ProductState } from "../model/plan.ts";
 import type { Database } from "../store/sql.ts";
@@ -31,18 +31,12 @@ export interface PassEvent {
   readonly state: PassState | null;
 }
 
-export interface AlarmEvent {
+/** `event` says what happened to it. */
+export interface AlarmChange extends AlarmRow {
   readonly type: "alarm";
-  readonly alarmId: Uuid;
-  /** product.late */
-  readonly kind: string;
-  readonly datasetId: DatasetId | null;
-  readonly productId: ProductId | null;
-  readonly at: Instant;
-  readonly detail: JsonText;
 }
 
-export type LiveEvent = PlanEvent | PassEvent | AlarmEvent;
+export type LiveEvent = PlanEvent | PassEvent | AlarmChange;
 export const eventTypes: readonly LiveEvent["type"][] = ["plan", "pass", "alarm"];
 
 /** What a listener wants. All null: everything. */
@@ -70,7 +64,7 @@ export interface LiveParts {
   readonly passes: {
     onPassChanged(hear: (pass: { passId: PassId; ship: string; state: PassState }) => void): () => void;
   };
-  readonly alarms: { onRaised(hear: (alarm: Omit<AlarmEvent, "type">) => void): () => void };
+  readonly alarms: { onChanged(hear: (alarm: AlarmRow) => void): () => void };
   readonly runId: string;
   readonly monotonicMs: () => number;
 }
@@ -119,7 +113,7 @@ export function createLive(parts: LiveParts): Live {
     };
     hearHint(planChannel, unknownPlanEvent);
     hearHint(passChannel, unknownPassEvent);
-    hearHint(alarmChannel, (said) => JSON.parse(said) as AlarmEvent); // another node's, as below
+    hearHint(alarmChannel, (said) => JSON.parse(said) as AlarmChange); // another node's, as below
   }
 
   stops.push(
@@ -131,8 +125,8 @@ export function createLive(parts: LiveParts): Live {
       if (watch?.isWatched("pass", passId)) database.notify(passChannel, `${runId} ${passId}`);
       tell({ type: "pass", passId, ship, state });
     }),
-    parts.alarms.onRaised((alarm) => {
-      const event: AlarmEvent = { type: "alarm", ...alarm };
+    parts.alarms.onChanged((alarm) => {
+      const event: AlarmChange = { type: "alarm", ...alarm };
       database.notify(alarmChannel, `${runId} ${JSON.stringify(event)}`);
       tell(event);
     }),
@@ -171,7 +165,8 @@ export function createLive(parts: LiveParts): Live {
 function passesThrough({ datasetId, passId, types }: LiveFilter, event: LiveEvent): boolean {
   if (types !== null && !types.includes(event.type)) return false;
   if (datasetId === null && passId === null) return true;
-  return event.type === "pass" ? event.passId === passId : event.datasetId === datasetId && datasetId !== null;
+  const isOfPass = passId !== null && event.type !== "plan" && event.passId === passId;
+  return isOfPass || (datasetId !== null && event.type !== "pass" && event.datasetId === datasetId);
 }
 
 function planEventOf(turn: Committed): PlanEvent {

@@ -6,6 +6,11 @@ import { ParameterValue } from "./ship-schemas.ts";
 
 const range = z.object({ low: z.number().optional(), high: z.number().optional() }).optional();
 
+const alarm = z
+  .object({ violations: z.int(), of: z.int().optional() })
+  .optional()
+  .openapi({ description: "Of how many of the last values so many must be beyond a level; absent: one of one" });
+
 const Parameter = z
   .object({
     name: z.string(),
@@ -15,7 +20,7 @@ const Parameter = z
     packet: z.string(),
     apid: z.int(),
     enumeration: z.array(z.object({ value: z.int(), text: z.string() })).nullable(),
-    limits: z.object({ watch: range, warning: range, critical: range }).nullable(),
+    limits: z.object({ watch: range, warning: range, critical: range, alarm }).nullable(),
     has_history: z.boolean().openapi({ description: "Numbers have one, an enum by its raw values" }),
   })
   .openapi("Parameter");

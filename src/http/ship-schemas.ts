@@ -16,6 +16,13 @@ export const ShipParam = z
       description:
         "The packet definition, or the array of its packets, or { xtce, crc }: the text of an XTCE file, and whether packets end in a CRC-16; ccsds only",
     }),
+    completeness_min: z
+      .number()
+      .min(0)
+      .max(1)
+      .nullable()
+      .optional()
+      .openapi({ description: "A pass that is less complete raises an alarm. null: none does; absent: as it was" }),
   })
   .openapi("ShipParam");
 
@@ -59,12 +66,15 @@ export const Ship = z
     ...summary,
     packets: anyJson.openapi({ description: "null: packets are stored undecoded" }),
     tle: Orbit.nullable().openapi({ description: "null: its orbit is unknown" }),
+    completeness_min: z.number().nullable().openapi({ description: "A pass that is less complete raises an alarm" }),
     left_out: z
       .array(LeftOut)
       .optional()
       .openapi({ description: "Of an XTCE file that was just sent: what is not in the definition" }),
   })
-  .openapi("Ship", { required: ["ship", "format", "packets", "tle", "modified_by", "modified_date"] });
+  .openapi("Ship", {
+    required: ["ship", "format", "packets", "tle", "completeness_min", "modified_by", "modified_date"],
+  });
 
 export const TelemetryCountSchema = z
   .object({ ship: z.string(), count: z.int().openapi({ description: "Packets" }), bytes: z.int() })

@@ -7,7 +7,7 @@ import { parseXtce } from "../ground/xtce/xtce.ts";
 import { InvalidRequestError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
 import type { ShipFormat, ShipRow } from "../model/pass.ts";
-import { listShips, saveShip } from "../store/ships.ts";
+import { listShips, saveCompletenessMin, saveShip } from "../store/ships.ts";
 import { json, jsonText } from "./answer.ts";
 import { checked } from "./check.ts";
 import { knownShip } from "./known-ship.ts";
@@ -27,6 +27,8 @@ interface Registration {
   readonly definition: JsonText | null;
   /** Of an XTCE file; null: it was none. */
   readonly leftOut: readonly LeftOut[] | null;
+  /** Absent: it stays as it is. */
+  readonly completenessMin: number | null | undefined;
 }
 
 export function shipRoutes(parts: AppParts): OpenAPIHono {
@@ -50,8 +52,11 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
     },
     async ({ param, body, caller }) => {
       const ship = nameIn("ship", param("ship"));
-      const { leftOut, ...registration } = body;
-      await saveShip(sql, { ship, ...registration, by: caller.service, at: clock.now() });
+      const { leftOut, completenessMin, ...registration } = body;
+      await sql.begin(async (tx) => {
+        await saveShip(tx, { ship, ...registration, by: caller.service, at: clock.now() });
+        if (completenessMin !== undefined) await saveCompletenessMin(tx, ship, completenessMin);
+      });
       return jsonText(shownShip(await knownShip(sql, ship), leftOut));
     },
   );
@@ -124,15 +129,16 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
 }
 
 function readRegistration(parsed: unknown): Registration {
-  const { format, packets } = checked(ShipParam, parsed);
-  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null };
+  const { format, packets, completeness_min: completenessMin } = checked(ShipParam, parsed);
+  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null, completenessMin };
   if (format !== "ccsds") {
     throw new InvalidRequestError(`packets: a ship that sends ${format} has no packets to define`, "packets");
   }
   const xtce = xtceOf(packets);
-  if (xtce === null) return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null };
+  if (xtce === null)
+    return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null, completenessMin };
   const { definition, leftOut } = parseXtce(xtce.xtce);
-  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut };
+  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut, completenessMin };
 }
 
 /** A definition has no `xtce`, so whatever has one is meant as a file. */
@@ -142,11 +148,11 @@ function xtceOf(packets: unknown): z.infer<typeof XtceFile> | null {
 }
 
 function shownShip(
-  { ship, format, definition, tle, modifiedBy, modifiedAt }: ShipRow,
+  { ship, format, definition, tle, completenessMin, modifiedBy, modifiedAt }: ShipRow,
   leftOut: readonly LeftOut[] | null = null,
 ): string {
   const left = leftOut === null ? "" : `,"left_out":${JSON.stringify(leftOut)}`;
   const orbit = tle === null ? "null" : JSON.stringify(shownOrbit(parseTle(tle)));
-  const stamps = `"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
+  const stamps = `"completeness_min":${completenessMin},"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
   return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${stamps}${left}}`;
 }

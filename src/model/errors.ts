@@ -121,6 +121,19 @@ export class ConflictError extends OrreryError {
   override readonly status = 409;
 }
 
+/** Somebody was quicker; an alarm is acknowledged once, unless it becomes graver. */
+export class AlarmAcknowledgedError extends OrreryError {
+  override readonly code = "alarm_acknowledged";
+  override readonly status = 409;
+  constructor(alarmId: string, by: string, at: string) {
+    super(`Cannot acknowledge alarm ${alarmId} as ${by} has done so at ${at}: read it for the comment`, {
+      alarm_id: alarmId,
+      acknowledged_by: by,
+      acknowledged_at: at,
+    });
+  }
+}
+
 export class BodyTooLargeError extends OrreryError {
   override readonly code = "body_too_large";
   override readonly status = 413;

@@ -37,6 +37,8 @@ export interface ShipRow {
   readonly definition: JsonText | null;
   /** Its orbit, a two-line element set as it was sent; null: unknown. */
   readonly tle: string | null;
+  /** A pass that is less complete raises an alarm, 0 to 1; null: none does. */
+  readonly completenessMin: number | null;
   readonly modifiedBy: string;
   readonly modifiedAt: Instant;
 }

@@ -59,6 +59,10 @@ export function createMetrics() {
     drops: {
       total: count("drops_total", "Datagrams and packets lost on this machine, by where", ["where"]),
     },
+    alarms: {
+      raised: count("alarms_raised_total", "Alarms raised or made graver", ["kind", "severity"]),
+      dropped: count("alarms_dropped_total", "Changes of alarms that could not be stored before their pass was lost"),
+    },
     jobs: {
       enqueued: count("jobs_enqueued_total", "Free-standing jobs that were let in"),
       refused: count("jobs_refused_total", "Free-standing jobs that a guardrail refused, by its code", ["code"]),

@@ -1,79 +1,81 @@
-/** Alarms: raised once for each deadline that passes, whichever node looks first; listed; sent to a webhook until it takes them. */
+/** Alarms: listed, acknowledged, sent to a webhook until it takes them. How those of passes come about is in alarm-changes.ts, those of products in late-products.ts. */
+import type { AlarmEvent, AlarmRow, alarmStates, Severity } from "../model/alarm.ts";
+import { severityLevel } from "../model/alarm.ts";
 import type { Instant } from "../model/clock.ts";
-import { type DatasetId, newTimeUuid, type ProductId, type Uuid } from "../model/ids.ts";
-import type { JsonText } from "../model/json.ts";
+import type { DatasetId, Uuid } from "../model/ids.ts";
+import type { PassId } from "../model/pass.ts";
+import { alarmColumns, alarmOf, type StoredAlarm } from "./alarm-rows.ts";
 import { inOrder } from "./in-order.ts";
-import { array, type Sql } from "./sql.ts";
-
-export interface AlarmRow {
-  readonly alarmId: Uuid;
-  /** product.late */
-  readonly kind: string;
-  readonly datasetId: DatasetId | null;
-  readonly productId: ProductId | null;
-  readonly at: Instant;
-  readonly detail: JsonText;
-}
+import { instantText } from "./instants.ts";
+import type { Sql, SqlValue } from "./sql.ts";
 
 export interface SentAlarmRow extends AlarmRow {
-  /** When the webhook took it. */
+  /** When the webhook took what it was told last. */
   readonly sentAt: Instant | null;
 }
 
-const columns = `alarm_id as "alarmId", kind, dataset_id as "datasetId", product_id as "productId", detail,
-  to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "at"`;
-
-/**
- * Settles up to `countMax` deadlines that have passed, by the database's clock, and raises an alarm for each product that is not
- * success. One statement: a deadline is settled, and its alarm stored, by one node or by none. Returns how many were looked at.
- */
-export async function settleDeadlines(
-  sql: Sql,
-  countMax: number,
-  hasWebhook: boolean,
-): Promise<{ settled: number; raised: AlarmRow[] }> {
-  const ids = Array.from({ length: countMax }, () => newTimeUuid());
-  const rows = await sql<{ settled: number } & { [Name in keyof AlarmRow]: AlarmRow[Name] | null }>`
-    with due as materialized (
-      select dataset_id, product_id, deadline_at from expectation
-      where is_pending and deadline_at <= clock_timestamp()
-      order by deadline_at limit ${countMax}::int for update skip locked),
-    judged as materialized (
-      select due.*, p.name, p.state, p.state is not null and p.state not in ('success', 'disabled') as is_late,
-        row_number() over (order by due.deadline_at) as n
-      from due left join product p on p.dataset_id = due.dataset_id and p.product_id = due.product_id),
-    settled as (
-      update expectation e set is_pending = false, missed_at = case when judged.is_late then clock_timestamp() end
-      from judged where e.dataset_id = judged.dataset_id and e.product_id = judged.product_id),
-    raised as (
-      insert into alarm (alarm_id, kind, dataset_id, product_id, at, detail, send_at)
-      select ids.id, 'product.late', dataset_id, product_id, clock_timestamp(),
-        json_build_object('name', name, 'state', state, 'deadline',
-          to_char(deadline_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'))::text,
-        case when ${hasWebhook}::boolean then clock_timestamp() end
-      from judged join unnest(${array(ids)}::text::uuid[]) with ordinality as ids (id, n) on ids.n = judged.n
-      where is_late
-      returning alarm_id, kind, dataset_id, product_id, at, detail)
-    select (select count(*)::int from due) as "settled", alarm_id as "alarmId", kind, dataset_id as "datasetId",
-      product_id as "productId", detail, to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "at"
-    from (select 1) as one left join raised on true order by alarm_id`;
-  const raised = rows.flatMap(({ settled: _settled, ...row }) => (isAlarm(row) ? [row] : []));
-  return { settled: rows[0]?.settled ?? 0, raised };
+export interface AlarmFilter {
+  readonly datasetId?: DatasetId | null;
+  readonly ship?: string | null;
+  readonly passId?: PassId | null;
+  readonly kind?: string | null;
+  readonly severity?: Severity | null;
+  readonly state?: (typeof alarmStates)[number] | null;
 }
 
-const isAlarm = (row: { readonly alarmId: Uuid | null }): row is AlarmRow => row.alarmId !== null;
+const shown = `${alarmColumns}, ${instantText("sent_at")} as "sentAt"`;
 
 /** The newest first, those before `before`. */
 export function listAlarms(
   sql: Sql,
-  ask: { readonly datasetId: DatasetId | null; readonly before: Uuid | null; readonly limit: number },
+  { before, limit, ...filter }: AlarmFilter & { readonly before: Uuid | null; readonly limit: number },
 ): Promise<SentAlarmRow[]> {
-  const sentAt = `to_char(sent_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "sentAt"`;
-  const of = ask.datasetId === null ? "$3::uuid is null" : "dataset_id = $3::uuid";
-  const text = `select ${columns}, ${sentAt} from alarm where alarm_id < $1::uuid and ${of} order by alarm_id desc limit $2::int`;
-  return inOrder(sql, (tx) =>
-    tx.query<SentAlarmRow>(text, [ask.before ?? "ffffffff-ffff-ffff-ffff-ffffffffffff", ask.limit, ask.datasetId]),
+  const values: SqlValue[] = [before ?? "ffffffff-ffff-ffff-ffff-ffffffffffff", limit];
+  const conditions = ["alarm_id < $1::uuid"];
+  const only = (column: string, type: string, value: SqlValue | undefined): void => {
+    if (value === undefined || value === null) return;
+    conditions.push(`${column} = $${values.push(value)}::${type}`);
+  };
+  only("dataset_id", "uuid", filter.datasetId);
+  only("ship", "text", filter.ship);
+  only("pass_id", "uuid", filter.passId);
+  only("kind", "text", filter.kind);
+  only("severity", "smallint", filter.severity == null ? null : severityLevel(filter.severity));
+  if (filter.state === "active") conditions.push("(cleared_at is null or acknowledged_at is null)");
+  if (filter.state === "unacknowledged") conditions.push("acknowledged_at is null");
+  const text = `select ${shown} from alarm where ${conditions.join(" and ")} order by alarm_id desc limit $2::int`;
+  return inOrder(sql, async (tx) => {
+    const rows = await tx.query<StoredAlarm & Pick<SentAlarmRow, "sentAt">>(text, values);
+    return rows.map(alarmOf);
+  });
+}
+
+export async function findAlarm(sql: Sql, alarmId: Uuid): Promise<SentAlarmRow | null> {
+  const [row] = await sql.query<StoredAlarm & Pick<SentAlarmRow, "sentAt">>(
+    `select ${shown} from alarm where alarm_id = $1::uuid`,
+    [alarmId],
   );
+  return row === undefined ? null : alarmOf(row);
+}
+
+export interface Acknowledgement {
+  readonly alarmId: Uuid;
+  readonly by: string;
+  readonly comment: string;
+  readonly at: Instant;
+}
+
+/** Null: it is acknowledged already, or not there. Of two at once one gets it. */
+export async function acknowledgeAlarm(
+  sql: Sql,
+  { alarmId, by, comment, at }: Acknowledgement,
+): Promise<SentAlarmRow | null> {
+  const [row] = await sql.query<StoredAlarm & Pick<SentAlarmRow, "sentAt">>(
+    `update alarm set acknowledged_at = $2::timestamptz, acknowledged_by = $3, comment = $4
+    where alarm_id = $1::uuid and acknowledged_at is null returning ${shown}`,
+    [alarmId, at, by, comment],
+  );
+  return row === undefined ? null : { ...alarmOf(row), event: "acknowledged" };
 }
 
 /** When an alarm is sent again: 10 s later, then twice as long each time, up to an hour; after `triesMax` no more. */
@@ -81,28 +83,47 @@ const firstRetryS = 10;
 const retrySMax = 3600;
 export const triesMax = 12;
 
+/** What of an alarm a webhook is to be told; `alarm` is as it is by now. */
+export interface AlarmToSend extends AlarmRow {
+  readonly tries: number;
+  readonly sendEvent: AlarmEvent;
+  /** The change that is told. */
+  readonly sendChange: number;
+}
+
 /** Takes alarms to send, so that no other node sends them for a while; each is sent again unless `noteSent` says that it was. */
-export async function takeAlarmsToSend(sql: Sql, countMax: number): Promise<(AlarmRow & { tries: number })[]> {
-  return await sql<AlarmRow & { tries: number }>`
-    with due as materialized (
-      select alarm_id from alarm where send_at <= clock_timestamp() order by send_at limit ${countMax}::int
+export async function takeAlarmsToSend(sql: Sql, countMax: number): Promise<AlarmToSend[]> {
+  const rows = await sql.query<StoredAlarm & Pick<AlarmToSend, "tries" | "sendEvent" | "sendChange">>(
+    `with due as materialized (
+      select alarm_id as due_id from alarm where send_at <= clock_timestamp() order by send_at limit $1::int
       for update skip locked)
-    update alarm set tries = tries + 1, send_at = case when tries + 1 < ${triesMax}::int then
-      clock_timestamp() + least(${retrySMax}::float8, ${firstRetryS}::float8 * power(2, tries)) * interval '1 second' end
-    from due where alarm.alarm_id = due.alarm_id
-    returning alarm.alarm_id as "alarmId", kind, dataset_id as "datasetId", product_id as "productId", detail, tries,
-      to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "at"`;
+    update alarm set tries = tries + 1, send_at = case when tries + 1 < $2::int then
+      clock_timestamp() + least($3::float8, $4::float8 * power(2, tries)) * interval '1 second' end
+    from due where alarm_id = due_id
+    returning ${alarmColumns}, tries, coalesce(send_event, 'raised') as "sendEvent", coalesce(send_change, 1) as "sendChange"`,
+    [countMax, triesMax, retrySMax, firstRetryS],
+  );
+  return rows.map(alarmOf);
 }
 
-export async function noteSent(sql: Sql, alarmId: Uuid): Promise<void> {
-  await sql`update alarm set send_at = null, sent_at = clock_timestamp() where alarm_id = ${alarmId}::uuid`;
+/** The webhook took it. What has happened to the alarm meanwhile is sent next. */
+export async function noteSent(
+  sql: Sql,
+  { alarmId, sendChange }: { alarmId: Uuid; sendChange: number },
+): Promise<void> {
+  await sql`
+    update alarm set sent_at = clock_timestamp(), tries = 0,
+      send_at = case when change > ${sendChange}::int then clock_timestamp() end,
+      send_event = event, send_change = change
+    where alarm_id = ${alarmId}::uuid and coalesce(send_change, 1) = ${sendChange}::int`;
 }
 
-/** Returns how many went. */
+/** Those that are over, old as they are. Returns how many went. */
 export async function pruneAlarms(sql: Sql, before: Uuid, countMax: number): Promise<number> {
   const rows = await sql`
     delete from alarm where alarm_id in (
-      select alarm_id from alarm where alarm_id < ${before}::uuid order by alarm_id limit ${countMax}::int)
+      select alarm_id from alarm where alarm_id < ${before}::uuid and cleared_at is not null
+      order by alarm_id limit ${countMax}::int)
     returning 1`;
   return rows.length;
 }

@@ -36,9 +36,14 @@ export async function saveOrbit(
   return rows.length > 0;
 }
 
+/** Registering a ship anew leaves it as it is. Null: no pass is alarming for what it lost. */
+export async function saveCompletenessMin(sql: Sql, ship: string, min: number | null): Promise<void> {
+  await sql`update ship set completeness_min = ${min}::float8 where ship = ${ship}`;
+}
+
 export async function findShip(sql: Sql, ship: string): Promise<ShipRow | null> {
   const [row] = await sql<ShipRow>`
-    select ship, format, definition, tle, modified_by as "modifiedBy",
+    select ship, format, definition, tle, completeness_min as "completenessMin", modified_by as "modifiedBy",
       to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "modifiedAt"
     from ship where ship = ${ship}`;
   return row ?? null;
@@ -55,7 +60,7 @@ export async function unknownShips(sql: Sql, names: readonly string[]): Promise<
 /** By name, those after `after`. */
 export function listShips(sql: Sql, after: string, limit: number): Promise<ShipRow[]> {
   return sql<ShipRow>`
-    select ship, format, definition, tle, modified_by as "modifiedBy",
+    select ship, format, definition, tle, completeness_min as "completenessMin", modified_by as "modifiedBy",
       to_char(modified_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "modifiedAt"
     from ship where ship collate "C" > ${after} collate "C" order by ship collate "C" limit ${limit}::int`;
 }

@@ -1,13 +1,33 @@
-/** Watches deadlines: raises an alarm for each product that is late, tells this node's listeners and the others, calls the webhook. */
+/** Alarms of a node: raises those of late products, stores those of passes, tells this node's listeners of each change and the others, calls the webhook. */
 import { repeat } from "../jobs/repeat.ts";
+import { type AlarmRow, shownAlarm } from "../model/alarm.ts";
 import { firstTimeUuid } from "../model/ids.ts";
 import type { Log } from "../observe/log.ts";
-import { type AlarmRow, noteSent, pruneAlarms, settleDeadlines, takeAlarmsToSend, triesMax } from "../store/alarms.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { type AlarmChanges, changeAlarms, clearEndedPasses } from "../store/alarm-changes.ts";
+import {
+  type Acknowledgement,
+  type AlarmToSend,
+  acknowledgeAlarm,
+  noteSent,
+  pruneAlarms,
+  type SentAlarmRow,
+  takeAlarmsToSend,
+  triesMax,
+} from "../store/alarms.ts";
+import { settleDeadlines } from "../store/late-products.ts";
+import type { PassLease } from "../store/pass-leases.ts";
 import type { Database } from "../store/sql.ts";
 
 export interface Alarms {
-  /** Calls `hear` for each alarm that this node raised. Returns how to stop it. */
-  onRaised(hear: (alarm: AlarmRow) => void): () => void;
+  /** Calls `hear` for each change that this node made. Returns how to stop it. */
+  onChanged(hear: (alarm: AlarmRow) => void): () => void;
+  /** False: the lease is lost, nothing was changed. `lease` null: whoever asks is no holder of a pass. Bears repetition. */
+  change(lease: PassLease | null, changes: AlarmChanges): Promise<boolean>;
+  /** Null: it is acknowledged already, or not there. */
+  acknowledge(acknowledgement: Acknowledgement): Promise<SentAlarmRow | null>;
+  /** Changes that nobody could store: the lease was lost meanwhile, or they were refused. */
+  dropped(count: number): void;
   start(): void;
   stop(): Promise<void>;
 }
@@ -34,6 +54,7 @@ export type SendWebhook = (ask: {
 export interface AlarmsParts {
   readonly database: Pick<Database, "sql">;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "alarms">;
   readonly webhook: AlarmWebhook | null;
   readonly send: SendWebhook;
   /** How late an alarm may be. */
@@ -47,20 +68,38 @@ const pruneEveryMs = 3_600_000;
 const prunedMax = 1000;
 
 export function createAlarms(parts: AlarmsParts): Alarms {
-  const { log, webhook, send, everyMs = 2000 } = parts;
+  const { log, metrics, webhook, send, everyMs = 2000 } = parts;
   const { sql } = parts.database;
+  const hasWebhook = webhook !== null;
   const hearers = new Set<(alarm: AlarmRow) => void>();
   const stopping = new AbortController();
   const duties: { stop(): Promise<void> }[] = [];
 
+  function tell(changed: readonly AlarmRow[]): void {
+    for (const alarm of changed) {
+      const { alarmId, event, kind, severity, ship, passId, subject, datasetId, productId } = alarm;
+      const about = { alarm: alarmId, kind, severity, ship, passId, subject, dataset: datasetId, product: productId };
+      if (event === "raised" || event === "escalated") {
+        metrics.alarms.raised.labels(kind, severity).inc();
+        log.warn(about, `alarm ${event}`);
+      } else log.info(about, `alarm ${event}`);
+      for (const hear of hearers) hear(alarm);
+    }
+  }
+
   async function settle(): Promise<void> {
     for (;;) {
-      const { settled, raised } = await settleDeadlines(sql, settledMax, webhook !== null);
-      for (const alarm of raised) {
-        log.warn({ alarm: alarm.alarmId, dataset: alarm.datasetId, product: alarm.productId }, "a product is late");
-        for (const hear of hearers) hear(alarm);
-      }
+      const { settled, raised } = await settleDeadlines(sql, settledMax, hasWebhook);
+      tell(raised);
       if (settled < settledMax || stopping.signal.aborted) return;
+    }
+  }
+
+  async function clear(): Promise<void> {
+    for (;;) {
+      const cleared = await clearEndedPasses(sql, settledMax, hasWebhook);
+      tell(cleared);
+      if (cleared.length < settledMax || stopping.signal.aborted) return;
     }
   }
 
@@ -73,12 +112,14 @@ export function createAlarms(parts: AlarmsParts): Alarms {
   }
 
   /** At least once: a receiver knows a repetition by its id. */
-  async function deliverOne(to: AlarmWebhook, alarm: AlarmRow & { tries: number }): Promise<void> {
-    const { alarmId, kind, datasetId, productId, at, detail, tries } = alarm;
-    const data = { id: alarmId, kind, dataset_id: datasetId, product_id: productId, at, detail: JSON.parse(detail) };
-    const { url, secrets: secret, allowPrivate } = to;
+  async function deliverOne({ url, secrets: secret, allowPrivate }: AlarmWebhook, alarm: AlarmToSend): Promise<void> {
+    const { alarmId, kind, sendEvent, sendChange, detail, tries } = alarm;
+    const type = kind === "product.late" ? kind : `alarm.${sendEvent}`;
+    const id = sendChange === 1 ? alarmId : `${alarmId}.${sendChange}`;
+    const data = { ...shownAlarm(alarm), detail: JSON.parse(detail) };
+    const at = (sendEvent === "cleared" ? alarm.clearedAt : null) ?? alarm.at;
     try {
-      await send({ url, secret, type: kind, data, id: alarmId, at, allowPrivate, signal: stopping.signal });
+      await send({ url, secret, type, data, id, at, allowPrivate, signal: stopping.signal });
     } catch (error) {
       const isLast = tries >= triesMax;
       log.warn(
@@ -87,7 +128,7 @@ export function createAlarms(parts: AlarmsParts): Alarms {
       );
       return;
     }
-    await noteSent(sql, alarmId);
+    await noteSent(sql, alarm);
   }
 
   async function prune(): Promise<void> {
@@ -96,12 +137,27 @@ export function createAlarms(parts: AlarmsParts): Alarms {
   }
 
   return {
-    onRaised(hear) {
+    onChanged(hear) {
       hearers.add(hear);
       return () => hearers.delete(hear);
     },
+    async change(lease, changes) {
+      const changed = await changeAlarms(sql, lease, changes, hasWebhook);
+      tell(changed ?? []);
+      return changed !== null;
+    },
+    async acknowledge(acknowledgement) {
+      const alarm = await acknowledgeAlarm(sql, acknowledgement);
+      if (alarm !== null) tell([alarm]);
+      return alarm;
+    },
+    dropped: (count) => metrics.alarms.dropped.inc(count),
     start() {
-      duties.push(repeat("deadlines", everyMs, log, settle), repeat("alarms to prune", pruneEveryMs, log, prune));
+      duties.push(
+        repeat("deadlines", everyMs, log, settle),
+        repeat("alarms of ended passes", everyMs, log, clear),
+        repeat("alarms to prune", pruneEveryMs, log, prune),
+      );
       if (webhook !== null) duties.push(repeat("alarms to send", everyMs, log, () => deliver(webhook)));
     },
     async stop() {

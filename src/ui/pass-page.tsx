@@ -2,7 +2,9 @@
 /** The pages of passes: the list, and one pass with its window, its ledger and its latest values. One part of each stays live. */
 import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
+import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
+import { alarmSection } from "./alarm-rows.ts";
 import { duration, size } from "./figures.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document, LiveNote } from "./layout.tsx";
@@ -63,7 +65,8 @@ const NoPasses: FC = () => (
   </div>
 );
 
-export function passPage(shown: ShownPass, look: Look): string {
+/** `alarms`: those of the pass that are active. */
+export function passPage(shown: ShownPass, alarms: readonly AlarmRow[], look: Look): string {
   const { passId } = shown.pass;
   return document(
     { section: "passes", look, islands: ["pass.js"] },
@@ -77,7 +80,7 @@ export function passPage(shown: ShownPass, look: Look): string {
           isLive
         />
         <div id="pass_part" data-part={`/component/pass/${passId}`} data-events={`pass=${passId}`}>
-          {raw(passPart(shown, look.nowMs))}
+          {raw(passPart(shown, alarms, look.nowMs))}
         </div>
       </>,
     ),
@@ -85,7 +88,7 @@ export function passPage(shown: ShownPass, look: Look): string {
 }
 
 /** All of a pass that changes, which is all of it. */
-export function passPart(shown: ShownPass, nowMs: number): string {
+export function passPart(shown: ShownPass, alarms: readonly AlarmRow[], nowMs: number): string {
   const { pass, ledger } = shown;
   return (
     `<div class="title"><h1>Pass</h1>${stateMarkup(pass.state)}` +
@@ -93,6 +96,7 @@ export function passPart(shown: ShownPass, nowMs: number): string {
     `</div>` +
     `${pass.reason === null ? "" : `<p class="reason">${escapeHtml(pass.reason)}</p>`}` +
     `<dl class="facts">${passFacts(shown, nowMs)}</dl>` +
+    alarmSection(alarms, nowMs) +
     (ledger === null ? nothingYet(shown) : ledgerSections(shown, ledger, nowMs))
   );
 }

@@ -2,9 +2,11 @@
 import { Hono } from "hono";
 import { latestValues } from "../http/latest-values.ts";
 import type { AppParts } from "../http/parts.ts";
+import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
 import { hasEnded, type PassRow, type PassState, passStates, shipNamePattern } from "../model/pass.ts";
+import { type AlarmFilter, listAlarms } from "../store/alarms.ts";
 import { findProgress } from "../store/pass-progress.ts";
 import { findPass, listPasses } from "../store/passes.ts";
 import { findShip } from "../store/ships.ts";
@@ -39,12 +41,14 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
   routes.get("/pass/:pass_id", async (c) => {
     const shown = await find(c.req.param("pass_id"));
     const look = await lookOf(c);
-    return shown === null ? htmlAnswer(c, notFoundPage(look), 404) : htmlAnswer(c, passPage(shown, look));
+    if (shown === null) return htmlAnswer(c, notFoundPage(look), 404);
+    return htmlAnswer(c, passPage(shown, await alarmsOf({ passId: shown.pass.passId }), look));
   });
   routes.get("/component/pass/:pass_id", async (c) => {
     const shown = await find(c.req.param("pass_id"));
     if (shown === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
-    return htmlAnswer(c, `<div id="pass_part">${passPart(shown, nowMs())}</div>`);
+    const alarms = await alarmsOf({ passId: shown.pass.passId });
+    return htmlAnswer(c, `<div id="pass_part">${passPart(shown, alarms, nowMs())}</div>`);
   });
   routes.get("/ship/:ship", async (c) => {
     const name = c.req.param("ship");
@@ -52,10 +56,14 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
     if (ship === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
     const { rows } = await listPasses(database.sql, { ship: ship.ship, state: null, page: 0, limit: rowsAPage });
     const passes = await withProgress(parts, rows);
+    const alarms = await alarmsOf({ ship: ship.ship });
     const latest = await latestValues({ sql: database.sql, ground: parts.ground }, ship.ship);
     const plots = await plotsOf(parts.history, ship, latest, new URL(c.req.url).searchParams, nowMs());
-    return htmlAnswer(c, shipPage({ ship, passes, latest, plots }, await lookOf(c)));
+    return htmlAnswer(c, shipPage({ ship, passes, alarms, latest, plots }, await lookOf(c)));
   });
+
+  const alarmsOf = (filter: AlarmFilter): Promise<AlarmRow[]> =>
+    listAlarms(database.sql, { ...filter, state: "active", before: null, limit: rowsAPage });
 
   /** `?state=&ship=&page=`: what is none of these is left out of account. */
   async function list(search: string): Promise<PassList> {

@@ -1,8 +1,10 @@
 /** @jsxImportSource hono/jsx */
-/** The page of a ship: how it speaks, the values it sent last, its passes. */
+/** The page of a ship: how it speaks, its active alarms, the values it sent last, its passes. */
 import { raw } from "hono/html";
 import type { LatestValue } from "../ground/latest.ts";
+import type { AlarmRow } from "../model/alarm.ts";
 import type { ShipRow } from "../model/pass.ts";
+import { alarmSection } from "./alarm-rows.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
@@ -15,12 +17,14 @@ export interface ShownShip {
   readonly ship: ShipRow;
   /** The newest first. */
   readonly passes: readonly ShownPass[];
+  /** Those that are active. */
+  readonly alarms: readonly AlarmRow[];
   readonly latest: Readonly<Record<string, LatestValue>>;
   /** Null: nothing of it can be plotted. */
   readonly plots: ShipPlots | null;
 }
 
-export function shipPage({ ship, passes, latest, plots }: ShownShip, look: Look): string {
+export function shipPage({ ship, passes, alarms, latest, plots }: ShownShip, look: Look): string {
   const { nowMs } = look;
   return document(
     { section: "passes", look, islands: plots === null ? [] : ["plots.js"] },
@@ -51,6 +55,7 @@ export function shipPage({ ship, passes, latest, plots }: ShownShip, look: Look)
             <dd>{raw(timeMarkup(ship.modifiedAt, nowMs))}</dd>
           </div>
         </dl>
+        {raw(alarmSection(alarms, nowMs))}
         <div class="block">
           <h2 id="values_title">Latest values</h2>
           {Object.keys(latest).length === 0 ? (

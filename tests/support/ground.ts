@@ -14,6 +14,7 @@ import { planPasses } from "../../src/store/pass-plan.ts";
 import { findPass } from "../../src/store/passes.ts";
 import { saveShip } from "../../src/store/ships.ts";
 import type { Database } from "../../src/store/sql.ts";
+import { type Alarms, createAlarms } from "../../src/supervisor/alarms.ts";
 import { openTelemetry } from "../../src/telemetry/open.ts";
 import type { Telemetry } from "../../src/telemetry/telemetry.ts";
 import { openTestDatabase } from "./database.ts";
@@ -26,6 +27,7 @@ export const groundSettings = {
   prepassMarginS: 0.5,
   drainMarginS: 1,
   packetSizeMax: 65_542,
+  staleAfterS: 30,
 };
 
 export interface GroundSite {
@@ -58,6 +60,7 @@ export async function openGroundSite(): Promise<GroundSite> {
   const dataDir = await mkdtemp(join(tmpdir(), "orrery-ground-"));
   const telemetry = await openTelemetry({ redisUrl: process.env.TEST_REDIS_URL ?? null, dataDir }, log);
   const nodes: Ground[] = [];
+  const watches: Alarms[] = [];
   const pass = async (passId: string): Promise<PassRow> => {
     const found = await findPass(database.sql, passId);
     if (found === null) throw new Error(`There is no pass ${passId}`);
@@ -70,13 +73,26 @@ export async function openGroundSite(): Promise<GroundSite> {
     pass,
     nodes: () => nodes,
     async node(changes = {}) {
+      const metrics = changes.metrics ?? createMetrics();
+      const send = async () => {};
+      const alarms = createAlarms({
+        database: changes.database ?? database,
+        log,
+        metrics,
+        webhook: null,
+        send,
+        everyMs: 100,
+      });
+      alarms.start();
+      watches.push(alarms);
       const ground = createGround({
+        alarms,
         database,
         telemetry,
         dataDir,
         clock: systemClock,
         log,
-        metrics: createMetrics(),
+        metrics,
         nodeId: randomUUID(),
         settings: groundSettings,
         leaseMs: 3_000,
@@ -131,6 +147,7 @@ export async function openGroundSite(): Promise<GroundSite> {
     },
     async close() {
       await Promise.all(nodes.map((ground) => ground.stop()));
+      await Promise.all(watches.map((alarms) => alarms.stop()));
       await telemetry.close();
       await database.close();
       await rm(dataDir, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** XTCE alarms as limits: the default static ranges. Whatever else there is, is told as left out. */
+/** XTCE alarms as limits: the default static ranges, and how many violations in a row they take. Whatever else there is, is told as left out. */
 import type { FieldDefinition } from "../packet-definition.ts";
 import type { LeftOuts } from "./faults.ts";
 import { childOf, numberOf, type XmlElement } from "./xml.ts";
@@ -16,15 +16,28 @@ export function readLimits(type: XmlElement, leftOuts: LeftOuts): Limits | null 
   const ranges = childOf(alarm, "StaticAlarmRanges");
   for (const other of alarm.children.filter((child) => child !== ranges))
     leftOuts.add(other, `is left out: of alarms only StaticAlarmRanges are read, not ${other.name}`);
-  if (numberOf(alarm, "minViolations", 1) > 1)
-    leftOuts.add(alarm, "is left out in part: minViolations is not known, the first violation counts");
   if (ranges === undefined) return null;
   if (ranges.attributes.get("rangeForm") === "inside") {
     leftOuts.add(ranges, "is left out: ranges of the form inside are not known");
     return null;
   }
-  return limitsOf(ranges, leftOuts);
+  const limits = limitsOf(ranges, leftOuts);
+  return limits === null ? null : { ...limits, ...ruleOf(alarm, leftOuts) };
 }
+
+/** Values in a row, to be alarming and to be so no more. XTCE 1.2 may want another number for the latter: we have one for both. */
+function ruleOf(alarm: XmlElement, leftOuts: LeftOuts): Pick<Limits, "alarm"> {
+  const violations = numberOf(alarm, "minViolations", 1);
+  if (numberOf(alarm, "minConformance", violations) !== violations)
+    leftOuts.add(alarm, "is left out in part: minConformance is taken to be as many as minViolations");
+  if (violations === 1) return {};
+  if (Number.isInteger(violations) && violations > 1 && violations <= rowMax) return { alarm: { violations } };
+  leftOuts.add(alarm, `is left out in part: minViolations must be 1 to ${rowMax}, else the first violation counts`);
+  return {};
+}
+
+/** As many values as a register of 32 bits remembers. */
+const rowMax = 32;
 
 function limitsOf(ranges: XmlElement, leftOuts: LeftOuts): Limits | null {
   const named = (name: string): XmlElement | undefined => childOf(ranges, name);

@@ -10,4 +10,5 @@ async function refresh() {
   if (part) replaceContent(fragment, part.id);
 }
 
-keepLive({ query: part?.getAttribute("data-events") ?? "", refresh, missed: () => {}, wanted: { pass: () => {} } });
+const wanted = { pass: () => {}, alarm: () => {} };
+keepLive({ query: part?.getAttribute("data-events") ?? "", refresh, missed: () => {}, wanted });

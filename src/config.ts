@@ -6,7 +6,6 @@ import { type ConfigFile, emptyConfigFile, readConfigFile } from "./config-file.
 import { readDotEnv } from "./dotenv.ts";
 import { exampleDirectory } from "./example-files.ts";
 import { SetupError } from "./model/errors.ts";
-import type { ShipFormat } from "./model/pass.ts";
 import type { Service } from "./model/service.ts";
 import { developmentIdentity, parseServices } from "./services.ts";
 
@@ -21,6 +20,8 @@ export interface GroundConfig {
   readonly prepassMarginS: number;
   readonly drainMarginS: number;
   readonly packetSizeMax: number;
+  /** Octets that the hot store holds of any ship that has no such quota of its own. */
+  readonly hotBytesMax: number;
 }
 
 /** Where alarms are sent. */
@@ -57,7 +58,7 @@ export interface Config {
     Record<
       string,
       /** The path is absolute. */
-      { readonly format: ShipFormat; readonly packetsPath: string | null; readonly crc: boolean | null }
+      Omit<ConfigFile["ships"][string], "packets"> & { readonly packetsPath: string | null }
     >
   >;
   readonly alarms: { readonly webhook: WebhookConfig | null };

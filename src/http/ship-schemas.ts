@@ -2,12 +2,43 @@
 import { z } from "@hono/zod-openapi";
 import { limitNames } from "../ground/decode.ts";
 import { shipFormats } from "../model/pass.ts";
+import { tenancyBounds } from "../model/tenancy.ts";
 import { anyJson, text } from "./check.ts";
 import { date, id } from "./schemas.ts";
 
 export const ShipFormatName = z.enum(shipFormats).openapi("ShipFormat", {
   description: "What a datagram holds: CCSDS space packets, one raw record, or one JSON object",
 });
+
+const within = (what: keyof typeof tenancyBounds) =>
+  z.number().min(tenancyBounds[what][0]).max(tenancyBounds[what][1]).nullable();
+const octets = (what: "bytesKept" | "hotBytes") =>
+  z.int().min(tenancyBounds[what][0]).max(tenancyBounds[what][1]).nullable();
+
+const quota = {
+  packets_per_s: within("packetsPerS").openapi({ description: "More are dropped and counted as over_quota" }),
+  bytes_kept: octets("bytesKept").openapi({ description: "In the hot store and in archives: the oldest go first" }),
+  hot_bytes: octets("hotBytes").openapi({ description: "In the hot store; null: ground.hot_bytes_max" }),
+};
+const Quota = z.strictObject(quota).openapi("ShipQuota");
+export const QuotaParam = z.strictObject(quota).partial().openapi("ShipQuotaParam");
+
+const retention = {
+  archive_days: within("days").openapi({ description: "Archives and all beside them; null: for ever" }),
+  hot_hours: within("hours").openapi({ description: "In the hot store, once archived; null: 24 in Redis" }),
+  snapshot_days: within("days").openapi({ description: "A pass's counters over time; null: 90" }),
+};
+const Retention = z.strictObject(retention).openapi("ShipRetention");
+export const RetentionParam = z.strictObject(retention).partial().openapi("ShipRetentionParam");
+
+const Usage = z
+  .object({
+    bytes_kept: z.int().nullable().openapi({ description: "The sum of the two below" }),
+    archive_bytes: z.int(),
+    archives: z.int().openapi({ description: "Passes that have one" }),
+    hot_bytes: z.int().nullable().openapi({ description: "null: the hot store does not answer" }),
+  })
+  .openapi("ShipUsage");
 
 export const ShipParam = z
   .object({
@@ -16,6 +47,8 @@ export const ShipParam = z
       description:
         "The packet definition, or the array of its packets, or { xtce, crc }: the text of an XTCE file, and whether packets end in a CRC-16; ccsds only",
     }),
+    quota: QuotaParam.nullish().openapi({ description: "Absent: as it was. null, or a null in it: none" }),
+    retention: RetentionParam.nullish().openapi({ description: "Absent: as it was. null: the defaults" }),
   })
   .openapi("ShipParam");
 
@@ -59,12 +92,17 @@ export const Ship = z
     ...summary,
     packets: anyJson.openapi({ description: "null: packets are stored undecoded" }),
     tle: Orbit.nullable().openapi({ description: "null: its orbit is unknown" }),
+    quota: Quota,
+    retention: Retention,
+    usage: Usage,
     left_out: z
       .array(LeftOut)
       .optional()
       .openapi({ description: "Of an XTCE file that was just sent: what is not in the definition" }),
   })
-  .openapi("Ship", { required: ["ship", "format", "packets", "tle", "modified_by", "modified_date"] });
+  .openapi("Ship", {
+    required: ["ship", "format", "packets", "tle", "quota", "retention", "usage", "modified_by", "modified_date"],
+  });
 
 export const TelemetryCountSchema = z
   .object({ ship: z.string(), count: z.int().openapi({ description: "Packets" }), bytes: z.int() })

@@ -7,6 +7,7 @@ import { parseXtce } from "../ground/xtce/xtce.ts";
 import { InvalidRequestError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
 import type { ShipFormat, ShipRow } from "../model/pass.ts";
+import type { ShipQuota, ShipRetention } from "../model/tenancy.ts";
 import { listShips, saveShip } from "../store/ships.ts";
 import { json, jsonText } from "./answer.ts";
 import { checked } from "./check.ts";
@@ -19,6 +20,7 @@ import type { AppParts } from "./parts.ts";
 import { queryOf, wholeOf } from "./query.ts";
 import { addOrbitRoute, shownOrbit } from "./ship-orbit.ts";
 import { LatestTelemetry, Ship, ShipParam, ShipSummary, TelemetryCountSchema, XtceFile } from "./ship-schemas.ts";
+import { quotaOf, retentionOf, shownTenancy } from "./ship-tenancy.ts";
 
 const tag = "ship";
 
@@ -27,6 +29,8 @@ interface Registration {
   readonly definition: JsonText | null;
   /** Of an XTCE file; null: it was none. */
   readonly leftOut: readonly LeftOut[] | null;
+  readonly quota: ShipQuota | undefined;
+  readonly retention: ShipRetention | undefined;
 }
 
 export function shipRoutes(parts: AppParts): OpenAPIHono {
@@ -52,7 +56,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       const ship = nameIn("ship", param("ship"));
       const { leftOut, ...registration } = body;
       await saveShip(sql, { ship, ...registration, by: caller.service, at: clock.now() });
-      return jsonText(shownShip(await knownShip(sql, ship), leftOut));
+      return jsonText(await shownShip(parts, await knownShip(sql, ship), leftOut));
     },
   );
 
@@ -86,7 +90,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
   openOperation(
     routes,
     { method: "get", path: "/ship/{ship}", summary: "Read a ship and its packet definition", tag, answer: Ship },
-    async ({ param }) => jsonText(shownShip(await knownShip(sql, param("ship")))),
+    async ({ param }) => jsonText(await shownShip(parts, await knownShip(sql, param("ship")))),
   );
 
   openOperation(
@@ -124,15 +128,17 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
 }
 
 function readRegistration(parsed: unknown): Registration {
-  const { format, packets } = checked(ShipParam, parsed);
-  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null };
+  const { format, packets, ...given } = checked(ShipParam, parsed);
+  const tenancy = { quota: quotaOf(given.quota), retention: retentionOf(given.retention) };
+  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null, ...tenancy };
   if (format !== "ccsds") {
     throw new InvalidRequestError(`packets: a ship that sends ${format} has no packets to define`, "packets");
   }
   const xtce = xtceOf(packets);
-  if (xtce === null) return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null };
+  if (xtce === null)
+    return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null, ...tenancy };
   const { definition, leftOut } = parseXtce(xtce.xtce);
-  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut };
+  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut, ...tenancy };
 }
 
 /** A definition has no `xtce`, so whatever has one is meant as a file. */
@@ -141,12 +147,11 @@ function xtceOf(packets: unknown): z.infer<typeof XtceFile> | null {
   return isFile ? checked(XtceFile, packets, "packets") : null;
 }
 
-function shownShip(
-  { ship, format, definition, tle, modifiedBy, modifiedAt }: ShipRow,
-  leftOut: readonly LeftOut[] | null = null,
-): string {
+async function shownShip(parts: AppParts, row: ShipRow, leftOut: readonly LeftOut[] | null = null): Promise<string> {
+  const { ship, format, definition, tle, modifiedBy, modifiedAt } = row;
+  const tenancy = JSON.stringify(await shownTenancy(parts, row)).slice(1, -1);
   const left = leftOut === null ? "" : `,"left_out":${JSON.stringify(leftOut)}`;
   const orbit = tle === null ? "null" : JSON.stringify(shownOrbit(parseTle(tle)));
   const stamps = `"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
-  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${stamps}${left}}`;
+  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${tenancy},${stamps}${left}}`;
 }

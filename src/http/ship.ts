@@ -50,6 +50,9 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       tag,
       body: ShipParam,
       read: readRegistration,
+      // What a ship may use, and how long what it sent is kept, is not its own key's to decide.
+      ships: ({ param, body: { quota, retention } }) =>
+        quota === undefined && retention === undefined ? [param("ship")] : [],
       answer: Ship,
     },
     async ({ param, body, caller }) => {

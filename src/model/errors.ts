@@ -73,6 +73,34 @@ export class RoleMissingError extends OrreryError {
   }
 }
 
+const shipsNamedMax = 5;
+
+/** A key that is for some ships only tried something else. `ship`: whose that is; null: it is no ship's, or not a ship's to decide. */
+export class ShipScopeError extends OrreryError {
+  override readonly code = "ship_out_of_scope";
+  override readonly status = 403;
+  readonly service: string;
+  constructor(of: {
+    readonly service: string;
+    readonly ships: readonly string[];
+    readonly tried: string;
+    readonly ship: string | null;
+  }) {
+    const { service, ships, tried, ship } = of;
+    const named = ships.slice(0, shipsNamedMax).join(", ") + (ships.length > shipsNamedMax ? ", …" : "");
+    const why = ship === null ? "that is not for keys of ships" : `that is of ship ${ship}`;
+    super(
+      `Key "${service}" is for ${named} only, and cannot ${tried} as ${why}: ask an administrator for one that may`,
+      {
+        service,
+        ships,
+        ...(ship !== null && { ship }),
+      },
+    );
+    this.service = service;
+  }
+}
+
 /** Something named in the path or the body does not exist. `kind` as people say it: "dataset", "ship". */
 export class NotFoundError extends OrreryError {
   override readonly code = "not_found";

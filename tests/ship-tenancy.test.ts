@@ -20,7 +20,7 @@ describe("what a ship keeps", () => {
   const get = (path: string) => node.request("GET", `/api${path}`);
   before(async () => {
     node = await openNodeOfShip(ship, definition);
-    pass = await beginPass(node, ship, 1.5);
+    pass = await beginPass(node, ship, 5);
     await pass.send(Array.from({ length: 40 }, (_, i) => packet(i)));
     await pass.completed();
   });

@@ -6,7 +6,8 @@
 // Store: Redis when BENCH_REDIS_URL or TEST_REDIS_URL is set, else segment files; `--store none` leaves it out.
 // What would flatter it: several packets a datagram, no CRC, small packets, no store, or counting what was read instead of what was stored.
 // The simulator shares the machine: a rate that it did not reach is shown as `sentPerS`, not as asked for. `--stall` blocks the main thread
-// for 500 ms of every second, which is what the receiver thread is there for.
+// for 500 ms of every second, which is what the receiver thread is there for. `--noisy 50`: the first ship sends at 50 times the rate, by a
+// simulator of its own, and what the others lost is told apart.
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -36,10 +37,12 @@ const { values: flags } = parseArgs({
     store: { type: "string" },
     loop: { type: "boolean", default: false },
     stall: { type: "boolean", default: false },
+    noisy: { type: "string", default: "1" },
   },
 });
 const rates = flags.smoke ? [1000] : flags.rates.split(",").map(Number);
 const seconds = flags.smoke ? 2 : Number(flags.seconds);
+const noisy = Number(flags.noisy);
 const redisUrl = process.env.BENCH_REDIS_URL ?? process.env.TEST_REDIS_URL ?? null;
 const store = flags.store ?? (redisUrl === null ? "segments" : "redis");
 
@@ -68,6 +71,13 @@ function simulate(ports: readonly number[], rate: number): Promise<Sent> {
       code === 0 ? done(JSON.parse(told)) : failed(new Error(`The simulator ended with code ${code}`)),
     );
   });
+}
+
+/** The noisy ship, the first one, has a simulator of its own. */
+async function simulateAll(ports: readonly number[], rate: number): Promise<Sent> {
+  if (noisy === 1) return simulate(ports, rate);
+  const [loud, others] = await Promise.all([simulate(ports.slice(0, 1), rate * noisy), simulate(ports.slice(1), rate)]);
+  return { rate: loud.rate + others.rate, ships: [...loud.ships, ...others.ships] };
 }
 
 /** In Redis the packets go soon after the end: it may be shared. `none` takes everything and keeps nothing. */
@@ -124,7 +134,7 @@ async function run(rate: number): Promise<object> {
   }, 200);
   const stall = flags.stall ? setInterval(() => blockFor(500), 1000) : undefined;
   const before = process.cpuUsage();
-  const sent = await simulate(
+  const sent = await simulateAll(
     passes.map(({ receiver }) => receiver.port),
     rate,
   );
@@ -147,11 +157,12 @@ async function run(rate: number): Promise<object> {
   );
   return {
     ships: passes.length,
-    askedPerS: rate * passes.length,
+    askedPerS: rate * (passes.length - 1 + noisy),
     sentPerS: Math.round(sent.rate),
     sent: sentPackets,
     stored,
     lost: sentPackets - stored,
+    ...(noisy > 1 && { lostByOthers: lossOf(sent, ledgers, 1) }),
     kernelDrops: ledgers.some((one) => one.kernel_drops === null) ? null : sum((ledger) => ledger.kernel_drops),
     queueDrops: sum((ledger) => ledger.queue_drops),
     storeDrops: sum((ledger) => ledger.store_drops),
@@ -163,6 +174,11 @@ async function run(rate: number): Promise<object> {
   };
 }
 
+/** Of the ships from `first` on. */
+function lossOf(sent: Sent, ledgers: readonly LedgerJson[], first: number): number {
+  return ledgers.slice(first).reduce((sum, one, i) => sum + (sent.ships[first + i]?.generated ?? 0) - one.stored, 0);
+}
+
 function blockFor(ms: number): void {
   const endMs = performance.now() + ms;
   while (performance.now() < endMs);
@@ -170,5 +186,5 @@ function blockFor(ms: number): void {
 
 const results: object[] = [];
 for (const rate of rates) results.push(await run(rate));
-const how = { store, thread: !flags.loop, stall: flags.stall, sizeBytes: Number(flags.size), seconds };
+const how = { store, thread: !flags.loop, stall: flags.stall, noisy, sizeBytes: Number(flags.size), seconds };
 console.log(JSON.stringify({ bench: "udp", target: "P7", ...how, results }, null, 2));

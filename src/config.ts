@@ -6,7 +6,6 @@ import { type ConfigFile, emptyConfigFile, readConfigFile } from "./config-file.
 import { readDotEnv } from "./dotenv.ts";
 import { exampleDirectory } from "./example-files.ts";
 import { SetupError } from "./model/errors.ts";
-import type { ShipFormat } from "./model/pass.ts";
 import type { Service } from "./model/service.ts";
 import { developmentIdentity, parseServices } from "./services.ts";
 
@@ -23,6 +22,8 @@ export interface GroundConfig {
   readonly packetSizeMax: number;
   /** A pass that hears nothing for so long raises an alarm; 0: none does. */
   readonly staleAfterS: number;
+  /** Octets that the hot store holds of any ship that has no such quota of its own. */
+  readonly hotBytesMax: number;
 }
 
 /** Where alarms are sent. */
@@ -60,7 +61,7 @@ export interface Config {
     Record<
       string,
       /** The path is absolute. */
-      { readonly format: ShipFormat; readonly packetsPath: string | null; readonly crc: boolean | null }
+      Omit<ConfigFile["ships"][string], "packets"> & { readonly packetsPath: string | null }
     >
   >;
   readonly alarms: { readonly webhook: WebhookConfig | null };

@@ -9,6 +9,7 @@ import { type Config, withoutPassword } from "./config.ts";
 import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
 import { createHistory } from "./history/history.ts";
+import { startShipRetention } from "./history/ship-retention.ts";
 import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
 import { createAuditTrail } from "./http/audit-trail.ts";
@@ -84,7 +85,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   if (database.kind === "postgres") sampleVacuum(metrics, () => readVacuumHorizon(database.sql), clock);
   await callbacks.start(database);
   teardown.add("callbacks", 500, () => callbacks.stop());
-  const telemetry = await openTelemetry(config, log).catch((error: Error) => {
+  const { hotBytesMax } = config.ground;
+  const telemetry = await openTelemetry({ ...config, hotBytesMax }, log).catch((error: Error) => {
     if (config.redisUrl === null) throw error;
     const where = withoutPassword(config.redisUrl);
     throw new SetupError(`Cannot use Redis at ${where}: ${error.message} (REDIS_URL)`, { cause: error });
@@ -112,6 +114,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const { dataDir, ground: settings } = config;
   const ground = createGround({ database, telemetry, clock, log, metrics, alarms, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
+  const retention = startShipRetention({ sql: database.sql, telemetry, dataDir, clock, log });
+  teardown.add("retention", 1000, () => retention.stop());
   computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());

@@ -45,6 +45,23 @@ describe("orrery key", () => {
     assert.equal((await asKey("submit", "plan.json")).code, 4);
   });
 
+  it("makes a key for some ships only, and says so", async () => {
+    writeFileSync(join(cwd, "packets.yaml"), "packets: [{ apid: 1, name: hk, fields: [{ name: volts, type: u8 }] }]\n");
+    for (const name of ["aurora", "borealis"])
+      assert.equal((await cli.run("ships", "import", name, "packets.yaml")).code, 0);
+    const made = await cli.run("key", "create", "two-ships", "--roles", "publish", "--ship", "aurora,borealis");
+    assert.match(made.stdout, /may publish for aurora, borealis only\./);
+    const one = await cli.json(["key", "create", "one-ship", "--roles", "publish", "--ship", "aurora"]);
+    assert.deepEqual(one.ships, ["aurora"]);
+    assert.match((await cli.run("key", "list")).stdout, /two-ships +publish +aurora, borealis/);
+    const asKey = (...args: string[]) => runOrrery(args, { cwd, env: { ...cli.env, ORRERY_TOKEN: one.key } });
+    assert.equal((await asKey("ships", "import", "aurora", "packets.yaml")).code, 0);
+    const refused = await asKey("ships", "import", "borealis", "packets.yaml");
+    assert.equal(refused.code, 4);
+    assert.match(refused.stderr, /Key "one-ship" is for aurora only/);
+    assert.notEqual((await cli.run("key", "create", "x", "--roles", "publish", "--ship", "nobody")).code, 0);
+  });
+
   it("is in the audit, as are its writes", async () => {
     const rows = (await cli.json(["audit"])).rows as { service: string; action: string }[];
     assert.ok(rows.some(({ service, action }) => service === "operator" && action === "key.create"));

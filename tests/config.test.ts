@@ -129,6 +129,7 @@ ground: { ports: [30000, 30010], drain_margin_s: 2 }
       drainMarginS: 2,
       packetSizeMax: 65_542,
       staleAfterS: 30,
+      hotBytesMax: 4 * 1024 ** 3,
     });
     assert.equal(config.example, false);
   });
@@ -151,6 +152,16 @@ ground: { ports: [30000, 30010], drain_margin_s: 2 }
     ],
     ["a missing key", "computes:\n  a: { kind: function }\n", /:2:3: missing key "module" in computes\.a/],
     ["an unknown kind", "computes:\n  a: { kind: ftp }\n", /:2:8: .*computes\.a\.kind/],
+    [
+      "a quota of no packets",
+      "ships:\n  a:\n    quota: { packets_per_s: 0 }\n",
+      /:3:14: cannot use ships\.a\.quota\.packets_per_s: /,
+    ],
+    [
+      "an unknown key of a ship's retention",
+      "ships:\n  a:\n    retention: { days: 3 }\n",
+      /:3:18: unknown key "days" in ships\.a\.retention: known keys are archive_days, hot_hours, snapshot_days/,
+    ],
     [
       "ports the wrong way round",
       "ground: { ports: [5000, 4000] }\n",

@@ -50,7 +50,14 @@ describe("a contact", () => {
     ...changes,
   });
   const save = (contact: string, of: ContactDefinition) =>
-    saveContact(database.sql, { contact, definition: of, versionId: newUuid(), by: "planner", at: systemClock.now() });
+    saveContact(database.sql, {
+      contact,
+      definition: of,
+      versionId: newUuid(),
+      ships: null,
+      by: "planner",
+      at: systemClock.now(),
+    });
   const passesOf = async (contact: string, state: PassRow["state"] | null = "planned") => {
     const { rows } = await listPasses(database.sql, { state, ship: null, contact, page: 0, limit: 200 });
     return rows.reverse();
@@ -125,7 +132,7 @@ describe("a contact", () => {
     await save("changing", definition("b"));
     await plannedOn("changing");
     assert.equal((await passesOf("changing")).length, old.length);
-    const gone = await deleteContact(database.sql, "changing", systemClock.now());
+    const gone = await deleteContact(database.sql, { contact: "changing", ships: null, at: systemClock.now() });
     assert.deepEqual([gone.length, gone[0]?.reason], [old.length, "its contact changing was deleted"]);
     assert.equal(await findContact(database.sql, "changing"), null);
     assert.equal((await passesOf("changing")).length, 0);
@@ -171,7 +178,7 @@ describe("a contact", () => {
     await save("second", definition("e", { cron: "0 3 * * *" }));
     await plannedOn("second");
     assert.deepEqual(await passesOf("second", null), []);
-    await deleteContact(database.sql, "first", systemClock.now());
+    await deleteContact(database.sql, { contact: "first", ships: null, at: systemClock.now() });
     await database.sql`update contact set next_at = now() where contact = 'second'`; // a minute later
     await plannedOn("second");
     assert.equal((await passesOf("second")).length, 3);

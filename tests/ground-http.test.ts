@@ -69,8 +69,11 @@ describe("ships, passes and listeners over HTTP", () => {
         "modified_by",
         "modified_date",
         "packets",
+        "quota",
+        "retention",
         "ship",
         "tle",
+        "usage",
       ]);
       assert.deepEqual([answer.json.format, answer.json.packets, answer.json.modified_by], ["raw", null, "publisher"]);
       assert.match(answer.json.modified_date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
@@ -119,6 +122,50 @@ describe("ships, passes and listeners over HTTP", () => {
       const refused = await node.request("PUT", "/api/ship/x", { token: reader, body: { format: "raw" } });
       assert.equal(refused.status, 403);
       assert.equal((await node.request("PUT", "/api/ship/x", { body: { format: "raw" } })).status, 401);
+    });
+  });
+
+  describe("a ship's quota and retention", () => {
+    it("are none, replaced as a whole, left alone and taken away", async () => {
+      const none = { packets_per_s: null, bytes_kept: null, hot_bytes: null };
+      const defaults = { archive_days: null, hot_hours: null, snapshot_days: null };
+      const tenancyOf = async (body: object) => {
+        const { json, status, text } = await put("tenant", { format: "raw", ...body });
+        assert.equal(status, 200, text);
+        const { json: read } = await get("/ship/tenant");
+        assert.deepEqual([read.quota, read.retention], [json.quota, json.retention]);
+        return [json.quota, json.retention];
+      };
+      assert.deepEqual(await tenancyOf({}), [none, defaults]);
+      const quota = { packets_per_s: 12.5, bytes_kept: 5_000_000_000_000 };
+      assert.deepEqual(await tenancyOf({ quota }), [{ ...none, ...quota }, defaults]);
+      const retention = { archive_days: 30 };
+      assert.deepEqual(await tenancyOf({ retention }), [
+        { ...none, ...quota },
+        { ...defaults, ...retention },
+      ]);
+      assert.deepEqual(await tenancyOf({ quota: { hot_bytes: 2 ** 30 } }), [
+        { ...none, hot_bytes: 2 ** 30 },
+        { ...defaults, ...retention },
+      ]);
+      assert.deepEqual(await tenancyOf({ quota: null, retention: null }), [none, defaults]);
+      const { json } = await get("/ship/tenant");
+      assert.deepEqual(json.usage, { bytes_kept: 0, archive_bytes: 0, archives: 0, hot_bytes: 0 });
+    });
+
+    it("are refused where they cannot be", async () => {
+      for (const [field, body] of [
+        ["quota.packets_per_s", { quota: { packets_per_s: 0 } }],
+        ["quota.packets_per_s", { quota: { packets_per_s: "many" } }],
+        ["quota.hot_bytes", { quota: { hot_bytes: 1 } }],
+        ["quota.bytes_kept", { quota: { bytes_kept: 1.5 } }],
+        ["retention.archive_days", { retention: { archive_days: -1 } }],
+        ["quota", { quota: { packets: 3 } }],
+        ["retention", { retention: [] }],
+      ] as const) {
+        const answer = await put("tenant", { format: "raw", ...body });
+        assert.deepEqual([answer.status, answer.json.field], [400, field], answer.text);
+      }
     });
   });
 

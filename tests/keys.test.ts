@@ -81,8 +81,10 @@ describe("a key", () => {
       "last_used_at",
       "name",
       "roles",
+      "ships",
     ]);
-    assert.deepEqual([row.name, row.roles, row.created_by, row.last_used_at], [made.name, ["pause"], "root", null]);
+    assert.deepEqual([row.name, row.roles, row.created_by], [made.name, ["pause"], "root"]);
+    assert.deepEqual([row.ships, row.last_used_at], [null, null]);
     assert.equal(answer.headers.get("cache-control"), "no-store");
   });
 

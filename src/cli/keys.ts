@@ -9,6 +9,7 @@ interface KeyRow {
   readonly id: string;
   readonly name: string;
   readonly roles: readonly string[];
+  readonly ships?: readonly string[] | null;
   readonly created_at: string;
   readonly expires_at?: string | null;
   readonly last_used_at?: string | null;
@@ -25,22 +26,32 @@ export function keyCommand(): Command {
   );
 }
 
+interface CreateFlags extends ApiFlags {
+  readonly roles: readonly string[];
+  readonly ship?: readonly string[];
+  readonly expires?: string;
+}
+
+const forShips = ({ ships }: KeyRow): string => (ships == null ? "" : ` for ${ships.map(clean).join(", ")} only`);
+
 function createCommand(): Command {
   return apiCommand("create", "make an API key; it is shown this once", [
     "orrery key create planner --roles publish,operate",
+    "orrery key create aurora-team --roles publish --ship aurora",
     "export ORRERY_TOKEN=$(orrery key create ci --roles publish --json | jq -r .key)",
   ])
     .argument("<name>", "what lists and stamps call it")
     .requiredOption("-r, --roles <roles>", `what it may do, separated by commas: ${roles.join(", ")}`, rolesOf)
+    .option("--ship <ships>", "it may write for these ships only, separated by commas", listOf)
     .option("--expires <date>", "it ends by itself, such as 2027-01-31T00:00:00Z")
-    .action(async (name: string, flags: ApiFlags & { roles: readonly string[]; expires?: string }) => {
-      const body = { name, roles: flags.roles, expires_at: flags.expires };
+    .action(async (name: string, flags: CreateFlags) => {
+      const body = { name, roles: flags.roles, ships: flags.ship, expires_at: flags.expires };
       const made = await clientOf(flags).send<KeyRow>("POST", "/key", { body });
       show(
         flags,
         made,
         () =>
-          `${made.key}\nKey ${made.id} of ${clean(made.name)} may ${made.roles.join(", ")}. Keep it now: it is not shown again.\n`,
+          `${made.key}\nKey ${made.id} of ${clean(made.name)} may ${made.roles.join(", ")}${forShips(made)}. Keep it now: it is not shown again.\n`,
       );
     });
 }
@@ -62,6 +73,7 @@ function listCommand(): Command {
             { title: "id", of: ({ id }) => id },
             { title: "name", of: ({ name }) => name, shrinks: true },
             { title: "roles", of: (key) => key.roles.join(", ") },
+            { title: "ships", of: ({ ships }) => (ships == null ? null : ships.join(", ")), shrinks: true },
             { title: "created", of: ({ created_at }) => relative(created_at) },
             { title: "expires", of: ({ expires_at }) => relative(expires_at) },
             { title: "last used", of: ({ last_used_at }) => relative(last_used_at) },

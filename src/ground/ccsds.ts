@@ -15,6 +15,7 @@ export const rejectReasons = [
   "unknown_ship",
   "bad_crc",
   "bad_json",
+  "over_quota",
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 

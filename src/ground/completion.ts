@@ -79,9 +79,11 @@ export async function completeAtLast(parts: CompletionParts, order: CompletionOr
 }
 
 /** The packets are in the archive: their store may let them go in its own time. */
-async function release(parts: CompletionParts, { pass }: CompletionOrder, log: Log): Promise<void> {
+async function release(parts: CompletionParts, { pass, ship: of }: CompletionOrder, log: Log): Promise<void> {
   const { ship, passId, token } = pass;
-  await parts.telemetry.release({ ship, passId, token }).catch((error: unknown) => {
+  const { hotHours } = of.retention;
+  const keptMs = hotHours === null ? null : hotHours * 3_600_000;
+  await parts.telemetry.release({ ship, passId, token }, keptMs).catch((error: unknown) => {
     log.warn({ err: error, passId }, "telemetry of an archived pass stays in its store");
   });
 }
@@ -91,7 +93,7 @@ export async function archiveOnly(parts: CompletionParts, order: CompletionOrder
   if (order.ledger.stored === 0) return;
   const archive = await archiveOf(parts, order);
   const decoded = await decodedOf(parts, order, archive, log);
-  await noteArchive(parts.sql, order.pass, archive);
+  await noteArchive(parts.sql, order.pass, archive, keptBytesOf(archive, decoded, 0));
   if (decoded !== null) await saveDecoded(parts.sql, order.pass, decoded);
   await release(parts, order, log);
 }
@@ -105,12 +107,19 @@ async function complete(parts: CompletionParts, order: CompletionOrder, log: Log
   const decoded = await decodedOf(parts, order, archive, log);
   const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
   const datasetId = template === null ? null : datasetOfPass(passId);
-  return completePass(parts.sql, { passId, token, archive, datasetId, at }, async (tx) => {
+  const keptBytes = keptBytesOf(archive, decoded, Buffer.byteLength(ship.definition ?? ""));
+  return completePass(parts.sql, { passId, token, archive, keptBytes, datasetId, at }, async (tx) => {
     if (decoded !== null) await saveDecoded(tx, pass, decoded);
     if (template === null || datasetId === null) return;
     const params = { ...paramsOf(order, archive, definitionPath) };
     await enqueueInstantiation(tx, { source: "pass", sourceKey: passId, templateId: template, datasetId, params, at });
   });
+}
+
+/** But for the list of checksums: a few lines. */
+function keptBytesOf(archive: PassArchive, decoded: DecodedPass | null, definitionBytes: number): number {
+  const files = decoded === null ? [archive] : [archive, decoded.history, decoded.csv, decoded.parquet];
+  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, definitionBytes);
 }
 
 function archiveOf({ telemetry, dataDir }: CompletionParts, { pass, ship }: CompletionOrder): Promise<PassArchive> {

@@ -88,7 +88,15 @@ export class ContactPlanner {
     const due = ticksBetween(ticks, fromMs, untilMs, passesAtOnceMax);
     const asked = due.map((tickMs) => this.#passAt(row, tickMs));
     const { portMin, portMax } = settings;
-    const rules = { policy: "priority", portMin, portMax, by: row.modifiedBy, at: clock.now(), contact } as const;
+    const rules = {
+      policy: "priority",
+      portMin,
+      portMax,
+      by: row.modifiedBy,
+      at: clock.now(),
+      contact,
+      ...(row.ships && { ships: row.ships }),
+    } as const;
     let plan = await planPassesIn(tx, asked, rules);
     const [refused] = plan.refusals;
     if (refused !== undefined) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { DatagramBatch } from "./batch.ts";
+import { buildPacket } from "./ccsds.ts";
 import { DatagramCollector } from "./datagram-collector.ts";
 
 function collector(creditsMax: number): { collector: DatagramCollector; out: DatagramBatch[] } {
@@ -53,6 +54,40 @@ describe("the collector", () => {
     const idle = collected.idle(10_000);
     collected.settled(null);
     assert.equal(await idle, true);
+  });
+
+  it("drops what is over the quota before it is copied, and counts its packets, datagrams and octets", () => {
+    const { collector: collected, out } = collector(2);
+    collected.limit(2, 0);
+    for (let i = 0; i < 10; i++) collected.add(new Uint8Array(5), 0);
+    collected.flush();
+    assert.equal(datagramsOf(out).length, 2);
+    assert.deepEqual(
+      [
+        collected.datagrams,
+        collected.bytes,
+        collected.overQuota,
+        collected.overQuotaDatagrams,
+        collected.overQuotaBytes,
+      ],
+      [10, 50, 8, 8, 40],
+    );
+    assert.equal(collected.queueDropDatagrams, 0);
+    collected.limit(2, 400); // the same again gives no new burst
+    assert.equal(collected.add(new Uint8Array(5), 400), false);
+    collected.limit(null, 400);
+    assert.equal(collected.add(new Uint8Array(5), 400), true);
+  });
+
+  it("counts the packets of a datagram by their headers", () => {
+    const two = Buffer.concat(
+      [0, 1].map((sequenceCount) => buildPacket({ apid: 1, sequenceCount, data: Uint8Array.of(1) })),
+    );
+    const collected = new DatagramCollector({ format: "ccsds", creditsMax: 1, handOver: () => {} });
+    collected.limit(4, 0);
+    for (let i = 0; i < 5; i++) collected.add(two, 0);
+    collected.add(Uint8Array.of(1), 0);
+    assert.deepEqual([collected.overQuota, collected.overQuotaDatagrams], [7, 4]);
   });
 
   it("loses nothing uncounted, whatever comes and goes", () => {

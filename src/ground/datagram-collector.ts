@@ -4,6 +4,7 @@
  */
 import type { DatagramBatch, PacketFormat } from "./batch.ts";
 import { countPackets } from "./ccsds.ts";
+import { PacketQuota } from "./packet-quota.ts";
 
 export interface CollectorOptions {
   readonly format: PacketFormat;
@@ -35,16 +36,27 @@ export class DatagramCollector {
   queueDrops = 0;
   queueDropDatagrams = 0;
   queueDropBytes = 0;
+  overQuota = 0;
+  overQuotaDatagrams = 0;
+  overQuotaBytes = 0;
+  #quota: PacketQuota | null = null;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
     this.#credits = options.creditsMax;
   }
 
-  /** Takes a copy. True if it is the first of a batch, which should be handed over by `flush` after a while. */
+  /** Packets a second from now on, of what `add` is given; null: all of them. The same again changes nothing. */
+  limit(packetsPerS: number | null, nowMs: number): void {
+    if (packetsPerS === (this.#quota?.packetsPerS ?? null)) return;
+    this.#quota = packetsPerS === null ? null : new PacketQuota(packetsPerS, nowMs);
+  }
+
+  /** Takes a copy, unless it is over the quota: that costs no more than its headers. True if it is the first of a batch, which should be handed over by `flush` after a while. */
   add(datagram: Uint8Array, arrivedMs: number): boolean {
     this.datagrams += 1;
     this.bytes += datagram.length;
+    if (this.#quota !== null && !this.#isWithin(this.#quota, datagram, arrivedMs)) return false;
     if (this.#batch !== null && !this.#batch.hasRoom(datagram.length)) {
       this.#isDue = true;
       this.#capacity = Math.min(batchBytesMax, this.#capacity * 2);
@@ -118,7 +130,20 @@ export class DatagramCollector {
   #drop(datagram: Uint8Array): void {
     this.queueDropDatagrams += 1;
     this.queueDropBytes += datagram.length;
-    this.queueDrops += this.#options.format === "ccsds" ? countPackets(datagram, 0, datagram.length) : 1;
+    this.queueDrops += this.#packetsIn(datagram);
+  }
+
+  #isWithin(quota: PacketQuota, datagram: Uint8Array, nowMs: number): boolean {
+    const packets = this.#packetsIn(datagram);
+    if (quota.take(packets, nowMs)) return true;
+    this.overQuota += packets;
+    this.overQuotaDatagrams += 1;
+    this.overQuotaBytes += datagram.length;
+    return false;
+  }
+
+  #packetsIn(datagram: Uint8Array): number {
+    return this.#options.format === "ccsds" ? countPackets(datagram, 0, datagram.length) : 1;
   }
 
   #buffer(): ArrayBuffer {

@@ -42,6 +42,8 @@ function memory(fails: (append: number) => Error | null = () => null) {
     read: () => assert.fail("not asked for"),
     count: async () => ({ packets: 0, bytes: 0 }),
     latest: async () => ({ packets: [], next: null }),
+    drop: () => Promise.resolve(),
+    trim: () => Promise.resolve(0),
     release: async () => {},
     close: async () => {},
   };

@@ -33,6 +33,8 @@ export interface IntakeParts {
   readonly ledger: Ledger;
   readonly telemetry: Telemetry;
   readonly stream: StreamName;
+  /** Octets that the ship may have in the hot store; null or absent: as configured. */
+  readonly hotBytes?: number | null;
   readonly rules: IngestRules;
   readonly observer: IntakeObserver;
 }
@@ -93,7 +95,7 @@ export class Intake {
     try {
       if (turn.toStore > 0) {
         const entry = encodeEntry(slice.packets, choiceOf(turn));
-        this.#writer ??= await this.#parts.telemetry.open(this.#parts.stream);
+        this.#writer ??= await this.#parts.telemetry.open(this.#parts.stream, this.#parts.hotBytes);
         this.#entry = await this.#writer.append(entry);
       }
       isStored = true;

@@ -13,6 +13,9 @@ const quiet: ReceiverStats = {
   queueDrops: 0,
   queueDropDatagrams: 0,
   queueDropBytes: 0,
+  overQuota: 0,
+  overQuotaDatagrams: 0,
+  overQuotaBytes: 0,
   kernelDrops: 0,
   kernelQueueBytes: 0,
 };
@@ -56,7 +59,16 @@ describe("the loss ledger", () => {
       stored: 4,
       duplicates: 1,
       out_of_order: 1,
-      rejected: { too_short: 1, bad_version: 0, bad_length: 0, oversized: 0, unknown_ship: 0, bad_crc: 0, bad_json: 0 },
+      rejected: {
+        too_short: 1,
+        bad_version: 0,
+        bad_length: 0,
+        oversized: 0,
+        unknown_ship: 0,
+        bad_crc: 0,
+        bad_json: 0,
+        over_quota: 0,
+      },
       missing: 1,
       conflicts: 0,
       idle: 1,
@@ -115,6 +127,29 @@ describe("the loss ledger", () => {
     );
     assert.equal(json.outage_ms, 2500);
     assertBalanced(json);
+  });
+
+  it("counts what was over the quota as rejected, over several sockets and a checkpoint of an earlier version", () => {
+    const ledger = new Ledger("ccsds");
+    ledger.judge(sent([1, 0], [1, 5], "garbage")).apply();
+    ledger.socket({ ...quiet, overQuota: 4, overQuotaDatagrams: 3, overQuotaBytes: 60 });
+    ledger.socketClosed();
+    ledger.socket({ ...quiet, overQuota: 1, overQuotaDatagrams: 1, overQuotaBytes: 9 });
+    const json = ledger.json();
+    assertBalanced(json);
+    assert.deepEqual(
+      [json.received, json.rejected.over_quota, json.datagrams, json.missing, json.upstream, json.unattributed],
+      [8, 5, 7, 4, 0, 2],
+    );
+    const checkpoint: LedgerCheckpoint = JSON.parse(JSON.stringify(ledger.checkpoint()));
+    assert.deepEqual(new Ledger("ccsds", checkpoint).json(), json);
+
+    const { overQuota: _, overQuotaDatagrams: __, overQuotaBytes: ___, ...sockets } = checkpoint.sockets;
+    const { over_quota: ____, ...rejected } = checkpoint.arrival.rejected;
+    const early = { ...checkpoint, sockets, arrival: { ...checkpoint.arrival, rejected } } as LedgerCheckpoint;
+    const restored = new Ledger("ccsds", early).json();
+    assertBalanced(restored);
+    assert.deepEqual([restored.received, restored.rejected.over_quota, restored.datagrams], [3, 0, 3]);
   });
 
   it("says what it dropped itself and no gap shows", () => {

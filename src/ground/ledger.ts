@@ -32,6 +32,9 @@ interface SocketCounts {
   readonly queueDrops: number;
   readonly queueDropDatagrams: number;
   readonly queueDropBytes: number;
+  readonly overQuota: number;
+  readonly overQuotaDatagrams: number;
+  readonly overQuotaBytes: number;
   readonly kernelDrops: number | null;
 }
 
@@ -51,7 +54,10 @@ export interface LedgerTurn extends SequenceTurn {
   discard(): void;
 }
 
-const noSockets: SocketCounts = { queueDrops: 0, queueDropDatagrams: 0, queueDropBytes: 0, kernelDrops: 0 };
+const noSockets: SocketCounts = {
+  ...{ queueDrops: 0, queueDropDatagrams: 0, queueDropBytes: 0, kernelDrops: 0 },
+  ...{ overQuota: 0, overQuotaDatagrams: 0, overQuotaBytes: 0 },
+};
 /** Gaps listed per APID in the JSON, and in all; the others are counted in `gaps_omitted`. */
 const gapsListedMax = 1000;
 const gapsListedInAllMax = 5000;
@@ -66,9 +72,11 @@ export class Ledger {
 
   constructor(format: PacketFormat, from?: LedgerCheckpoint) {
     this.format = format;
-    this.#arrival = from === undefined ? emptyArrival() : { ...from.arrival, rejected: { ...from.arrival.rejected } };
+    // A checkpoint of an earlier version has fewer reasons, and no quota.
+    const { rejected } = emptyArrival();
+    this.#arrival = { ...emptyArrival(), ...from?.arrival, rejected: { ...rejected, ...from?.arrival.rejected } };
     this.#sequence = from === undefined ? new Sequence() : Sequence.restore(from.apids);
-    this.#socketsBefore = from?.sockets ?? noSockets;
+    this.#socketsBefore = { ...noSockets, ...from?.sockets };
   }
 
   /** One batch at a time: settle the turn before the next. Nothing shows in the ledger until then. */
@@ -158,20 +166,20 @@ export class Ledger {
     const accounts = this.#sequence.accounts();
     const missing = sum(accounts, (account) => account.counts.missing);
     const outage = sum(accounts, (account) => account.counts.outage);
-    const rejects = rejectReasons.reduce((total, reason) => total + rejected[reason], 0);
+    const rejects = rejectReasons.reduce((total, reason) => total + rejected[reason], sockets.overQuota);
     const local = (sockets.kernelDrops ?? 0) + rejects + sockets.queueDrops + arrival.storeDrops;
     const distinct = arrival.stored - arrival.conflicts;
     const gapsEach = Math.min(gapsListedMax, Math.floor(gapsListedInAllMax / Math.max(1, accounts.length)));
     return {
-      received: arrival.received + sockets.queueDrops,
+      received: arrival.received + sockets.queueDrops + sockets.overQuota,
       stored: arrival.stored,
       duplicates: arrival.duplicates,
       out_of_order: arrival.outOfOrder,
-      rejected: { ...rejected },
+      rejected: { ...rejected, over_quota: rejected.over_quota + sockets.overQuota },
       missing,
       conflicts: arrival.conflicts,
       idle: arrival.idle,
-      datagrams: arrival.datagrams + sockets.queueDropDatagrams,
+      datagrams: arrival.datagrams + sockets.queueDropDatagrams + sockets.overQuotaDatagrams,
       kernel_drops: sockets.kernelDrops,
       queue_drops: sockets.queueDrops,
       store_drops: arrival.storeDrops,
@@ -180,7 +188,7 @@ export class Ledger {
       unattributed: Math.max(0, outage + local - missing),
       outage_ms: Math.round(arrival.outageMs),
       completeness: this.#completeness(distinct, missing, local),
-      bytes: arrival.bytes + sockets.queueDropBytes,
+      bytes: arrival.bytes + sockets.queueDropBytes + sockets.overQuotaBytes,
       apids: accounts.map((account) => apidJson(account, gapsEach)),
     };
   }
@@ -202,8 +210,8 @@ export class Ledger {
   }
 
   #drops(): number {
-    const { kernelDrops, queueDrops } = this.#sockets();
-    return (kernelDrops ?? 0) + queueDrops + this.#arrival.storeDrops;
+    const { kernelDrops, queueDrops, overQuota } = this.#sockets();
+    return (kernelDrops ?? 0) + queueDrops + overQuota + this.#arrival.storeDrops;
   }
 
   #sockets(): SocketCounts {
@@ -212,6 +220,9 @@ export class Ledger {
       queueDrops: before.queueDrops + now.queueDrops,
       queueDropDatagrams: before.queueDropDatagrams + now.queueDropDatagrams,
       queueDropBytes: before.queueDropBytes + now.queueDropBytes,
+      overQuota: before.overQuota + now.overQuota,
+      overQuotaDatagrams: before.overQuotaDatagrams + now.overQuotaDatagrams,
+      overQuotaBytes: before.overQuotaBytes + now.overQuotaBytes,
       kernelDrops:
         before.kernelDrops === null || now.kernelDrops === null ? null : before.kernelDrops + now.kernelDrops,
     };
@@ -238,6 +249,7 @@ function emptyArrival(): Arrival {
       unknown_ship: 0,
       bad_crc: 0,
       bad_json: 0,
+      over_quota: 0,
     },
   };
 }

@@ -58,6 +58,7 @@ export class PassRunner {
     this.#socket = new PassSocket({
       receivers: parts.receivers,
       options: { format: ship.format, packetSizeMax: parts.packetSizeMax, log: parts.log },
+      packetsPerS: ship.quota.packetsPerS,
       nowMs: parts.time.nowMs,
       tell: (event) => this.#send(event),
       take: (batch) => this.#intake.take(batch),
@@ -120,6 +121,11 @@ export class PassRunner {
     if (!this.#hasNews) return;
     this.#hasNews = false;
     this.#parts.onChanged(this, "numbers");
+  }
+
+  /** What its ship may send, as it is stored. */
+  limit(packetsPerS: number | null): void {
+    this.#socket.limit(packetsPerS);
   }
 
   /** Its LOS as it is stored: later, if somebody has extended it. */
@@ -288,7 +294,7 @@ export class PassRunner {
 
   #count(stats: ReceiverStats, isClosed: boolean): void {
     this.#intake.ledger.socket(stats);
-    this.#parts.meters.socket(this.pass.passId, stats, isClosed);
+    this.#parts.meters.socket(this.pass, stats, isClosed);
     if (isClosed) this.#intake.ledger.socketClosed();
   }
 }

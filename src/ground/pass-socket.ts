@@ -6,6 +6,8 @@ import type { Receiver, ReceiverOptions, ReceiverStats, Receivers } from "./rece
 export interface PassSocketParts {
   readonly receivers: Receivers;
   readonly options: Omit<ReceiverOptions, "host" | "port" | "onBatch" | "onFailure">;
+  /** Packets a second; null: all that come. */
+  readonly packetsPerS: number | null;
   readonly nowMs: () => number;
   readonly tell: (event: SocketEvent) => void;
   readonly take: (batch: DatagramBatch) => Promise<void>;
@@ -18,9 +20,11 @@ export class PassSocket {
   #receiver: Receiver | null = null;
   #opening: Promise<void> | null = null;
   #holdUntilMs = 0;
+  #packetsPerS: number | null;
 
   constructor(parts: PassSocketParts) {
     this.#parts = parts;
+    this.#packetsPerS = parts.packetsPerS;
   }
 
   get isOpen(): boolean {
@@ -34,6 +38,12 @@ export class PassSocket {
   holdUntil(monotonicMs: number): void {
     this.#holdUntilMs = monotonicMs;
     if (Number.isFinite(monotonicMs)) this.#receiver?.holdUntil(monotonicMs);
+  }
+
+  limit(packetsPerS: number | null): void {
+    if (packetsPerS === this.#packetsPerS) return;
+    this.#packetsPerS = packetsPerS;
+    this.#receiver?.limit(packetsPerS);
   }
 
   open(host: string, port: number): void {
@@ -81,6 +91,7 @@ export class PassSocket {
         ...options,
         host,
         port,
+        packetsPerS: this.#packetsPerS,
         onBatch: (batch) => isTold.then(() => take(batch)),
         onFailure: (error) => void this.#broke(error),
       });
@@ -90,6 +101,7 @@ export class PassSocket {
     }
     if (Number.isFinite(this.#holdUntilMs)) receiver.holdUntil(this.#holdUntilMs);
     this.#receiver = receiver;
+    receiver.limit(this.#packetsPerS); // it may have changed meanwhile
     this.receiveBufferBytes = receiver.bufferBytes;
     tell({ type: "socket.opened", nowMs: nowMs(), receiveBufferBytes: receiver.bufferBytes });
     letIn();

@@ -7,6 +7,7 @@ export type ToThread =
   | { readonly type: "settled"; readonly id: number; readonly batch: number; readonly buffer: ArrayBuffer }
   /** By the thread's own monotonic clock. */
   | { readonly type: "hold"; readonly id: number; readonly untilMs: number }
+  | { readonly type: "limit"; readonly id: number; readonly packetsPerS: number | null }
   | { readonly type: "drain"; readonly id: number; readonly ask: number; readonly deadlineMs: number }
   | { readonly type: "close"; readonly id: number; readonly ask: number };
 
@@ -49,5 +50,5 @@ export type FromThread =
 
 export type PortOptions = Pick<
   ReceiverOptions,
-  "host" | "port" | "format" | "packetSizeMax" | "creditsMax" | "batchAgeMsMax"
+  "host" | "port" | "format" | "packetSizeMax" | "creditsMax" | "batchAgeMsMax" | "packetsPerS"
 >;

@@ -147,6 +147,9 @@ export class ReceiverThread {
       holdUntil: (monotonicMs) => {
         if (this.#ports.has(id)) this.#tell({ type: "hold", id, untilMs: monotonicMs - this.#clockAheadMs });
       },
+      limit: (packetsPerS) => {
+        if (this.#ports.has(id)) this.#tell({ type: "limit", id, packetsPerS });
+      },
       drain: (deadlineMs) => ask({ type: "drain", deadlineMs }, deadlineMs),
       close: () => {
         closed ??= ask({ type: "close" }, 0).finally(() => this.#forget(id));
@@ -186,6 +189,9 @@ const emptyStats: ReceiverStats = {
   queueDrops: 0,
   queueDropDatagrams: 0,
   queueDropBytes: 0,
+  overQuota: 0,
+  overQuotaDatagrams: 0,
+  overQuotaBytes: 0,
   kernelDrops: null,
   kernelQueueBytes: null,
 };

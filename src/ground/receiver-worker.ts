@@ -37,6 +37,8 @@ async function hear(message: ToThread): Promise<void> {
       return;
     case "hold":
       return port?.receiver.holdUntil(message.untilMs);
+    case "limit":
+      return port?.receiver.limit(message.packetsPerS);
     case "drain":
     case "close": {
       if (port === undefined) return; // failed meanwhile: it has said so

@@ -19,6 +19,8 @@ export interface ReceiverOptions {
   readonly log: ReceiverLog;
   /** Batches handed over and not yet settled, at most. Default 8. Beyond them: one more fills, then datagrams are dropped and counted. */
   readonly creditsMax?: number;
+  /** Packets a second that are taken; what is over them is dropped and counted. Default null: all of them. */
+  readonly packetsPerS?: number | null;
   /** A batch is handed over when it is this old, or full. Default 50. */
   readonly batchAgeMsMax?: number;
 }
@@ -38,6 +40,10 @@ export interface ReceiverStats {
   readonly queueDrops: number;
   readonly queueDropDatagrams: number;
   readonly queueDropBytes: number;
+  /** Packets dropped as they were over the ship's quota, by their headers, and the datagrams that they came in. */
+  readonly overQuota: number;
+  readonly overQuotaDatagrams: number;
+  readonly overQuotaBytes: number;
   /** Datagrams that the kernel dropped as its receive buffer was full; null = unknown on this system, never 0 for unknown. */
   readonly kernelDrops: number | null;
   /** Bytes waiting in the kernel at the last sample; null = unknown. */
@@ -52,6 +58,8 @@ export interface Receiver {
   stats(): ReceiverStats;
   /** The socket closes itself when `performance.now()` of the caller passes this: a lease's end, counted from before its renewal was sent. */
   holdUntil(monotonicMs: number): void;
+  /** Packets a second from now on; null: all of them. */
+  limit(packetsPerS: number | null): void;
   /** Reads on until the kernel's queue was empty twice, or for `deadlineMs`; then every batch is handed over and settled. */
   drain(deadlineMs: number): Promise<ReceiverStats>;
   /** Samples the drops a last time, closes the port, hands over what was read. Safe to call twice. */

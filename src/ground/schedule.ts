@@ -214,6 +214,7 @@ export class Schedule {
     held.holdUntilMs = holdUntilMs;
     held.runner?.holdUntil(holdUntilMs);
     held.runner?.extended(now.los);
+    held.runner?.limit(now.packetsPerS);
     if (now.state === "cancelled") held.runner?.cancelled(now.reason ?? "cancelled");
   }
 

@@ -59,6 +59,7 @@ class UdpPort implements Receiver {
   #ageTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #sampleTimer: ReturnType<typeof setInterval>;
   #closed: Promise<ReceiverStats> | null = null;
+  #hasToldOverQuota = false;
 
   constructor(socket: Socket, options: UdpPortOptions, tables: UdpTables) {
     this.#socket = socket;
@@ -76,20 +77,22 @@ class UdpPort implements Receiver {
       creditsMax: options.creditsMax ?? 8,
       handOver: (batch) => void this.#give(batch),
     });
+    this.limit(options.packetsPerS ?? null);
     const ageMsMax = options.batchAgeMsMax ?? 50;
     socket.on("message", (datagram) => this.#take(datagram, ageMsMax));
     socket.on("error", (error) => this.#fail(error));
-    this.#sampleTimer = setInterval(() => this.#sample(sampleEveryMs / 2), sampleEveryMs);
+    this.#sampleTimer = setInterval(() => {
+      this.#sample(sampleEveryMs / 2);
+      this.#tellOverQuota();
+    }, sampleEveryMs);
   }
 
   stats(): ReceiverStats {
     const { datagrams, bytes, queueDrops, queueDropDatagrams, queueDropBytes } = this.#collector;
+    const { overQuota, overQuotaDatagrams, overQuotaBytes } = this.#collector;
     return {
-      datagrams,
-      bytes,
-      queueDrops,
-      queueDropDatagrams,
-      queueDropBytes,
+      ...{ datagrams, bytes, queueDrops, queueDropDatagrams, queueDropBytes },
+      ...{ overQuota, overQuotaDatagrams, overQuotaBytes },
       kernelDrops: this.#kernelDrops,
       kernelQueueBytes: this.#kernelQueueBytes,
     };
@@ -100,6 +103,10 @@ class UdpPort implements Receiver {
     clearTimeout(this.#holdTimer);
     if (this.#closed !== null) return;
     this.#holdTimer = setTimeout(() => this.#endHold(), Math.max(0, monotonicMs - performance.now()));
+  }
+
+  limit(packetsPerS: number | null): void {
+    this.#collector.limit(packetsPerS, performance.timeOrigin + performance.now());
   }
 
   async drain(deadlineMs: number): Promise<ReceiverStats> {
@@ -168,6 +175,15 @@ class UdpPort implements Receiver {
     if (row === null || row.inode !== this.#inode) return;
     this.#kernelDrops = row.drops;
     this.#kernelQueueBytes = row.rxQueueBytes;
+  }
+
+  /** Once: the ledger counts them all. */
+  #tellOverQuota(): void {
+    const { overQuota } = this.#collector;
+    if (overQuota === 0 || this.#hasToldOverQuota) return;
+    this.#hasToldOverQuota = true;
+    const about = { port: this.port, overQuota };
+    this.#options.log.warn(about, "packets are dropped as they are over the ship's quota packets_per_s");
   }
 
   #endHold(): void {

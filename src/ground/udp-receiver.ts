@@ -14,6 +14,7 @@ export function createLoopReceivers(): Receivers {
         bufferBytes: receiver.bufferBytes,
         stats: () => receiver.stats(),
         holdUntil: (monotonicMs) => receiver.holdUntil(monotonicMs),
+        limit: (packetsPerS) => receiver.limit(packetsPerS),
         drain: (deadlineMs) => receiver.drain(deadlineMs),
         close() {
           receivers.delete(listed);

@@ -132,7 +132,7 @@ export function createApiKeys(parts: ApiKeysParts): ApiKeys {
     if (key.expiresAt !== null && epochMsOf(key.expiresAt) <= nowMs()) throw refused("expired", key.name);
     if (configured.has(key.name)) throw refused("named like a configured service", key.name);
     note(keyId);
-    return { service: key.name, roles: key.roles };
+    return { service: key.name, roles: key.roles, ...(key.ships !== null && { ships: key.ships }) };
   }
 
   return {

@@ -1,6 +1,6 @@
 /** What the audit hears of a guarded operation: writes that were done, before they are answered, and those that were refused. */
 import type { Context } from "hono";
-import { RoleMissingError, TokenRefusedError, UnknownServiceError } from "../model/errors.ts";
+import { RoleMissingError, ShipScopeError, TokenRefusedError, UnknownServiceError } from "../model/errors.ts";
 import { parseUuid } from "../model/ids.ts";
 import type { Caller } from "../model/service.ts";
 import type { AuditEntry, AuditTrail } from "./audit-trail.ts";
@@ -76,6 +76,7 @@ export function auditorOf(trail: AuditTrail, operation: Audited & Audit): Audito
 function turnedAway(error: unknown): { service: string; status: number } | null {
   if (error instanceof TokenRefusedError)
     return error.service === null ? null : { service: error.service, status: error.status };
-  if (!(error instanceof RoleMissingError) && !(error instanceof UnknownServiceError)) return null;
-  return { service: error.service, status: error.status };
+  const isAway =
+    error instanceof RoleMissingError || error instanceof UnknownServiceError || error instanceof ShipScopeError;
+  return isAway ? { service: error.service, status: error.status } : null;
 }

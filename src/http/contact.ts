@@ -17,6 +17,7 @@ import { guardedOperation, openOperation } from "./operation.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
 import { queryOf, textIn, wholeOf } from "./query.ts";
+import { requireShips } from "./ship-scope.ts";
 
 const tag = "contact";
 const passesAheadMax = 500;
@@ -27,6 +28,11 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
   const { sql } = database;
   const routes = new OpenAPIHono();
 
+  /** Of a contact that is there already. */
+  const shipsOf = async (given: string): Promise<string[]> => {
+    const row = await findContact(sql, nameIn("contact", given));
+    return row === null ? [] : [row.definition.ship];
+  };
   const known = (given: string): Promise<ContactRow> => named("contact", given, (name) => findContact(sql, name));
 
   guardedOperation<ContactDefinition>(
@@ -41,17 +47,21 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
       tag,
       body: ContactParam,
       read: readContact,
+      ships: async ({ param, body }) => [body.ship, ...(await shipsOf(param("contact")))],
       answer: Contact,
     },
-    async ({ param, body: definition, caller }) => {
+    async ({ c, param, body: definition, caller }) => {
       const contact = nameIn("contact", param("contact"));
       if ((await findShip(sql, definition.ship)) === null) throw new NotFoundError("ship", definition.ship);
       const { template } = definition;
       if (template !== null && templates.get(template) === undefined) throw new UnknownTemplateError(template);
       const order = { contact, definition, versionId: newUuid(), by: caller.service, at: clock.now() };
-      for (const pass of await saveContact(sql, order)) ground.changed(pass);
+      for (const pass of await saveContact(sql, { ...order, ships: caller.ships ?? null })) ground.changed(pass);
       ground.lookAtContacts();
-      return json(shownContact(await known(contact)));
+      const saved = await known(contact);
+      // Somebody else's came in between: it was left as it is.
+      requireShips(caller, [saved.definition.ship], { method: "put", path: c.req.path });
+      return json(shownContact(saved));
     },
   );
 
@@ -81,13 +91,15 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
       path: "/contact/{contact}",
       role: "publish",
       audit: "contact.delete",
+      ships: async ({ param }) => [(await known(param("contact"))).definition.ship],
       summary: "Delete a contact; its passes that have not begun are cancelled",
       tag,
       answer: Contact,
     },
-    async ({ param }) => {
+    async ({ param, caller }) => {
       const row = await known(param("contact"));
-      for (const pass of await deleteContact(sql, row.contact, clock.now())) ground.changed(pass);
+      const order = { contact: row.contact, ships: caller.ships ?? null, at: clock.now() };
+      for (const pass of await deleteContact(sql, order)) ground.changed(pass);
       return json(shownContact(row));
     },
   );

@@ -2,9 +2,11 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { ConflictError, InvalidFieldError, NotFoundError } from "../model/errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
+import { shipNamePattern } from "../model/pass.ts";
 import { roles } from "../model/service.ts";
 import { ownService } from "../services.ts";
 import { type ApiKeyRow, insertKey, listKeys, revokeKey } from "../store/api-keys.ts";
+import { unknownShips } from "../store/ships.ts";
 import { json } from "./answer.ts";
 import { dateTime } from "./date.ts";
 import { digestOf, keyTextOf, newSecret } from "./key-text.ts";
@@ -14,6 +16,7 @@ import type { AppParts } from "./parts.ts";
 const tag = "key";
 /** They are listed in one answer. */
 const keysMax = 1000;
+const shipsMax = 100;
 
 /** Named `KeyRole` in the document, as the contract's `Role` has four. */
 const KeyRole = z.enum(roles).openapi("KeyRole");
@@ -32,6 +35,17 @@ const KeyParam = z
       .min(1)
       .transform((given) => [...new Set(given)])
       .openapi({ type: "array", items: { type: "string", enum: [...roles] } }),
+    ships: z
+      .array(z.string().regex(shipNamePattern, "it is no name of a ship"))
+      .min(1)
+      .max(shipsMax)
+      .transform((given) => [...new Set(given)])
+      .nullish()
+      .openapi({
+        type: ["array", "null"],
+        items: { type: "string" },
+        description: "It may write for these ships and nothing else; null: whatever its roles allow",
+      }),
     expires_at: dateTime.nullish().openapi({ type: ["string", "null"], format: "date-time" }),
   })
   .openapi("KeyParam");
@@ -41,6 +55,7 @@ const shape = {
   id: z.string().openapi({ format: "uuid" }),
   name: z.string(),
   roles: z.array(KeyRole),
+  ships: z.array(z.string()).nullable(),
   created_at: date,
 };
 
@@ -90,8 +105,11 @@ export function keyRoutes({ database, auth, keys, clock, config }: AppParts): Op
           },
         );
       }
+      const ships = body.ships ?? null;
+      const [unknown] = await unknownShips(sql, ships ?? []);
+      if (unknown !== undefined) throw new NotFoundError("ship", unknown);
       const text = { keyId: newTimeUuid(), secret: newSecret() };
-      const row = { keyId: text.keyId, name, roles: body.roles, digest: digestOf(text.secret), expiresAt };
+      const row = { keyId: text.keyId, name, roles: body.roles, ships, digest: digestOf(text.secret), expiresAt };
       const outcome = await insertKey(sql, { ...row, by: caller.service, at }, keysMax);
       if (outcome === "taken") {
         throw new ConflictError(
@@ -102,7 +120,7 @@ export function keyRoutes({ database, auth, keys, clock, config }: AppParts): Op
       if (outcome === "full") throw new ConflictError(`Cannot make a key as there are ${keysMax}: revoke some first`);
       keys.changed(row.keyId);
       wrote(`/key/${row.keyId}`);
-      const shown = { id: row.keyId, name, roles: row.roles, created_at: at, expires_at: expiresAt };
+      const shown = { id: row.keyId, name, roles: row.roles, ships, created_at: at, expires_at: expiresAt };
       return secret({ ...shown, key: keyTextOf(text) });
     },
   );
@@ -140,6 +158,7 @@ const shownKey = (key: ApiKeyRow): z.output<typeof Key> => ({
   id: key.keyId,
   name: key.name,
   roles: [...key.roles],
+  ships: key.ships === null ? null : [...key.ships],
   created_by: key.createdBy,
   created_at: key.createdAt,
   expires_at: key.expiresAt,

@@ -4,7 +4,7 @@
  */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { InvalidFieldError, InvalidRequestError } from "../model/errors.ts";
+import { InvalidFieldError, InvalidRequestError, ShipScopeError } from "../model/errors.ts";
 import type { Uuid } from "../model/ids.ts";
 import type { Caller, Role } from "../model/service.ts";
 import { type Audited, auditorOf } from "./audited.ts";
@@ -12,6 +12,7 @@ import { requireRole } from "./auth.ts";
 import { bodyText, jsonBodyText, parseBody } from "./body.ts";
 import { checked, pathUuid } from "./check.ts";
 import type { Guard } from "./guard.ts";
+import { requireOpenToShips, requireShips } from "./ship-scope.ts";
 
 export interface Operation<Body> {
   readonly method: "get" | "post" | "put" | "delete";
@@ -69,6 +70,11 @@ export function guardedOperation<Body = undefined>(
   operation: Operation<Body> &
     Audited & {
       readonly role: Role;
+      /**
+       * The ships that it writes for: a key of ships needs all of them. Absent, or none: closed to such keys. Asked for those only;
+       * may throw what the handler would, such as that there is no such pass.
+       */
+      readonly ships?: (ask: Ask<Body>) => readonly string[] | Promise<readonly string[]>;
       /** Hears why a body was not read (it is too large, say), and tells what the caller is told instead. */
       readonly onUnread?: (error: unknown, caller: Caller) => Promise<unknown>;
     },
@@ -82,11 +88,15 @@ export function guardedOperation<Body = undefined>(
     try {
       const said = guard.callerFrom(c.req.raw);
       caller = said instanceof Promise ? await said : said;
+      const attempt = { method: operation.method, path: c.req.path };
+      requireOpenToShips(caller, operation, attempt);
       ask = await read(c);
       requireRole(caller, operation.role);
+      if (caller.ships !== undefined) requireShips(caller, (await operation.ships?.(ask)) ?? [], attempt);
     } catch (error) {
       auditor.refused(c, error);
-      if (caller === null || ask !== null || operation.onUnread === undefined) throw error;
+      const isUnread = caller !== null && ask === null && !(error instanceof ShipScopeError);
+      if (caller === null || !isUnread || operation.onUnread === undefined) throw error;
       throw await operation.onUnread(error, caller);
     }
     const [asked, by] = [ask, caller];

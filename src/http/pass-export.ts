@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { ConflictError, InvalidRequestError, NotFoundError } from "../model/errors.ts";
 import type { PassId, PassRow } from "../model/pass.ts";
+import { ArchiveRemovedError } from "../model/pass-errors.ts";
 import { findDecoded } from "../store/decoded-passes.ts";
 import { findPass } from "../store/passes.ts";
 import type { Sql } from "../store/sql.ts";
@@ -62,6 +63,8 @@ export function passExportRoutes({ database, ground, clock }: AppParts): OpenAPI
       const format = wordOf(queryOf(c.req.raw.url), "format", formats);
       if (format === null) throw new InvalidRequestError(`format: one of ${formats.join(", ")} is needed`, "format");
       const pass = await knownPass(sql, param("pass_id"));
+      if (format !== "ledger" && pass.archiveRemovedAt !== null)
+        throw new ArchiveRemovedError(`${format} export`, pass);
       const request = c.req.raw;
       switch (format) {
         case "ledger":

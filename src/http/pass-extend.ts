@@ -2,10 +2,11 @@
 import type { OpenAPIHono, z } from "@hono/zod-openapi";
 import { epochMsOf, type Instant, instantOf } from "../model/clock.ts";
 import { ConflictError, InvalidRequestError, NotFoundError, RuleBrokenError } from "../model/errors.ts";
-import type { PassRow } from "../model/pass.ts";
+import type { PassId, PassRow } from "../model/pass.ts";
 import { PassConflictError } from "../model/pass-errors.ts";
 import { extendPass } from "../store/pass-extend.ts";
 import { findPass } from "../store/passes.ts";
+import type { Sql } from "../store/sql.ts";
 import { json } from "./answer.ts";
 import { checked } from "./check.ts";
 import { knownLedger } from "./known-ledgers.ts";
@@ -39,15 +40,19 @@ export function addExtendRoute(routes: OpenAPIHono, { auth, database, ground, cl
       query: ExtendQuery,
       body: ExtendParam,
       read: readExtend,
+      ships: ({ param }) => shipsOfPass(sql, param("pass_id")),
       answer: PlannedPass,
     },
-    async ({ c, param, body }) => {
+    async ({ c, param, body, caller }) => {
       const policy = wordOf(queryOf(c.req.raw.url), "on_conflict", extendPolicies) ?? "reject";
       const before = await findPass(sql, param("pass_id"));
       if (before === null) throw new NotFoundError("pass", param("pass_id"));
       const { passId } = before;
       const los = laterLos(before, body);
-      const { pass, cancelled, clashes } = await extendPass(sql, { passId, los, policy, noticeMs, at: clock.now() });
+      const { pass, cancelled, clashes } = await extendPass(sql, {
+        ...{ passId, los, policy, noticeMs, at: clock.now() },
+        ...(caller.ships && { ships: caller.ships }),
+      });
       if (pass === null) {
         const { state, los: end } = (await findPass(sql, passId)) ?? before;
         const message = `Cannot extend pass ${passId} as it is ${state} and its LOS ${end}: it can be moved up to ${noticeMs / 1000} s before that`;
@@ -66,6 +71,13 @@ export function addExtendRoute(routes: OpenAPIHono, { auth, database, ground, cl
       return json({ ...shownPass(pass, await knownLedger(view, pass)), ...conflicts });
     },
   );
+}
+
+/** Whose pass it is; 404 when there is none. */
+export async function shipsOfPass(sql: Sql, passId: PassId): Promise<string[]> {
+  const pass = await findPass(sql, passId);
+  if (pass === null) throw new NotFoundError("pass", passId);
+  return [pass.ship];
 }
 
 function readExtend(parsed: unknown): Extend {

@@ -48,6 +48,8 @@ export function shownPass(pass: PassRow, known: KnownLedger | null): object {
             size_bytes: archive.sizeBytes,
             packets: archive.packets,
           },
+    archive_removed_date: pass.archiveRemovedAt,
+    archive_removed_reason: pass.archiveRemovedWhy,
   };
 }
 

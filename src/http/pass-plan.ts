@@ -35,6 +35,7 @@ export function addPlanningRoutes(routes: OpenAPIHono, parts: AppParts): void {
       body: PassesParam,
       bodyType: { type: "text/csv", parse: readTable },
       read: readPasses,
+      ships: ({ body }) => body.passes.map(({ ship }) => ship),
       answer: PlannedPass.or(PassReport),
     },
     async (ask) => {
@@ -66,7 +67,8 @@ export async function plan(parts: AppParts, ask: Asked<unknown>, passes: readonl
   if (isDryRun) ask.wrote(null);
   await refuseUnknown(parts, passes);
   const { portMin, portMax } = config.ground;
-  const rules = { policy, portMin, portMax, by: ask.caller.service, at: clock.now() };
+  const { service: by, ships } = ask.caller;
+  const rules = { policy, portMin, portMax, by, at: clock.now(), ...(ships && { ships }) };
   const asked = passes.map((pass, i) => definitionOf(pass, config.ground, keyedId(ask, i) ?? newUuid()));
   const planned = await (isDryRun ? dryPlan : planPasses)(database.sql, asked, rules).catch((error: unknown) => {
     throw asReusedKey(error, ask, asked);

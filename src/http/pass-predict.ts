@@ -75,6 +75,7 @@ export function addPredictRoutes(routes: OpenAPIHono, parts: AppParts): void {
       tag,
       query: PlanQuery,
       body: PredictParam,
+      ships: ({ body }) => [body.ship],
       answer: PredictionReport,
     },
     async (ask) => {

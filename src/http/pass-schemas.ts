@@ -145,7 +145,9 @@ export const Pass = z
     ...summary,
     ledger: Ledger.nullable().openapi({ description: "null: its port was not open yet" }),
     ledger_date: date.nullable(),
-    archive: Archive.nullable(),
+    archive: Archive.nullable().openapi({ description: "As it was written, whether or not it was removed" }),
+    archive_removed_date: date.nullable().openapi({ description: "When its ship's retention or quota took its files" }),
+    archive_removed_reason: z.string().nullable(),
   })
   .openapi("Pass");
 

@@ -8,7 +8,7 @@ import { knownCounters, knownLedger } from "./known-ledgers.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { addArchiveRoute } from "./pass-archive.ts";
-import { addExtendRoute } from "./pass-extend.ts";
+import { addExtendRoute, shipsOfPass } from "./pass-extend.ts";
 import { shownPass, shownSummary } from "./pass-json.ts";
 import { addPlanningRoutes } from "./pass-plan.ts";
 import { addPredictRoutes } from "./pass-predict.ts";
@@ -74,6 +74,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
       path: "/pass/{pass_id}/cancel",
       role: "publish",
       audit: "pass.cancel",
+      ships: ({ param }) => shipsOfPass(sql, param("pass_id")),
       summary: "Cancel a pass that has not ended",
       tag,
       answer: Pass,

@@ -24,6 +24,7 @@ export function addOrbitRoute(routes: OpenAPIHono, { auth, database, clock }: Ap
       tag: "ship",
       body: OrbitParam,
       read: readOrbit,
+      ships: ({ param }) => [param("ship")],
       answer: ShipOrbit,
     },
     async ({ param, body, caller }) => {

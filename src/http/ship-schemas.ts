@@ -2,12 +2,43 @@
 import { z } from "@hono/zod-openapi";
 import { limitNames } from "../ground/decode.ts";
 import { shipFormats } from "../model/pass.ts";
+import { tenancyBounds } from "../model/tenancy.ts";
 import { anyJson, text } from "./check.ts";
 import { date, id } from "./schemas.ts";
 
 export const ShipFormatName = z.enum(shipFormats).openapi("ShipFormat", {
   description: "What a datagram holds: CCSDS space packets, one raw record, or one JSON object",
 });
+
+const within = (what: keyof typeof tenancyBounds) =>
+  z.number().min(tenancyBounds[what][0]).max(tenancyBounds[what][1]).nullable();
+const octets = (what: "bytesKept" | "hotBytes") =>
+  z.int().min(tenancyBounds[what][0]).max(tenancyBounds[what][1]).nullable();
+
+const quota = {
+  packets_per_s: within("packetsPerS").openapi({ description: "More are dropped and counted as over_quota" }),
+  bytes_kept: octets("bytesKept").openapi({ description: "In the hot store and in archives: the oldest go first" }),
+  hot_bytes: octets("hotBytes").openapi({ description: "In the hot store; null: ground.hot_bytes_max" }),
+};
+const Quota = z.strictObject(quota).openapi("ShipQuota");
+export const QuotaParam = z.strictObject(quota).partial().openapi("ShipQuotaParam");
+
+const retention = {
+  archive_days: within("days").openapi({ description: "Archives and all beside them; null: for ever" }),
+  hot_hours: within("hours").openapi({ description: "In the hot store, once archived; null: 24 in Redis" }),
+  snapshot_days: within("days").openapi({ description: "A pass's counters over time; null: 90" }),
+};
+const Retention = z.strictObject(retention).openapi("ShipRetention");
+export const RetentionParam = z.strictObject(retention).partial().openapi("ShipRetentionParam");
+
+const Usage = z
+  .object({
+    bytes_kept: z.int().nullable().openapi({ description: "The sum of the two below" }),
+    archive_bytes: z.int(),
+    archives: z.int().openapi({ description: "Passes that have one" }),
+    hot_bytes: z.int().nullable().openapi({ description: "null: the hot store does not answer" }),
+  })
+  .openapi("ShipUsage");
 
 export const ShipParam = z
   .object({
@@ -23,6 +54,8 @@ export const ShipParam = z
       .nullable()
       .optional()
       .openapi({ description: "A pass that is less complete raises an alarm. null: none does; absent: as it was" }),
+    quota: QuotaParam.nullish().openapi({ description: "Absent: as it was. null, or a null in it: none" }),
+    retention: RetentionParam.nullish().openapi({ description: "Absent: as it was. null: the defaults" }),
   })
   .openapi("ShipParam");
 
@@ -66,6 +99,9 @@ export const Ship = z
     ...summary,
     packets: anyJson.openapi({ description: "null: packets are stored undecoded" }),
     tle: Orbit.nullable().openapi({ description: "null: its orbit is unknown" }),
+    quota: Quota,
+    retention: Retention,
+    usage: Usage,
     completeness_min: z.number().nullable().openapi({ description: "A pass that is less complete raises an alarm" }),
     left_out: z
       .array(LeftOut)
@@ -73,7 +109,18 @@ export const Ship = z
       .openapi({ description: "Of an XTCE file that was just sent: what is not in the definition" }),
   })
   .openapi("Ship", {
-    required: ["ship", "format", "packets", "tle", "completeness_min", "modified_by", "modified_date"],
+    required: [
+      "ship",
+      "format",
+      "packets",
+      "tle",
+      "quota",
+      "retention",
+      "usage",
+      "completeness_min",
+      "modified_by",
+      "modified_date",
+    ],
   });
 
 export const TelemetryCountSchema = z

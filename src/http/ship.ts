@@ -7,6 +7,7 @@ import { parseXtce } from "../ground/xtce/xtce.ts";
 import { InvalidRequestError } from "../model/errors.ts";
 import { type JsonText, jsonTextOf } from "../model/json.ts";
 import type { ShipFormat, ShipRow } from "../model/pass.ts";
+import type { ShipQuota, ShipRetention } from "../model/tenancy.ts";
 import { listShips, saveCompletenessMin, saveShip } from "../store/ships.ts";
 import { json, jsonText } from "./answer.ts";
 import { checked } from "./check.ts";
@@ -19,6 +20,7 @@ import type { AppParts } from "./parts.ts";
 import { queryOf, wholeOf } from "./query.ts";
 import { addOrbitRoute, shownOrbit } from "./ship-orbit.ts";
 import { LatestTelemetry, Ship, ShipParam, ShipSummary, TelemetryCountSchema, XtceFile } from "./ship-schemas.ts";
+import { quotaOf, retentionOf, shownTenancy } from "./ship-tenancy.ts";
 
 const tag = "ship";
 
@@ -27,6 +29,8 @@ interface Registration {
   readonly definition: JsonText | null;
   /** Of an XTCE file; null: it was none. */
   readonly leftOut: readonly LeftOut[] | null;
+  readonly quota: ShipQuota | undefined;
+  readonly retention: ShipRetention | undefined;
   /** Absent: it stays as it is. */
   readonly completenessMin: number | null | undefined;
 }
@@ -48,6 +52,9 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
       tag,
       body: ShipParam,
       read: readRegistration,
+      // What a ship may use, and how long what it sent is kept, is not its own key's to decide.
+      ships: ({ param, body: { quota, retention } }) =>
+        quota === undefined && retention === undefined ? [param("ship")] : [],
       answer: Ship,
     },
     async ({ param, body, caller }) => {
@@ -57,7 +64,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
         await saveShip(tx, { ship, ...registration, by: caller.service, at: clock.now() });
         if (completenessMin !== undefined) await saveCompletenessMin(tx, ship, completenessMin);
       });
-      return jsonText(shownShip(await knownShip(sql, ship), leftOut));
+      return jsonText(await shownShip(parts, await knownShip(sql, ship), leftOut));
     },
   );
 
@@ -91,7 +98,7 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
   openOperation(
     routes,
     { method: "get", path: "/ship/{ship}", summary: "Read a ship and its packet definition", tag, answer: Ship },
-    async ({ param }) => jsonText(shownShip(await knownShip(sql, param("ship")))),
+    async ({ param }) => jsonText(await shownShip(parts, await knownShip(sql, param("ship")))),
   );
 
   openOperation(
@@ -129,16 +136,17 @@ export function shipRoutes(parts: AppParts): OpenAPIHono {
 }
 
 function readRegistration(parsed: unknown): Registration {
-  const { format, packets, completeness_min: completenessMin } = checked(ShipParam, parsed);
-  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null, completenessMin };
+  const { format, packets, completeness_min: completenessMin, ...given } = checked(ShipParam, parsed);
+  const settings = { quota: quotaOf(given.quota), retention: retentionOf(given.retention), completenessMin };
+  if (packets === undefined || packets === null) return { format, definition: null, leftOut: null, ...settings };
   if (format !== "ccsds") {
     throw new InvalidRequestError(`packets: a ship that sends ${format} has no packets to define`, "packets");
   }
   const xtce = xtceOf(packets);
   if (xtce === null)
-    return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null, completenessMin };
+    return { format, definition: jsonTextOf(parsePacketDefinition(packets)), leftOut: null, ...settings };
   const { definition, leftOut } = parseXtce(xtce.xtce);
-  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut, completenessMin };
+  return { format, definition: jsonTextOf({ ...definition, crc: xtce.crc }), leftOut, ...settings };
 }
 
 /** A definition has no `xtce`, so whatever has one is meant as a file. */
@@ -147,12 +155,11 @@ function xtceOf(packets: unknown): z.infer<typeof XtceFile> | null {
   return isFile ? checked(XtceFile, packets, "packets") : null;
 }
 
-function shownShip(
-  { ship, format, definition, tle, completenessMin, modifiedBy, modifiedAt }: ShipRow,
-  leftOut: readonly LeftOut[] | null = null,
-): string {
+async function shownShip(parts: AppParts, row: ShipRow, leftOut: readonly LeftOut[] | null = null): Promise<string> {
+  const { ship, format, definition, tle, completenessMin, modifiedBy, modifiedAt } = row;
+  const tenancy = JSON.stringify(await shownTenancy(parts, row)).slice(1, -1);
   const left = leftOut === null ? "" : `,"left_out":${JSON.stringify(leftOut)}`;
   const orbit = tle === null ? "null" : JSON.stringify(shownOrbit(parseTle(tle)));
   const stamps = `"completeness_min":${completenessMin},"modified_by":${JSON.stringify(modifiedBy)},"modified_date":"${modifiedAt}"`;
-  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${stamps}${left}}`;
+  return `{"ship":"${ship}","format":"${format}","packets":${definition ?? "null"},"tle":${orbit},${tenancy},${stamps}${left}}`;
 }

@@ -28,6 +28,8 @@ export interface ContactRow {
   readonly plannedUntil: Instant;
   /** When it is planned on; null: its pattern has no tick any more. */
   readonly nextAt: Instant | null;
+  /** Whoever saved it may write for these ships only: passes of others never give way to its own. Null: may write for all. */
+  readonly ships: readonly string[] | null;
   readonly modifiedBy: string;
   readonly modifiedAt: Instant;
 }

@@ -8,7 +8,7 @@ export type ProblemMembers = Readonly<Record<string, string | number | boolean |
 
 export abstract class OrreryError extends Error {
   abstract readonly code: string;
-  abstract readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 422 | 429 | 503;
+  abstract readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 429 | 503;
   readonly members: ProblemMembers;
   /** Seconds, for `Retry-After`. */
   readonly retryAfterS: number | null = null;
@@ -83,6 +83,34 @@ export class ForeignOriginError extends OrreryError {
         ? "A write by a session needs the header Origin: send a token or an API key instead"
         : `A write by a session was sent from ${origin}: only pages of this server may; where a proxy shows another address, set BASE_URL to it`,
     );
+  }
+}
+
+const shipsNamedMax = 5;
+
+/** A key that is for some ships only tried something else. `ship`: whose that is; null: it is no ship's, or not a ship's to decide. */
+export class ShipScopeError extends OrreryError {
+  override readonly code = "ship_out_of_scope";
+  override readonly status = 403;
+  readonly service: string;
+  constructor(of: {
+    readonly service: string;
+    readonly ships: readonly string[];
+    readonly tried: string;
+    readonly ship: string | null;
+  }) {
+    const { service, ships, tried, ship } = of;
+    const named = ships.slice(0, shipsNamedMax).join(", ") + (ships.length > shipsNamedMax ? ", …" : "");
+    const why = ship === null ? "that is not for keys of ships" : `that is of ship ${ship}`;
+    super(
+      `Key "${service}" is for ${named} only, and cannot ${tried} as ${why}: ask an administrator for one that may`,
+      {
+        service,
+        ships,
+        ...(ship !== null && { ship }),
+      },
+    );
+    this.service = service;
   }
 }
 

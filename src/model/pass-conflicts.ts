@@ -64,6 +64,8 @@ export interface PlacementRules {
   readonly policy: ConflictPolicy;
   readonly portMin: number;
   readonly portMax: number;
+  /** Stored passes of other ships than these never give way; absent: priorities alone decide. */
+  readonly ships?: readonly string[];
   /** 0 ≤ n < 1: which free port is taken. Nodes that share a machine but no store would all begin with the lowest one. */
   readonly random: () => number;
 }
@@ -89,7 +91,7 @@ export function place(claims: readonly Claim[], booked: readonly Booking[], rule
     const { parts, lost } = partsOf(
       claim,
       found.map((clash) => clash.with),
-      rules.policy,
+      rules,
     );
     if (parts.length === 0) refusals.push({ index, why: "clash" });
     if (lost === null && rules.policy === "priority") {
@@ -120,17 +122,17 @@ export function place(claims: readonly Claim[], booked: readonly Booking[], rule
 function partsOf(
   claim: Claim,
   rivals: readonly Booking[],
-  policy: ConflictPolicy,
+  { policy, ships }: Pick<PlacementRules, "policy" | "ships">,
 ): { parts: readonly Claim[]; lost: string | null } {
   if (rivals.length === 0) return { parts: [claim], lost: null };
   switch (policy) {
     case "reject":
       return { parts: [], lost: null };
     case "priority": {
-      const stronger = rivals.find(({ priority }) => priority >= claim.priority);
+      const stronger = rivals.find((rival) => !givesWay(rival, claim.priority, ships));
       if (stronger === undefined) return { parts: [claim], lost: null };
-      const lost = `cancelled for pass ${stronger.passId} of priority ${stronger.priority}`;
-      return { parts: [claim], lost };
+      const whose = stronger.priority < claim.priority ? `ship ${stronger.ship}` : `priority ${stronger.priority}`;
+      return { parts: [claim], lost: `cancelled for pass ${stronger.passId} of ${whose}` };
     }
     case "trim": {
       const [longest] = freeParts(claim, rivals).sort((a, b) => b.losMs - b.aosMs - (a.losMs - a.aosMs));
@@ -145,6 +147,13 @@ function partsOf(
       throw policy satisfies never;
   }
 }
+
+/** Whether a pass that is there may be cancelled for one of this priority by whoever may write for `ships` only (absent: for all). */
+export const givesWay = (
+  rival: Pick<Booking, "priority" | "ship">,
+  priority: number,
+  ships: readonly string[] | undefined,
+): boolean => rival.priority < priority && (ships === undefined || ships.includes(rival.ship));
 
 /** The first part of a pass has its id. */
 export const partId = (passId: PassId, i: number): PassId =>

@@ -1,5 +1,6 @@
 /** What keeps passes from being planned. */
-import { ConflictError } from "./errors.ts";
+import { ConflictError, OrreryError } from "./errors.ts";
+import type { PassRow } from "./pass.ts";
 import type { Clash, ClashCause, Placement } from "./pass-conflicts.ts";
 
 const namedMax = 5;
@@ -55,3 +56,17 @@ const adviceOf = (cause: ClashCause): string =>
   cause === "port"
     ? 'choose another port, "auto", or another time'
     : "choose another time, or say by on_conflict what is to give way";
+
+/** Its ship's retention or quota took the files of the pass away. What is told of it, its ledger first, stays. */
+export class ArchiveRemovedError extends OrreryError {
+  override readonly code = "archive_removed";
+  override readonly status = 410;
+  constructor(what: string, { passId, ship, archiveRemovedAt, archiveRemovedWhy }: PassRow) {
+    const when = archiveRemovedAt ?? "";
+    super(
+      `The ${what} of pass ${passId} was removed at ${when} as ${archiveRemovedWhy}; its ledger stays at /api/pass/${passId}/ledger. ` +
+        `To keep later ones for longer, change retention or quota of PUT /api/ship/${ship}`,
+      { pass_id: passId, ship, removed_date: when },
+    );
+  }
+}

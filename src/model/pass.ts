@@ -2,6 +2,7 @@
 import type { Instant } from "./clock.ts";
 import type { DatasetId, Uuid } from "./ids.ts";
 import type { JsonText } from "./json.ts";
+import type { ShipQuota, ShipRetention } from "./tenancy.ts";
 
 export type PassId = Uuid;
 
@@ -39,6 +40,8 @@ export interface ShipRow {
   readonly tle: string | null;
   /** A pass that is less complete raises an alarm, 0 to 1; null: none does. */
   readonly completenessMin: number | null;
+  readonly quota: ShipQuota;
+  readonly retention: ShipRetention;
   readonly modifiedBy: string;
   readonly modifiedAt: Instant;
 }
@@ -101,6 +104,9 @@ export interface PassRow extends Omit<PassDefinition, "port"> {
   /** SO_RCVBUF as the kernel granted it. */
   readonly receiveBufferBytes: number | null;
   readonly archive: PassArchive | null;
+  /** When retention took the archive and all beside it away, and why; null: it did not. */
+  readonly archiveRemovedAt: Instant | null;
+  readonly archiveRemovedWhy: string | null;
   readonly datasetId: DatasetId | null;
   /** The contact that it was planned from; null: it was asked for. */
   readonly contact: string | null;

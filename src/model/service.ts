@@ -11,6 +11,8 @@ export interface Caller {
   /** Its name, as tokens and stamps say it. Case counts. */
   readonly service: string;
   readonly roles: readonly Role[];
+  /** The ships that it may write for, and nothing else; absent: whatever its roles allow. */
+  readonly ships?: readonly string[];
 }
 
 export interface Service extends Caller {

@@ -8,6 +8,8 @@ export interface ApiKeyRow {
   readonly keyId: Uuid;
   readonly name: string;
   readonly roles: readonly Role[];
+  /** It may write for these only; null: for all. */
+  readonly ships: readonly string[] | null;
   readonly createdBy: string;
   readonly createdAt: Instant;
   readonly expiresAt: Instant | null;
@@ -19,6 +21,7 @@ export interface StoredKey {
   readonly keyId: Uuid;
   readonly name: string;
   readonly roles: readonly Role[];
+  readonly ships: readonly string[] | null;
   readonly digest: string;
   readonly expiresAt: Instant | null;
   readonly isRevoked: boolean;
@@ -28,6 +31,7 @@ export interface NewKey {
   readonly keyId: Uuid;
   readonly name: string;
   readonly roles: readonly Role[];
+  readonly ships: readonly string[] | null;
   readonly digest: string;
   readonly expiresAt: Instant | null;
   readonly by: string;
@@ -41,8 +45,9 @@ export async function insertKey(sql: Sql, key: NewKey, countMax: number): Promis
   const [row] = await sql<{ live: number; inserted: number }>`
     with live as (select count(*)::int as n from api_key where revoked_at is null),
     added as (
-      insert into api_key (key_id, name, roles, digest, created_by, created_at, expires_at)
-      select ${key.keyId}::uuid, ${key.name}, ${array(key.roles)}::text::text[], ${key.digest}, ${key.by},
+      insert into api_key (key_id, name, roles, ships, digest, created_by, created_at, expires_at)
+      select ${key.keyId}::uuid, ${key.name}, ${array(key.roles)}::text::text[],
+        ${key.ships === null ? null : array(key.ships)}::text::text[], ${key.digest}, ${key.by},
         ${key.at}::timestamptz, ${key.expiresAt}::timestamptz
       from live where live.n < ${countMax}::int
       on conflict (name) where revoked_at is null do nothing returning 1)
@@ -53,23 +58,23 @@ export async function insertKey(sql: Sql, key: NewKey, countMax: number): Promis
 
 /** Those that are not revoked, the newest first. */
 export async function listKeys(sql: Sql, countMax: number): Promise<ApiKeyRow[]> {
-  const rows = await sql<Omit<ApiKeyRow, "roles"> & { roles: string }>`
-    select key_id as "keyId", name, array_to_json(roles)::text as roles, created_by as "createdBy",
+  const rows = await sql<Stored<ApiKeyRow>>`
+    select key_id as "keyId", name, array_to_json(roles)::text as roles, array_to_json(ships)::text as ships, created_by as "createdBy",
       to_char(created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "createdAt",
       to_char(expires_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "expiresAt",
       to_char(last_used_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "lastUsedAt"
     from api_key where revoked_at is null order by key_id desc limit ${countMax}::int`;
-  return rows.map((row) => ({ ...row, roles: rolesOf(row.roles) }));
+  return rows.map(rowOf);
 }
 
 /** Those of `keyIds` that were ever made. */
 export async function findKeys(sql: Sql, keyIds: readonly Uuid[]): Promise<Map<Uuid, StoredKey>> {
-  const rows = await sql<Omit<StoredKey, "roles"> & { roles: string }>`
-    select key_id as "keyId", name, array_to_json(roles)::text as roles, digest,
+  const rows = await sql<Stored<StoredKey>>`
+    select key_id as "keyId", name, array_to_json(roles)::text as roles, array_to_json(ships)::text as ships, digest,
       to_char(expires_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "expiresAt",
       revoked_at is not null as "isRevoked"
     from api_key where key_id = any(${array(keyIds)}::text::uuid[])`;
-  return new Map(rows.map((row) => [row.keyId, { ...row, roles: rolesOf(row.roles) }]));
+  return new Map(rows.map((row) => [row.keyId, rowOf(row)]));
 }
 
 /** False when there is no such key, or it was revoked before. */
@@ -88,5 +93,14 @@ export async function noteKeysUsed(sql: Sql, keyIds: readonly Uuid[], at: Instan
       and (last_used_at is null or last_used_at < ${at}::timestamptz - ${withinS}::float8 * interval '1 second')`;
 }
 
-/** Only we write them, checked against the list. */
-const rolesOf = (json: string): Role[] => JSON.parse(json) as Role[];
+type Lists = Pick<StoredKey, "roles" | "ships">;
+type Stored<Row extends Lists> = Omit<Row, keyof Lists> & { readonly roles: string; readonly ships: string | null };
+
+/** Only we write the roles and ships, checked against the lists of them. */
+const rowOf = <Row extends object>(
+  row: Row & { roles: string; ships: string | null },
+): Omit<Row, keyof Lists> & Lists => ({
+  ...row,
+  roles: JSON.parse(row.roles) as Role[],
+  ships: row.ships === null ? null : (JSON.parse(row.ships) as string[]),
+});

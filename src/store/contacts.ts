@@ -5,23 +5,27 @@ import type { Uuid } from "../model/ids.ts";
 import type { PassRow } from "../model/pass.ts";
 import { instantText } from "./instants.ts";
 import { cancelPasses, lockPlanning } from "./pass-plan.ts";
-import type { Sql } from "./sql.ts";
+import { array, type Sql } from "./sql.ts";
 
 const columns = `contact, definition, version_id as "versionId", ${instantText("planned_until")} as "plannedUntil",
-  ${instantText("next_at")} as "nextAt", modified_by as "modifiedBy", ${instantText("modified_at")} as "modifiedAt"`;
+  ${instantText("next_at")} as "nextAt", array_to_json(ships)::text as ships,
+  modified_by as "modifiedBy", ${instantText("modified_at")} as "modifiedAt"`;
 
-type Stored = Omit<ContactRow, "definition"> & { readonly definition: string };
+type Stored = Omit<ContactRow, "definition" | "ships"> & { readonly definition: string; readonly ships: string | null };
 
 /** Written by us as JSON of this very type. */
 const rowOf = (stored: Stored): ContactRow => ({
   ...stored,
   definition: JSON.parse(stored.definition) as ContactDefinition,
+  ships: stored.ships === null ? null : (JSON.parse(stored.ships) as string[]),
 });
 
 export interface ContactOrder {
   readonly contact: string;
   readonly definition: ContactDefinition;
   readonly versionId: Uuid;
+  /** Whoever saves it may write for these only, so one of another ship is left as it is; null: for all. */
+  readonly ships: readonly string[] | null;
   readonly by: string;
   readonly at: Instant;
 }
@@ -33,25 +37,34 @@ export interface ContactOrder {
 export function saveContact(sql: Sql, order: ContactOrder): Promise<PassRow[]> {
   return sql.begin(async (tx) => {
     await lockPlanning(tx);
+    const ships = order.ships === null ? null : array(order.ships);
     const saved = await tx`
-      insert into contact as c (contact, definition, version_id, planned_until, next_at, modified_by, modified_at)
-      values (${order.contact}, ${JSON.stringify(order.definition)}, ${order.versionId}::uuid, now(), now(), ${order.by},
+      insert into contact as c (contact, definition, version_id, planned_until, next_at, ships, modified_by, modified_at)
+      values (${order.contact}, ${JSON.stringify(order.definition)}, ${order.versionId}::uuid, now(), now(), ${ships}::text::text[], ${order.by},
         ${order.at}::timestamptz)
       on conflict (contact) do update set definition = excluded.definition, version_id = excluded.version_id,
-        planned_until = excluded.planned_until, next_at = excluded.next_at, modified_by = excluded.modified_by,
+        planned_until = excluded.planned_until, next_at = excluded.next_at, ships = excluded.ships, modified_by = excluded.modified_by,
         modified_at = excluded.modified_at
         where c.definition <> excluded.definition
+          and (excluded.ships is null or c.definition::json ->> 'ship' = any(excluded.ships))
       returning contact`;
     return saved.length === 0 ? [] : await cancelAhead(tx, order.contact, "was changed", order.at);
   });
 }
 
 /** What was planned from it and has not begun is cancelled, and returned. */
-export function deleteContact(sql: Sql, contact: string, at: Instant): Promise<PassRow[]> {
+export function deleteContact(
+  sql: Sql,
+  { contact, ships, at }: Pick<ContactOrder, "contact" | "ships" | "at">,
+): Promise<PassRow[]> {
   return sql.begin(async (tx) => {
     await lockPlanning(tx);
-    await tx`delete from contact where contact = ${contact}`;
-    return await cancelAhead(tx, contact, "was deleted", at);
+    const own = ships === null ? null : array(ships);
+    const deleted = await tx`
+      delete from contact where contact = ${contact}
+        and (${own}::text::text[] is null or definition::json ->> 'ship' = any(${own}::text::text[]))
+      returning contact`;
+    return deleted.length === 0 ? [] : await cancelAhead(tx, contact, "was deleted", at);
   });
 }
 

@@ -16,6 +16,7 @@ import bundles from "./migrations/0009_bundles.sql" with { type: "text" };
 import schedule from "./migrations/0010_schedule.sql" with { type: "text" };
 import history from "./migrations/0011_history.sql" with { type: "text" };
 import alarms from "./migrations/0012_alarms.sql" with { type: "text" };
+import tenants from "./migrations/0013_tenants.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -38,6 +39,7 @@ export const migrations: readonly Migration[] = [
   { version: 10, name: "schedule", text: schedule },
   { version: 11, name: "history", text: history },
   { version: 12, name: "alarms", text: alarms },
+  { version: 13, name: "tenants", text: tenants },
 ];
 
 /** The database was migrated by a newer Orrery. */

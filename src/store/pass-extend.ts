@@ -1,7 +1,7 @@
 /** A pass that goes on for longer than it was planned. */
 import { epochMsOf, type Instant } from "../model/clock.ts";
 import type { PassId, PassRow } from "../model/pass.ts";
-import { type Clash, type ConflictPolicy, clashesOf } from "../model/pass-conflicts.ts";
+import { type Clash, type ConflictPolicy, clashesOf, givesWay } from "../model/pass-conflicts.ts";
 import { cancelPasses, claimOf, findBookings, lockPasses, lockPlanning } from "./pass-plan.ts";
 import { findPass, passColumns, rowOf, type StoredPass } from "./passes.ts";
 import type { Sql } from "./sql.ts";
@@ -13,6 +13,8 @@ export interface Extension {
   readonly policy: Extract<ConflictPolicy, "reject" | "priority">;
   /** Whoever holds the pass hears of it within so long: there must be as much before its LOS. */
   readonly noticeMs: number;
+  /** Whoever asks may write for these ships only: passes of others never give way. */
+  readonly ships?: readonly string[];
   readonly at: Instant;
 }
 
@@ -34,7 +36,8 @@ export function extendPass(sql: Sql, order: Extension): Promise<Extended> {
     const claim = { ...claimOf(before), losMs: epochMsOf(order.los) };
     const others = (await findBookings(tx, [claim])).filter(({ passId }) => passId !== order.passId);
     const clashes = clashesOf(claim, others).map((clash) => ({ ...clash, index: 0, withIndex: null }));
-    const isInTheWay = ({ with: other }: Clash) => order.policy === "reject" || other.priority >= before.priority;
+    const isInTheWay = ({ with: other }: Clash) =>
+      order.policy === "reject" || !givesWay(other, before.priority, order.ships);
     if (clashes.some(isInTheWay)) return { pass: before, cancelled: [], clashes };
     await lockPasses(tx, [order.passId, ...clashes.map(({ with: { passId } }) => passId)]);
     const [row] = await tx.query<StoredPass>(

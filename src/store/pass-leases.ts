@@ -72,11 +72,13 @@ export interface HeldPass extends PassLease {
   readonly state: PassState;
   readonly reason: string | null;
   readonly los: Instant;
+  /** Its ship's quota as it is now. */
+  readonly packetsPerS: number | null;
 }
 
 /**
  * Renews all leases that a node holds. One that is missing from the answer is lost. `state` may have ended: somebody cancelled it;
- * `los` may be later: somebody extended it.
+ * `los` may be later: somebody extended it. `packetsPerS` may be another.
  */
 export async function renewPasses(
   sql: Sql,
@@ -92,6 +94,7 @@ export async function renewPasses(
     update pass set lease_until = now() + $3::float8 * interval '1 millisecond'
     from locked where pass_id = locked_id
     returning pass_id as "passId", token, state, reason, ${instantText("los")} as los,
+      (select packets_per_s from ship where ship.ship = pass.ship) as "packetsPerS",
       extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs"`,
     [array(leases.map(({ passId }) => passId)), array(leases.map(({ token }) => token)), leaseMs],
   );
@@ -123,6 +126,8 @@ export async function movePass(sql: Sql, move: PassMove): Promise<boolean> {
 
 export interface PassCompletion extends PassLease {
   readonly archive: PassArchive;
+  /** Octets of the archive and of what lies beside it. */
+  readonly keptBytes: number;
   readonly datasetId: DatasetId | null;
   readonly at: Instant;
 }
@@ -132,7 +137,7 @@ export function completePass(sql: Sql, end: PassCompletion, askForPlan: (tx: Sql
   return sql.begin(async (tx) => {
     const rows = await tx`
       update pass set state = 'completed', reason = null, archive = ${JSON.stringify(end.archive)},
-        dataset_id = ${end.datasetId}::uuid, modified_at = ${end.at}::timestamptz, lease_until = null, node = null, is_open = false
+        kept_bytes = ${end.keptBytes}::bigint, dataset_id = ${end.datasetId}::uuid, modified_at = ${end.at}::timestamptz, lease_until = null, node = null, is_open = false
       where pass_id = ${end.passId}::uuid and token = ${end.token}::bigint
         and state in ('prepass', 'receiving', 'draining')
       returning pass_id`;
@@ -143,9 +148,9 @@ export function completePass(sql: Sql, end: PassCompletion, askForPlan: (tx: Sql
 }
 
 /** Notes where the packets of a pass that ended without a plan lie. */
-export async function noteArchive(sql: Sql, lease: PassLease, archive: PassArchive): Promise<void> {
+export async function noteArchive(sql: Sql, lease: PassLease, archive: PassArchive, keptBytes: number): Promise<void> {
   await sql`
-    update pass set archive = ${JSON.stringify(archive)}
+    update pass set archive = ${JSON.stringify(archive)}, kept_bytes = ${keptBytes}::bigint
     where pass_id = ${lease.passId}::uuid and token = ${lease.token}::bigint`;
 }
 

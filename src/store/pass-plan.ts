@@ -30,6 +30,8 @@ export interface PlanRules {
   readonly at: Instant;
   /** The contact that they are planned from. */
   readonly contact?: string;
+  /** Whoever plans may write for these ships only: passes of others never give way. */
+  readonly ships?: readonly string[];
 }
 
 export interface PassPlan {

@@ -12,7 +12,8 @@ const passDaysMax = 31;
 export const passColumns = `pass_id as "passId", ship, station, host, port, ${instantText("aos")} as aos, ${instantText("los")} as los,
   prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, priority,
   request_digest as "requestDigest", state, reason, token, node, is_open as "isOpen", ${instantText("opened_at")} as "openedAt",
-  receive_buffer_bytes as "receiveBufferBytes", archive, dataset_id as "datasetId", contact, created_by as "createdBy",
+  receive_buffer_bytes as "receiveBufferBytes", archive,
+  ${instantText("archive_removed_at")} as "archiveRemovedAt", archive_removed_why as "archiveRemovedWhy", dataset_id as "datasetId", contact, created_by as "createdBy",
   ${instantText("created_at")} as "createdAt", ${instantText("modified_at")} as "modifiedAt"`;
 
 export type StoredPass = Omit<PassRow, "archive"> & { readonly archive: string | null };

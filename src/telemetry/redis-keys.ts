@@ -7,6 +7,13 @@ export const sealId = "18446744073709551614-0";
 
 export const streamKey = ({ ship, passId, token }: StreamName): string => `tm:{${ship}}:${passId}:${token}`;
 export const countKey = (ship: string): string => `tm:{${ship}}`;
+/** Octets of each stream, and the archived ones by when their time is over. */
+const octetsKey = (ship: string): string => `tm:{${ship}}:octets`;
+const archivedKey = (ship: string): string => `tm:{${ship}}:archived`;
+/** What the scripts are given beside a stream. */
+export const shipKeys = (ship: string) => [countKey(ship), octetsKey(ship), archivedKey(ship)] as const;
+/** Of a stream, within its ship's key. */
+export const streamNameOf = ({ passId, token }: StreamName): string => `${passId}:${token}`;
 export const streamsKey = (ship: string): string => `tm:{${ship}}:streams`;
 
 /** The entry's number of an id such as `17-0`. */
@@ -15,6 +22,12 @@ export const numberOf = (id: string): number => Number(id.slice(0, id.indexOf("-
 /** XADD below what is there: this entry is stored already, or the stream is sealed. */
 export function isSmallerId(error: unknown): boolean {
   return error instanceof Error && error.message.includes("equal or smaller than the target stream");
+}
+
+/** The octets that the hot store holds of the ship, when an entry found no room; else null. */
+export function fullAt(error: unknown): number | null {
+  const [, octets] = error instanceof Error ? (/^HOTFULL (\d+)/.exec(error.message) ?? []) : [];
+  return octets === undefined ? null : Number(octets);
 }
 
 /** No connection, no answer in time, or an answer that means "not now". */

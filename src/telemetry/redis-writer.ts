@@ -1,8 +1,19 @@
 /** Writes one stream in Redis: an entry is added and counted in one script, under a number that makes a retry harmless. */
 import type { Redis } from "ioredis";
-import { countKey, isNeverSent, isSmallerId, isUnavailable, numberOf, streamKey } from "./redis-keys.ts";
+import {
+  fullAt,
+  isNeverSent,
+  isSmallerId,
+  isUnavailable,
+  numberOf,
+  shipKeys,
+  streamKey,
+  streamNameOf,
+} from "./redis-keys.ts";
+import { addEntry, removeEntry } from "./redis-scripts.ts";
 import {
   type EncodedEntry,
+  HotStoreFullError,
   type StreamName,
   StreamSealedError,
   TelemetryFullError,
@@ -10,20 +21,12 @@ import {
   type TelemetryWriter,
 } from "./telemetry.ts";
 
-/** The counts grow only if the entry is new: both or neither. */
-const addEntry = `
-local added = redis.pcall('XADD', KEYS[1], ARGV[1], 'n', ARGV[2], 'd', ARGV[4])
-if type(added) == 'table' and added.err then return added end
-redis.call('HINCRBY', KEYS[2], 'packets', ARGV[2])
-redis.call('HINCRBY', KEYS[2], 'bytes', ARGV[3])
-return added`;
-
-/** Takes back an entry that was given up, should it have got through. */
-const removeEntry = `
-if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HINCRBY', KEYS[2], 'packets', -ARGV[2])
-redis.call('HINCRBY', KEYS[2], 'bytes', -ARGV[3])
-return 1`;
+export interface WriterBounds {
+  /** How long an append waits for Redis. */
+  readonly deadlineMs: number;
+  /** Octets that the ship may have in Redis. */
+  readonly hotBytesMax: number;
+}
 
 const pauseMs = 50;
 /** Given up without knowing whether they got through; beyond this many the oldest are left as they are. */
@@ -32,19 +35,21 @@ const doubtfulMax = 1_000;
 export class RedisWriter implements TelemetryWriter {
   readonly #redis: Redis;
   readonly #stream: StreamName;
-  readonly #keys: [string, string];
-  readonly #deadlineMs: number;
+  readonly #keys: readonly [string, string, string, string];
+  readonly #name: string;
+  readonly #bounds: WriterBounds;
   #entry: number;
   /** The last append gave up: until Redis answers again the next ones do not wait for it, as what waits behind them has a bound too. */
   #isDown = false;
-  readonly #doubtful: { readonly id: string; readonly packets: number; readonly bytes: number }[] = [];
+  readonly #doubtful: (Omit<EncodedEntry, "payload"> & { readonly id: string; readonly octets: number })[] = [];
 
-  constructor(redis: Redis, stream: StreamName, lastEntry: number, deadlineMs: number) {
+  constructor(redis: Redis, stream: StreamName, lastEntry: number, bounds: WriterBounds) {
     this.#redis = redis;
     this.#stream = stream;
-    this.#keys = [streamKey(stream), countKey(stream.ship)];
+    this.#keys = [streamKey(stream), ...shipKeys(stream.ship)];
+    this.#name = streamNameOf(stream);
     this.#entry = lastEntry;
-    this.#deadlineMs = deadlineMs;
+    this.#bounds = bounds;
   }
 
   async append(entry: EncodedEntry): Promise<number> {
@@ -66,12 +71,14 @@ export class RedisWriter implements TelemetryWriter {
           }
           throw new StreamSealedError(this.#stream);
         }
+        const octets = fullAt(error);
+        if (octets !== null) throw new HotStoreFullError(this.#stream.ship, octets, this.#bounds.hotBytesMax);
         if (error instanceof Error && error.message.includes("OOM")) {
           throw new TelemetryFullError("Redis has no memory left for telemetry", { cause: error });
         }
         if (!isUnavailable(error)) throw error;
         wasSent ||= !isNeverSent(error);
-        if (this.#isDown || performance.now() - startedMs > this.#deadlineMs) {
+        if (this.#isDown || performance.now() - startedMs > this.#bounds.deadlineMs) {
           this.#isDown = true;
           // Its number is used up, so that the next entry cannot be taken for it.
           this.#entry = number;
@@ -87,8 +94,8 @@ export class RedisWriter implements TelemetryWriter {
     if (this.#doubtful.length > 0) await this.#takeBack();
   }
 
-  #doubt(number: number, { packets, bytes }: EncodedEntry): void {
-    this.#doubtful.push({ id: `${number}-0`, packets, bytes });
+  #doubt(number: number, { packets, bytes, payload }: EncodedEntry): void {
+    this.#doubtful.push({ id: `${number}-0`, packets, bytes, octets: payload.length });
     if (this.#doubtful.length > doubtfulMax) this.#doubtful.shift();
   }
 
@@ -96,7 +103,8 @@ export class RedisWriter implements TelemetryWriter {
   async #takeBack(): Promise<void> {
     for (let next = this.#doubtful[0]; next !== undefined; next = this.#doubtful[0]) {
       try {
-        await this.#redis.eval(removeEntry, 2, ...this.#keys, next.id, next.packets, next.bytes);
+        const { id, packets, bytes, octets } = next;
+        await this.#redis.eval(removeEntry, 4, ...this.#keys, id, packets, bytes, octets, this.#name);
       } catch (error) {
         if (isUnavailable(error)) return;
         throw error;
@@ -107,7 +115,14 @@ export class RedisWriter implements TelemetryWriter {
 
   #add(number: number, entry: EncodedEntry): Promise<unknown> {
     const payload = Buffer.from(entry.payload.buffer, entry.payload.byteOffset, entry.payload.byteLength);
-    return this.#redis.eval(addEntry, 2, ...this.#keys, `${number}-0`, entry.packets, entry.bytes, payload);
+    const { packets, bytes } = entry;
+    const { hotBytesMax } = this.#bounds;
+    return this.#redis.eval(
+      addEntry,
+      4,
+      ...this.#keys,
+      ...[`${number}-0`, packets, bytes, payload, this.#name, hotBytesMax],
+    );
   }
 
   /** True when the stream's last entry is this one: an earlier try had got through. */

@@ -2,7 +2,9 @@
  * Telemetry in Redis Streams. Public keys, all of a ship in one hash slot:
  *
  *     tm:{ship}:<pass>:<token>   stream: entry id <number>-0, fields n (packets) and d (entry.ts); a seal has the id 2^64−2
- *     tm:{ship}                  hash: packets, bytes (ever stored)
+ *     tm:{ship}                  hash: packets, bytes (ever stored), hot (octets in streams now)
+ *     tm:{ship}:octets           hash: octets by <pass>:<token>
+ *     tm:{ship}:archived         sorted set: <pass>:<token> that may be let go, by when their time is over (ms since 1970)
  *     tm:{ship}:streams          sorted set: <pass>:<token> by the time it was opened, the newest 1,000
  */
 import { Redis } from "ioredis";
@@ -16,16 +18,21 @@ import {
   lastEntryId,
   numberOf,
   sealId,
+  shipKeys,
   streamKey,
+  streamNameOf,
   streamsKey,
 } from "./redis-keys.ts";
+import { dropStream, releaseStream, trimShip } from "./redis-scripts.ts";
 import { RedisWriter } from "./redis-writer.ts";
 import type { StreamName, Telemetry, TelemetryCount, TelemetryWriter } from "./telemetry.ts";
-import { TelemetryUnavailableError } from "./telemetry.ts";
+import { hotBytesDefault, TelemetryUnavailableError } from "./telemetry.ts";
 
 export interface RedisTelemetryOptions {
   /** How long a stream stays in Redis once its pass is archived. Default 24 hours. */
   readonly retentionMs?: number;
+  /** Octets that a ship may have in Redis unless it has a quota of its own. Default 4 GiB. */
+  readonly hotBytesMax?: number;
   /** How long an append may wait for Redis to come back. Default 5 s: what comes meanwhile waits in the receiver, up to its bound. */
   readonly appendDeadlineMs?: number;
   /** Start although Redis may evict keys that nobody has archived. */
@@ -71,6 +78,7 @@ class RedisTelemetry implements Telemetry {
   readonly #redis: Redis;
   readonly #retentionMs: number;
   readonly #appendDeadlineMs: number;
+  readonly #hotBytesMax: number;
   readonly #shelf: StreamShelf = {
     streams: async (ship) => {
       const names = await this.#redis.zrevrange(streamsKey(ship), 0, -1);
@@ -87,9 +95,10 @@ class RedisTelemetry implements Telemetry {
     this.#redis = redis;
     this.#retentionMs = options.retentionMs ?? 24 * 3_600_000;
     this.#appendDeadlineMs = options.appendDeadlineMs ?? 5_000;
+    this.#hotBytesMax = options.hotBytesMax ?? hotBytesDefault;
   }
 
-  async open(stream: StreamName): Promise<TelemetryWriter> {
+  async open(stream: StreamName, hotBytes: number | null = null): Promise<TelemetryWriter> {
     return this.#asked(async () => {
       const shelf = streamsKey(stream.ship);
       await this.#redis
@@ -99,7 +108,8 @@ class RedisTelemetry implements Telemetry {
         .exec();
       const [last] = await this.#redis.xrevrange(streamKey(stream), lastEntryId, "-", "COUNT", 1);
       const from = last === undefined ? 0 : numberOf(last[0]);
-      return new RedisWriter(this.#redis, stream, from, this.#appendDeadlineMs);
+      const hotBytesMax = hotBytes ?? this.#hotBytesMax;
+      return new RedisWriter(this.#redis, stream, from, { deadlineMs: this.#appendDeadlineMs, hotBytesMax });
     });
   }
 
@@ -142,9 +152,25 @@ class RedisTelemetry implements Telemetry {
     return this.#asked(() => readBackwards(this.#shelf, ship, limit, before));
   }
 
-  async release(stream: StreamName): Promise<void> {
+  release(stream: StreamName, keptMs: number | null = null): Promise<void> {
+    return this.#eachToken(stream, releaseStream, [Math.ceil(keptMs ?? this.#retentionMs)]);
+  }
+
+  drop(stream: StreamName): Promise<void> {
+    return this.#eachToken(stream, dropStream, []);
+  }
+
+  async trim(ship: string, bytesMax: number | null = null): Promise<number> {
+    // No stream of its own: the ship's key stands in its place.
+    const keys = [countKey(ship), ...shipKeys(ship)] as const;
+    return Number(await this.#asked(() => this.#redis.eval(trimShip, 4, ...keys, bytesMax ?? -1)));
+  }
+
+  async #eachToken(stream: StreamName, script: string, more: readonly number[]): Promise<void> {
     for (let token = 1; token <= stream.token; token++) {
-      await this.#asked(() => this.#redis.pexpire(streamKey({ ...stream, token }), this.#retentionMs));
+      const one = { ...stream, token };
+      const keys = [streamKey(one), ...shipKeys(stream.ship)] as const;
+      await this.#asked(() => this.#redis.eval(script, 4, ...keys, streamNameOf(one), ...more));
     }
   }
 

@@ -72,6 +72,9 @@ export async function* entriesOf(path: string, token: number, after = 0): AsyncG
   }
 }
 
+/** What an entry takes of a file. */
+export const frameBytes = ({ payload }: EncodedEntry): number => headBytes + payload.length;
+
 export class SegmentWriter {
   readonly #file: FileHandle;
   #offset: number;

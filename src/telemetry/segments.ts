@@ -3,9 +3,11 @@ import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readBackwards, type StreamShelf } from "./backwards.ts";
 import type { StoredEntry } from "./entry.ts";
-import { entriesOf, type Frame, framesOf, readFrame, SegmentWriter } from "./segment-file.ts";
+import { HotFiles } from "./hot-files.ts";
+import { entriesOf, type Frame, frameBytes, framesOf, readFrame, SegmentWriter } from "./segment-file.ts";
 import {
   type EncodedEntry,
+  hotBytesDefault,
   type StreamName,
   StreamSealedError,
   type Telemetry,
@@ -23,13 +25,17 @@ interface Segment {
   readonly token: number;
 }
 
-export function openSegments(directory: string): Telemetry {
-  return new Segments(directory);
+/** `hotBytesMax`: octets that a ship may have here unless it has a quota of its own; default 4 GiB. */
+export function openSegments(directory: string, { hotBytesMax = hotBytesDefault } = {}): Telemetry {
+  return new Segments(directory, hotBytesMax);
 }
 
 class Segments implements Telemetry {
   readonly kind = "segments";
   readonly #directory: string;
+  readonly #hotBytesMax: number;
+  /** By ship. */
+  readonly #hot = new Map<string, Promise<HotFiles>>();
   /** By path: what is being written now. */
   readonly #open = new Map<string, SegmentWriter>();
   /** By path: what closed files hold. */
@@ -42,11 +48,12 @@ class Segments implements Telemetry {
     entriesBelow: (ship, stream, below, countMax) => this.#entriesBelow(ship, stream, below, countMax),
   };
 
-  constructor(directory: string) {
+  constructor(directory: string, hotBytesMax: number) {
     this.#directory = directory;
+    this.#hotBytesMax = hotBytesMax;
   }
 
-  async open(stream: StreamName): Promise<TelemetryWriter> {
+  async open(stream: StreamName, hotBytes: number | null = null): Promise<TelemetryWriter> {
     const folder = join(this.#directory, stream.ship);
     await mkdir(folder, { recursive: true });
     const known = (await this.#segmentsOf(stream.ship)).find(
@@ -56,12 +63,20 @@ class Segments implements Telemetry {
       folder,
       known?.name ?? `${String(Date.now()).padStart(13, "0")}-${stream.passId}-${stream.token}.seg`,
     );
+    const hot = await this.#hotOf(stream.ship);
     const writer = await SegmentWriter.open(path);
     this.#open.set(path, writer);
     return {
       append: async (entry: EncodedEntry) => {
         if (stream.token <= (this.#sealed.get(stream.passId) ?? 0)) throw new StreamSealedError(stream);
-        return writer.append(entry);
+        const octets = frameBytes(entry);
+        await hot.take(octets, hotBytes ?? this.#hotBytesMax);
+        try {
+          return await writer.append(entry);
+        } catch (error) {
+          hot.giveBack(octets);
+          throw error;
+        }
       },
       close: async () => {
         if (!this.#open.delete(path)) return;
@@ -76,8 +91,8 @@ class Segments implements Telemetry {
   }
 
   async *read(stream: StreamName, after = { token: 0, entry: 0 }): AsyncGenerator<StoredEntry> {
-    const segments = (await this.#segmentsOf(stream.ship))
-      .filter(({ passId, token }) => passId === stream.passId && token >= after.token && token <= stream.token)
+    const segments = (await this.#streamsOf(stream))
+      .filter(({ token }) => token >= after.token)
       .sort((a, b) => a.token - b.token);
     for (const { name, token } of segments) {
       const path = join(this.#directory, stream.ship, name);
@@ -86,11 +101,10 @@ class Segments implements Telemetry {
   }
 
   async count(ship: string): Promise<TelemetryCount> {
-    let packets = 0;
-    let bytes = 0;
+    let { packets, bytes } = (await this.#hotOf(ship)).gone;
     for (const { name } of await this.#segmentsOf(ship)) {
       const path = join(this.#directory, ship, name);
-      const totals = this.#open.get(path)?.totals ?? this.#totals.get(path) ?? (await this.#totalsOf(path));
+      const totals = await this.#totalsOf(path);
       packets += totals.packets;
       bytes += totals.bytes;
     }
@@ -101,15 +115,40 @@ class Segments implements Telemetry {
     return readBackwards(this.#shelf, ship, limit, before);
   }
 
-  /** Segments are kept: they hold the times of arrival, which the archive does not. */
-  async release(stream: StreamName): Promise<void> {
+  /** Without `keptMs` segments are kept until room is needed: they hold the times of arrival, which the archive does not. */
+  async release(stream: StreamName, keptMs: number | null = null): Promise<void> {
     this.#sealed.delete(stream.passId);
+    const hot = await this.#hotOf(stream.ship);
+    for (const { name } of await this.#streamsOf(stream)) await hot.archived(name, keptMs);
+  }
+
+  async drop(stream: StreamName): Promise<void> {
+    const hot = await this.#hotOf(stream.ship);
+    for (const { name } of await this.#streamsOf(stream)) await hot.drop(name);
+  }
+
+  async trim(ship: string, bytesMax: number | null = null): Promise<number> {
+    return (await this.#hotOf(ship)).trim(bytesMax);
   }
 
   async close(): Promise<void> {
     const open = [...this.#open.values()];
     this.#open.clear();
     await Promise.all(open.map((writer) => writer.close()));
+  }
+
+  #hotOf(ship: string): Promise<HotFiles> {
+    const known = this.#hot.get(ship);
+    if (known !== undefined) return known;
+    const opening = HotFiles.open(this.#directory, ship, (name) => this.#totalsOf(join(this.#directory, ship, name)));
+    this.#hot.set(ship, opening);
+    opening.catch(() => this.#hot.delete(ship)); // whoever asked hears of it, the next one tries again
+    return opening;
+  }
+
+  /** Those of a pass, of all tokens up to this one. */
+  async #streamsOf({ ship, passId, token }: StreamName): Promise<Segment[]> {
+    return (await this.#segmentsOf(ship)).filter((one) => one.passId === passId && one.token <= token);
   }
 
   /** Oldest first: a name begins with the time at which the stream was opened. */
@@ -122,6 +161,8 @@ class Segments implements Telemetry {
   }
 
   async #totalsOf(path: string): Promise<TelemetryCount> {
+    const known = this.#open.get(path)?.totals ?? this.#totals.get(path);
+    if (known !== undefined) return known;
     let packets = 0;
     let bytes = 0;
     const file = await open(path, "r");
@@ -140,7 +181,11 @@ class Segments implements Telemetry {
   async #entriesBelow(ship: string, stream: string, below: number, countMax: number): Promise<StoredEntry[]> {
     const path = join(this.#directory, ship, stream);
     const token = Number(namePattern.exec(stream)?.[3]);
-    const file = await open(path, "r");
+    const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return null; // let go meanwhile
+      throw error;
+    });
+    if (file === null) return [];
     try {
       const frames = this.#frames.get(path) ?? [];
       const last = frames.at(-1);

@@ -51,7 +51,8 @@ export interface EncodedEntry {
 
 export interface Telemetry {
   readonly kind: "redis" | "segments";
-  open(stream: StreamName): Promise<TelemetryWriter>;
+  /** `hotBytes`: octets that the ship may have here; null or absent: as many as the configuration allows any. */
+  open(stream: StreamName, hotBytes?: number | null): Promise<TelemetryWriter>;
   /** Ends the streams of all tokens below `stream.token`, for good: a late write of their holders is refused. */
   seal(stream: StreamName): Promise<void>;
   /** Every entry of a pass in the order of storing, tokens 1 … `stream.token`, those after `after` only. */
@@ -64,15 +65,38 @@ export interface Telemetry {
     limit: number,
     before?: TelemetryCursor,
   ): Promise<{ readonly packets: TelemetryPacket[]; readonly next: TelemetryCursor | null }>;
-  /** The pass is archived: its streams may go when the retention is over. */
-  release(stream: StreamName): Promise<void>;
+  /**
+   * The pass is archived: its streams may go, in `keptMs` (null or absent: a day later in Redis, never in files), or as soon as
+   * their ship needs the room, the oldest first.
+   */
+  release(stream: StreamName, keptMs?: number | null): Promise<void>;
+  /** The streams of all tokens up to `stream.token` go now. */
+  drop(stream: StreamName): Promise<void>;
+  /**
+   * Lets archived streams go whose time is over, and the oldest of the others until the ship has `bytesMax` octets here (null or
+   * absent: no such bound). Returns how many it has then; streams that are not archived stay.
+   */
+  trim(ship: string, bytesMax?: number | null): Promise<number>;
   close(): Promise<void>;
 }
 
 /** No room: memory or disk. */
 export class TelemetryFullError extends Error {
-  override readonly name = "TelemetryFullError";
+  override readonly name: string = "TelemetryFullError";
 }
+
+/** The ship has as much here as it may, none of it archived. */
+export class HotStoreFullError extends TelemetryFullError {
+  constructor(ship: string, octets: number, max: number) {
+    super(
+      `Ship ${ship} has ${octets} octets of packets that are not archived, and may have ${max}: end its passes, ` +
+        "or raise its quota.hot_bytes or ground.hot_bytes_max (from the next pass on)",
+    );
+  }
+}
+
+/** Octets that a ship may have in the hot store where nobody says otherwise. */
+export const hotBytesDefault = 4 * 1024 ** 3;
 
 /** No answer within the deadline, and none since. */
 export class TelemetryUnavailableError extends StoreUnavailableError {

@@ -78,6 +78,7 @@ describe("completenessSentence", () => {
     unknown_ship: 0,
     bad_crc: 0,
     bad_json: 0,
+    over_quota: 0,
   };
   const ledger: LedgerJson = {
     ...{

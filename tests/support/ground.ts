@@ -8,6 +8,7 @@ import { createGround, type Ground, type GroundParts } from "../../src/ground/gr
 import { instantOf, systemClock } from "../../src/model/clock.ts";
 import { hasEnded, type PassDefinition, type PassRow, type PassState } from "../../src/model/pass.ts";
 import { PassConflictError } from "../../src/model/pass-errors.ts";
+import { noQuota, type ShipQuota } from "../../src/model/tenancy.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { planPasses } from "../../src/store/pass-plan.ts";
@@ -28,6 +29,7 @@ export const groundSettings = {
   drainMarginS: 1,
   packetSizeMax: 65_542,
   staleAfterS: 30,
+  hotBytesMax: 4 * 1024 ** 3,
 };
 
 export interface GroundSite {
@@ -45,6 +47,7 @@ export interface GroundSite {
       readonly seconds?: number;
       readonly format?: "ccsds" | "raw" | "json";
       readonly definition?: string;
+      readonly quota?: Partial<ShipQuota>;
     },
   ): Promise<PassRow>;
   nodes(): readonly Ground[];
@@ -103,11 +106,12 @@ export async function openGroundSite(): Promise<GroundSite> {
       nodes.push(ground);
       return ground;
     },
-    async plan({ inMs = 300, seconds = 2, format = "ccsds", definition, ports, ...changes } = {}) {
+    async plan({ inMs = 300, seconds = 2, format = "ccsds", definition, quota, ports, ...changes } = {}) {
       const aosMs = Date.now() + inMs;
       const ship = changes.ship ?? `ship-${randomUUID()}`;
       const at = systemClock.now();
-      await saveShip(database.sql, { ship, format, definition: definition ?? null, by: "test", at });
+      const tenancy = quota === undefined ? {} : { quota: { ...noQuota, ...quota } };
+      await saveShip(database.sql, { ship, format, definition: definition ?? null, ...tenancy, by: "test", at });
       const order: PassDefinition = {
         passId: randomUUID(),
         ship,

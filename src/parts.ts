@@ -38,12 +38,13 @@ import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
 import { openTelemetry } from "./telemetry/open.ts";
+import { createCompletenessGate } from "./templates/completeness-gate.ts";
 import { createCondition } from "./templates/condition.ts";
 import { instantiateCompute } from "./templates/instantiate.ts";
 import { readFolder } from "./templates/load.ts";
 import { Scheduler } from "./templates/scheduler.ts";
 import { createStoredTemplates } from "./templates/stored.ts";
-import { conditionCompute, waitCompute } from "./templates/templates.ts";
+import { conditionCompute, requireCompute, waitCompute } from "./templates/templates.ts";
 import { createWait } from "./templates/wait.ts";
 
 export interface Parts extends Omit<AppParts, "config" | "isReady"> {
@@ -96,6 +97,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const supervisor = createSupervisor({ store, alone, clock, computes, timers: systemTimers, observe });
   computes.addInline(waitCompute, createWait());
   computes.addInline(conditionCompute, createCondition(supervisor));
+  computes.addInline(requireCompute, createCompletenessGate(database.sql));
   const templates = createStoredTemplates({
     ...{ database, computes, files, clock, log, service: ownService, environment: process.env },
     cwd: config.templatesDir ?? config.configDir,

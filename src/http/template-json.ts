@@ -2,6 +2,7 @@
 import type { z } from "@hono/zod-openapi";
 import { parseJson } from "../model/json.ts";
 import type { TemplateHead } from "../store/templates.ts";
+import { requirementOf } from "../templates/completeness-gate.ts";
 import type { Param, Schedule, Template, TemplateTask } from "../templates/templates.ts";
 import type { TemplateSchema } from "./template-schemas.ts";
 
@@ -53,6 +54,7 @@ function shownTask(task: TemplateTask): Shown["tasks"][number] {
     retries: work?.attempts ? work.attempts - 1 : null,
     timeout_s: work?.timeoutS ?? null,
     deadline_s: deadlineS,
+    require: kind === "require" ? requirementOf(task.passthrough) : null,
   };
 }
 

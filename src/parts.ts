@@ -8,6 +8,7 @@ import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
+import { createLateData } from "./ground/late-data.ts";
 import { createHistory } from "./history/history.ts";
 import { createApiKeys } from "./http/api-keys.ts";
 import { createApp } from "./http/app.ts";
@@ -29,6 +30,7 @@ import { sampleResidents, supervisorObserver } from "./observe/supervisor-metric
 import { sampleVacuum } from "./observe/vacuum-metrics.ts";
 import { ownService } from "./services.ts";
 import { instantiateType } from "./store/instantiations.ts";
+import { renewType } from "./store/late-data.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
 import { createPlanStore } from "./store/plans.ts";
@@ -42,6 +44,7 @@ import { createCompletenessGate } from "./templates/completeness-gate.ts";
 import { createCondition } from "./templates/condition.ts";
 import { instantiateCompute } from "./templates/instantiate.ts";
 import { readFolder } from "./templates/load.ts";
+import { renewCompute } from "./templates/renew.ts";
 import { Scheduler } from "./templates/scheduler.ts";
 import { createStoredTemplates } from "./templates/stored.ts";
 import { conditionCompute, requireCompute, waitCompute } from "./templates/templates.ts";
@@ -112,6 +115,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const ground = createGround({ database, telemetry, clock, log, metrics, nodeId, dataDir, settings });
   teardown.add("ground", 2000, () => ground.stop());
   computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
+  computes.addOwn(renewType, renewCompute({ sql: database.sql, templates, supervisor }, log));
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;
@@ -151,6 +155,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     scheduler,
     ground,
     history: createHistory({ sql: database.sql, telemetry }),
+    lateData: createLateData({ sql: database.sql, clock, log, packetSizeMax: settings.packetSizeMax }),
     due,
     intake,
     remote: jobs.remote,

@@ -8,7 +8,7 @@ import { saveDecoded } from "../store/decoded-passes.ts";
 import { enqueueInstantiation } from "../store/instantiations.ts";
 import { completePass, endOfPass, noteArchive } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
-import { writeArchive, writeDefinition } from "../telemetry/archive.ts";
+import { stemOf, writeArchive, writeDefinition } from "../telemetry/archive.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { LedgerJson } from "./ledger-json.ts";
 import type { PassToRun } from "./resume.ts";
@@ -91,6 +91,7 @@ export async function archiveOnly(parts: CompletionParts, order: CompletionOrder
   if (order.ledger.stored === 0) return;
   const archive = await archiveOf(parts, order);
   const decoded = await decodedOf(parts, order, archive, log);
+  await definitionBeside(order, archive);
   await noteArchive(parts.sql, order.pass, archive);
   if (decoded !== null) await saveDecoded(parts.sql, order.pass, decoded);
   await release(parts, order, log);
@@ -98,17 +99,17 @@ export async function archiveOnly(parts: CompletionParts, order: CompletionOrder
 
 /** Bears repetition at any point. False: refused, nothing was asked for. */
 async function complete(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<boolean> {
-  const { pass, ship, at } = order;
+  const { pass, at } = order;
   const { passId, token, template } = pass;
   const archive = await archiveOf(parts, order);
   compare(archive, order, log);
   const decoded = await decodedOf(parts, order, archive, log);
-  const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
+  const definitionPath = await definitionBeside(order, archive);
   const datasetId = template === null ? null : datasetOfPass(passId);
   return completePass(parts.sql, { passId, token, archive, datasetId, at }, async (tx) => {
     if (decoded !== null) await saveDecoded(tx, pass, decoded);
     if (template === null || datasetId === null) return;
-    const params = { ...paramsOf(order, archive, definitionPath) };
+    const params = { ...paramsOf(pass, order.ledger, archive, definitionPath) };
     await enqueueInstantiation(tx, { source: "pass", sourceKey: passId, templateId: template, datasetId, params, at });
   });
 }
@@ -128,8 +129,9 @@ async function decodedOf(
   const { passId, token } = pass;
   let decoded: DecodedPass | null = null;
   try {
-    const stream = { ship: pass.ship, passId, token };
-    if (ship.packets !== null) decoded = await decodePass(telemetry, stream, archive, ship.packets);
+    const read = () => telemetry.read({ ship: pass.ship, passId, token });
+    const order = { stem: stemOf(archive), draft: String(token) };
+    if (ship.packets !== null) decoded = await decodePass(read, order, ship.packets);
     await writeChecksums(archive, decoded);
   } catch (error) {
     if (isTransient(error)) throw error;
@@ -145,7 +147,18 @@ function compare({ packets }: PassArchive, { pass, ledger }: CompletionOrder, lo
   log.error(about, "the archive of a pass has not the packets that its ledger says were stored");
 }
 
-function paramsOf({ pass, ledger }: CompletionOrder, archive: PassArchive, definitionPath: string | null): PassParams {
+/** By what its packets are decoded, now and later. */
+async function definitionBeside({ ship }: CompletionOrder, { path }: PassArchive): Promise<string | null> {
+  return ship.definition === null ? null : await writeDefinition(path, ship.definition);
+}
+
+/** What the pass's products are given. */
+export function paramsOf(
+  pass: PassRow,
+  ledger: LedgerJson,
+  archive: PassArchive,
+  definitionPath: string | null,
+): PassParams {
   const { passId, ship, station, host, port, aos, los } = pass;
   return {
     pass: { id: passId, ship, station, host, port, aos, los },

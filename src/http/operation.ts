@@ -25,6 +25,8 @@ export interface Operation<Body> {
   readonly body?: z.ZodType;
   /** Another type that the body may have, and what its text becomes for `read`. */
   readonly bodyType?: { readonly type: string; readonly parse: (text: string) => unknown };
+  /** A body that is no text, which the handler reads itself: its type, for the document. */
+  readonly octets?: string;
   /** 16 MiB if absent. */
   readonly bodyBytesMax?: number;
   /** Turns the parsed body into what the handler takes; by default checks it against `body`. */
@@ -139,13 +141,27 @@ function declare<Body>(
   role: Role | null,
   handle: (c: Context) => Promise<Response>,
 ): void {
-  const { method, path, summary, tag, query, body, bodyType, answer, answerType = "application/json" } = operation;
+  const {
+    method,
+    path,
+    summary,
+    tag,
+    query,
+    body,
+    bodyType,
+    octets,
+    answer,
+    answerType = "application/json",
+  } = operation;
   const names = parameterNames(path);
   const request = {
     ...(names.length > 0 && {
       params: z.object(Object.fromEntries(names.map((name) => [name, parameterSchema(name)]))),
     }),
     ...(query && { query }),
+    ...(octets && {
+      body: { required: true, content: { [octets]: { schema: z.string().openapi({ format: "binary" }) } } },
+    }),
     ...(body && {
       body: {
         required: true,

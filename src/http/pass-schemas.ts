@@ -74,6 +74,20 @@ const Apid = z
   })
   .openapi("ApidLedger");
 
+const Late = z
+  .object({
+    received: count.openapi({ description: "idle + rejected + duplicates + stored" }),
+    stored: count,
+    duplicates: count,
+    conflicts: count,
+    rejected: count,
+    idle: count,
+    bytes: count,
+    uploads: count,
+    last_at: date,
+  })
+  .openapi("LateLedger");
+
 export const Ledger = z
   .object({
     received: count.openapi({ description: "idle + rejected + duplicates + queue_drops + store_drops + stored" }),
@@ -94,6 +108,7 @@ export const Ledger = z
     outage_ms: count,
     completeness: z.number().openapi({ description: "0–1" }),
     bytes: count,
+    late: Late.nullable().openapi({ description: "Of all the above, what came after the pass; null: nothing did" }),
     apids: z.array(Apid),
   })
   .openapi("Ledger");

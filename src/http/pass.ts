@@ -10,6 +10,7 @@ import type { AppParts } from "./parts.ts";
 import { addArchiveRoute } from "./pass-archive.ts";
 import { addExtendRoute } from "./pass-extend.ts";
 import { shownPass, shownSummary } from "./pass-json.ts";
+import { addPacketRoute } from "./pass-packet.ts";
 import { addPlanningRoutes } from "./pass-plan.ts";
 import { addPredictRoutes } from "./pass-predict.ts";
 import { Pass, PassList, PassQuery } from "./pass-schemas.ts";
@@ -95,5 +96,6 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
   );
   addExtendRoute(routes, parts);
   addArchiveRoute(routes, parts);
+  addPacketRoute(routes, parts);
   return routes;
 }

@@ -65,7 +65,11 @@ tasks:
       ["{ apids: [7] }", /missing key "completeness"/],
       ["0.9", /a mapping such as \{ completeness: 0\.999 \} is needed/],
     ];
-    for (const [require, expected] of cases) assert.match(readTemplateFault(() => read(task(require))), expected);
+    for (const [require, expected] of cases)
+      assert.match(
+        readTemplateFault(() => read(task(require))),
+        expected,
+      );
     assert.match(
       readTemplateFault(() => read(`schedule: "0 6 * * *"\n${task("{ completeness: 1 }")}`)),
       /^gated\.yaml:5:5: a schedule's runs have no pass/,

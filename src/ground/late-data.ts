@@ -13,6 +13,7 @@ import { hasEnded, type PassArchive, type PassId, type PassRow } from "../model/
 import type { Log } from "../observe/log.ts";
 import { type LateChange, storeLate } from "../store/late-data.ts";
 import { findCheckpoint } from "../store/pass-progress.ts";
+import { listReplayedArchives } from "../store/pass-replays.ts";
 import { findPass } from "../store/passes.ts";
 import type { Sql } from "../store/sql.ts";
 import {
@@ -203,12 +204,14 @@ async function definitionOf({ archive }: ArchivedPass): Promise<Definition | nul
   return text === null ? null : { text, packets: parsePacketDefinition(JSON.parse(text)) };
 }
 
-/** What was before stays for whoever reads it now, and goes with the next addition. */
-async function removeOld({ log }: LateDataParts, pass: ArchivedPass, archive: PassArchive): Promise<void> {
-  const kept = new Set([stemOf(pass.archive), stemOf(archive)]);
-  await removeArchives(pass, (stem) => !kept.has(stem)).catch((error: unknown) =>
-    log.warn({ err: error, passId: pass.passId }, "older files of a pass stay in the archive"),
-  );
+/** What was before stays for whoever reads it now, and goes with the next addition, unless a replay is made of it. */
+async function removeOld({ sql, log }: LateDataParts, pass: ArchivedPass, archive: PassArchive): Promise<void> {
+  try {
+    const kept = new Set([pass.archive, archive, ...(await listReplayedArchives(sql, pass.passId))].map(stemOf));
+    await removeArchives(pass, (stem) => !kept.has(stem));
+  } catch (error) {
+    log.warn({ err: error, passId: pass.passId }, "older files of a pass stay in the archive");
+  }
 }
 
 function answerOf(error: unknown, { passId, archive }: ArchivedPass): unknown {

@@ -39,8 +39,9 @@ function flown(packets: readonly Uint8Array[]): LateSequence {
   const batch = batchOf(packets);
   const { sequences } = live.judge(batch, 0);
   live.apply();
-  const late = new LateSequence(live.checkpoint());
+  const late = new LateSequence();
   late.learn(batch, sequences);
+  late.restore(live.checkpoint());
   return late;
 }
 

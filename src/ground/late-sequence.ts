@@ -27,10 +27,12 @@ export class LateSequence {
   readonly #pages = { left: pagesMax };
   readonly #hash = { a: 0, b: 0 };
 
-  constructor(checkpoints: readonly ApidCheckpoint[]) {
+  /** The accounts as they stand; before anything is judged. */
+  restore(checkpoints: readonly ApidCheckpoint[]): void {
     for (const { counts, open, closed } of checkpoints) {
-      const gaps = [...closed, ...open].map(gapOf).sort((one, other) => one.from - other.from);
-      this.#accounts.set(counts.apid, new LateAccount({ ...counts }, gaps, this.#pages));
+      const account = this.#account(counts.apid);
+      account.counts = { ...counts };
+      account.gaps = [...closed, ...open].map(gapOf).sort((one, other) => one.from - other.from);
     }
   }
 
@@ -66,31 +68,33 @@ export class LateSequence {
 
   #each(packets: PacketBatch, visit: (account: LateAccount, i: number) => void): void {
     for (let i = 0; i < packets.count; i++) {
-      const apid = packets.apids[i] ?? 0;
-      let account = this.#accounts.get(apid);
-      if (account === undefined) {
-        account = new LateAccount(emptyCounts(apid), [], this.#pages);
-        this.#accounts.set(apid, account);
-      }
       hashPacket(this.#hash, packets.bytes, packets.starts[i] ?? 0, packets.sizes[i] ?? 0);
-      visit(account, i);
+      visit(this.#account(packets.apids[i] ?? 0), i);
     }
+  }
+
+  #account(apid: number): LateAccount {
+    let account = this.#accounts.get(apid);
+    if (account === undefined) {
+      account = new LateAccount(emptyCounts(apid), this.#pages);
+      this.#accounts.set(apid, account);
+    }
+    return account;
   }
 }
 
 class LateAccount {
-  readonly counts: ApidCounts;
+  counts: ApidCounts;
   /** Ascending. */
-  readonly gaps: Gap[];
+  gaps: Gap[] = [];
   readonly #budget: { left: number };
   readonly #pages = new Map<number, Uint32Array>();
   readonly #conflicts = new Set<string>();
   /** Where the packet before this one was put: the next one is close to it. Null: none was yet. */
   #cursor: number | null = null;
 
-  constructor(counts: ApidCounts, gaps: Gap[], budget: { left: number }) {
+  constructor(counts: ApidCounts, budget: { left: number }) {
     this.counts = counts;
-    this.gaps = gaps;
     this.#budget = budget;
   }
 

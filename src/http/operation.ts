@@ -35,6 +35,8 @@ export interface Operation<Body> {
   readonly badField?: 422;
   /** The schema of the 200 answer. */
   readonly answer: z.ZodType;
+  /** It is answered with 202: the work goes on. */
+  readonly accepted?: true;
   /** `application/json` if absent. */
   readonly answerType?: string;
 }
@@ -150,6 +152,7 @@ function declare<Body>(
     body,
     bodyType,
     octets,
+    accepted,
     answer,
     answerType = "application/json",
   } = operation;
@@ -180,7 +183,10 @@ function declare<Body>(
     ...(role && { description: `Needs the role ${role}.`, security: [{ token: [] }, { key: [] }] }),
     request,
     responses: {
-      200: { description: "Done", content: { [answerType]: { schema: answer } } },
+      [accepted ? 202 : 200]: {
+        description: accepted ? "Begun" : "Done",
+        content: { [answerType]: { schema: answer } },
+      },
       default: { description: "Refused or failed", content: { "application/problem+json": { schema: problem } } },
     },
   });

@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { passStates, shipFormats, shipNamePattern } from "../model/pass.ts";
 import { text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
+import { Replay } from "./pass-replay-schemas.ts";
 import { date, id } from "./schemas.ts";
 
 const seconds = (max: number) => z.number().min(0).max(max);
@@ -161,6 +162,7 @@ export const Pass = z
     ledger: Ledger.nullable().openapi({ description: "null: its port was not open yet" }),
     ledger_date: date.nullable(),
     archive: Archive.nullable(),
+    replays: z.array(Replay).optional().openapi({ description: "Where one pass is asked for: its last 100" }),
   })
   .openapi("Pass");
 

@@ -15,6 +15,7 @@ import expectations from "./migrations/0008_expectations.sql" with { type: "text
 import bundles from "./migrations/0009_bundles.sql" with { type: "text" };
 import schedule from "./migrations/0010_schedule.sql" with { type: "text" };
 import history from "./migrations/0011_history.sql" with { type: "text" };
+import replays from "./migrations/0014_replays.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -36,6 +37,7 @@ export const migrations: readonly Migration[] = [
   { version: 9, name: "bundles", text: bundles },
   { version: 10, name: "schedule", text: schedule },
   { version: 11, name: "history", text: history },
+  { version: 14, name: "replays", text: replays },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -57,6 +57,17 @@ export class ArchiveUnreadableError extends Error {
   override readonly name = "ArchiveUnreadableError";
 }
 
+/** Whether packets came after the pass: they are the last ones of its archive. */
+export async function endsLate({ path, packets }: PassArchive): Promise<boolean> {
+  const index = await opened(indexPathOf(path));
+  try {
+    const last = await octetsOf(index, (packets - 1) * indexRecordBytes, indexRecordBytes);
+    return readIndexRecord(last, 0).late;
+  } finally {
+    await index.close();
+  }
+}
+
 /** Reads an archive as it was stored, in the shape of telemetry entries. Throws `ArchiveUnreadableError`. */
 export async function* readArchive({ path, format, packets, sizeBytes }: PassArchive): AsyncGenerator<ArchivedEntry> {
   const [file, index] = [await opened(path), await opened(indexPathOf(path)).catch(() => null)];

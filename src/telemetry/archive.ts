@@ -4,7 +4,7 @@
  * What these do not say of a packet (when it arrived, say) is in the index beside it: archive-index.ts.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import type { PassArchive, ShipFormat } from "../model/pass.ts";
 import { indexPathOf, indexRecordBytes, type PacketFacts, writeIndexRecord } from "./archive-index.ts";
@@ -166,12 +166,6 @@ export async function syncFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), "r").catch(() => null);
   await folder?.sync().catch(() => {});
   await folder?.close();
-}
-
-/** A draft that nobody will finish. */
-export async function removeDraft(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await rm(indexPathOf(path), { force: true });
 }
 
 /** Within JSON a line break is white space between tokens, never a part of a text. */

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { type Compute, dispatchOf } from "../compute/compute.ts";
 import { messageOf } from "../compute/function.ts";
-import { paramsOf } from "../ground/completion.ts";
 import type { LedgerJson } from "../ground/ledger-json.ts";
+import { paramsOf } from "../ground/pass-params.ts";
 import type { ClientCommand } from "../model/command.ts";
 import { ConflictError } from "../model/errors.ts";
 import { parseJson } from "../model/json.ts";

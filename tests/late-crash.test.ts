@@ -13,9 +13,9 @@ import { until } from "./support/signal.ts";
 
 const owner = { service: "owner", hash: hashSync("owner-key", 4), roles: ["publish", "admin"] };
 /** Long enough to be killed in the middle of: to read, write and decode so many takes a second. */
-const received = 16_000;
-/** From the kill's addition on: while it reads, while it writes, while it decodes, about the commit, after it. */
-const killedAfterMs = [20, 120, 350, 700, 1_200, 2_500];
+const received = 8_000;
+/** While it reads, writes, decodes, or about the commit: it depends on the machine. */
+const killedAfterMs = [20, 150, 400, 900];
 const lostEach = 50;
 
 describe("a node that is killed while packets are added to a pass", () => {

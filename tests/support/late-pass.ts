@@ -53,18 +53,21 @@ export async function registerLateShip(runtime: TemplateRuntime, packets: object
     ship,
     get,
     async fly(received, template) {
-      const body = {
-        ...{ ship, template, aos: new Date(Date.now() + 200).toISOString(), duration_s: 2 },
-        ...{ prepass_margin_s: 0.1, drain_margin_s: 0.5 },
-      };
-      const { json: pass } = done(await call("POST", "/pass", body));
-      const seen = async () => (await get(`/pass/${pass.id}`)).json;
-      await until("receiving", async () => (await seen()).state === "receiving");
-      await sendTo(pass.port, received);
-      await until("completed", async () => (await seen()).state === "completed", 20_000);
-      const { ledger } = await seen();
-      assert.equal(ledger.stored, received.length);
-      return pass.id;
+      // On a busy machine a window of seconds may be over before anybody has sent: then it is flown again.
+      for (let tries = 1; ; tries++) {
+        const body = {
+          ...{ ship, template, aos: new Date(Date.now() + 200).toISOString(), duration_s: 2 },
+          ...{ prepass_margin_s: 0.1, drain_margin_s: 0.5 },
+        };
+        const { json: pass } = done(await call("POST", "/pass", body));
+        const seen = async () => (await get(`/pass/${pass.id}`)).json;
+        await until("the port open", async () => !["planned", "prepass"].includes((await seen()).state));
+        await sendTo(pass.port, received);
+        await until("its end", async () => ["completed", "missed"].includes((await seen()).state), 20_000);
+        const { state, ledger } = await seen();
+        if (state === "completed" && ledger.stored === received.length) return pass.id;
+        assert.ok(tries < 5, `${state}: ${JSON.stringify(ledger)}`);
+      }
     },
     add: async (passId, sent, token) => addPackets(node.url, passId, sent, token ?? (await node.tokenOf("publisher"))),
   };

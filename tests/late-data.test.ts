@@ -4,6 +4,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { createLateData } from "../src/ground/late-data.ts";
 import { productIdOf } from "../src/templates/plan-of.ts";
 import { jobsOfProduct, jobsOfSource } from "./support/job-rows.ts";
 import { gatedTemplate, type LateShip, packet, packets, registerLateShip } from "./support/late-pass.ts";
@@ -216,6 +217,29 @@ describe("packets that come after their pass", () => {
     const { ledger, archive } = await passOf(passId);
     balances(ledger);
     assert.deepEqual([ledger.missing, ledger.stored, archive.packets], [0, 40, 40]);
+  });
+
+  it("that come to several nodes at once are all added: whoever is later begins anew on what the other has stored", async () => {
+    const passId = await ship.fly([...packets(100, 0, 5), ...packets(100, 65, 70)]);
+    const { database, clock, log } = runtime.node.runtime;
+    const nodes = Array.from({ length: 3 }, () =>
+      createLateData({ sql: database.sql, clock, log, packetSizeMax: 65_542 }),
+    );
+    const parts = nodes.map((_, i) => new Uint8Array(Buffer.concat(packets(100, 5 + i * 20, 25 + i * 20))));
+    const added = await Promise.all(nodes.map((late, i) => late.add(passId, parts[i] ?? new Uint8Array())));
+    assert.deepEqual(
+      added.map(({ turn }) => turn.toStore),
+      [20, 20, 20],
+    );
+    const { ledger, archive } = await passOf(passId);
+    balances(ledger);
+    assert.deepEqual([ledger.missing, ledger.late.uploads, archive.packets], [0, 3, 70]);
+    const bytes = await readFile(archive.path);
+    assert.equal(createHash("sha256").update(bytes).digest("hex"), archive.sha256);
+    const left = (await readdir(dirname(archive.path))).filter(
+      (name) => name.startsWith(passId) && /\.ccsds$/.test(name),
+    );
+    assert.equal(left.length, 2);
   });
 
   it("leave a paused plan paused, a disabled gate disabled and a cancelled run as it is", async () => {

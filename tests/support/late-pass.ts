@@ -44,7 +44,10 @@ export interface LateShip {
   get(path: string): Promise<Answer>;
 }
 
-export async function registerLateShip(runtime: TemplateRuntime, packets: object = latePackets): Promise<LateShip> {
+export async function registerLateShip(
+  runtime: Pick<TemplateRuntime, "node" | "call">,
+  packets: object = latePackets,
+): Promise<LateShip> {
   const { node, call } = runtime;
   const ship = `late-${randomUUID()}`;
   done(await call("PUT", `/ship/${ship}`, { format: "ccsds", packets }));

@@ -104,6 +104,10 @@ describe("packets that come after their pass", () => {
     await renewed(1);
     assert.deepEqual(await attempts(runId), { ...once, "power.require": 2, power: 1, plot: 1 });
 
+    const met = (await products(runId)).find(({ id }: { id: string }) => id === gate);
+    const apids = [{ apid: 100, completeness: 1, missing: 0, stored: 100 }];
+    assert.deepEqual(met.passback, { completeness: 1, missing: 0, required: 0.999, apids });
+
     const now = await passOf(passId);
     balances(now.ledger);
     assert.deepEqual([now.ledger.missing, now.ledger.upstream, now.ledger.out_of_order], [3, 3, 5]);
@@ -240,6 +244,41 @@ describe("packets that come after their pass", () => {
       (name) => name.startsWith(passId) && /\.ccsds$/.test(name),
     );
     assert.equal(left.length, 2);
+  });
+
+  it("are what a gate looks at in any run that names the pass, and a run that names none is refused", async () => {
+    const hand = `hand-${randomUUID()}`;
+    const text = `id: ${hand}\nparams: { pass: {} }\ntasks:\n  - { id: whole, command: [cat], require: { completeness: 1 } }\n  - { id: other, command: [cat], require: { completeness: 0.5, apids: [100, 300] } }\n`;
+    assert.equal((await runtime.store(text)).status, 200);
+    const shown = (await runtime.call("GET", `/template/${hand}`)).json;
+    assert.deepEqual(
+      shown.tasks.map(({ id, kind, require }: { id: string; kind: string; require: unknown }) => [id, kind, require]),
+      [
+        ["whole.require", "require", { completeness: 1 }],
+        ["whole", "command", null],
+        ["other.require", "require", { completeness: 0.5, apids: [100, 300] }],
+        ["other", "command", null],
+      ],
+    );
+    const none = await runtime.call("POST", `/template/${hand}/trigger`, { params: {} });
+    assert.deepEqual([none.status, none.json.field], [422, "params.pass"]);
+    const backfill = await runtime.call("POST", "/backfill", { template: hand, params: [{}], concurrency: 1 });
+    assert.deepEqual([backfill.status, backfill.json.field], [422, "params.0.pass"]);
+
+    const why = async (runId: string, task: string) => {
+      await settled(runId, { [`${task}: require`]: "failed" });
+      return (await ship.get(`/data_product/${runId}/${productIdOf(runId, `${task}.require`)}/explain`)).json.summary;
+    };
+    const passId = await ship.fly([...packets(100, 0, 3), ...packets(100, 4, 10)]);
+    const runId = await runtime.trigger(hand, { pass: { id: passId } });
+    assert.match(await why(runId, "whole"), /completeness 0\.9000 of the pass is below 1: 1 missing \(1 upstream\)/);
+    assert.match(await why(runId, "other"), /completeness 0\.0000 of APID 300 is below 0\.5: no packet of it came/);
+    const lostPass = await runtime.trigger(hand, { pass: { id: randomUUID() } });
+    assert.match(await why(lostPass, "whole"), /there is no ledger of pass .*: it received nothing/);
+    // It is not the plan of the pass: late data leaves it alone, and it is begun anew like any other.
+    await ship.add(passId, packets(100, 3, 4));
+    await runtime.call("POST", `/plan/${runId}/retry-failed`);
+    await settled(runId, { whole: "success", "other: require": "failed" });
   });
 
   it("leave a paused plan paused, a disabled gate disabled and a cancelled run as it is", async () => {

@@ -61,7 +61,7 @@ tasks:
       ["{ completeness: 0.9, apids: [-1] }", /whole number from 0 to 2046/],
       ["{ completeness: 0.9, apids: [7, 7] }", /an APID is in it twice/],
       ["{ completeness: 0.9, apids: 7 }", /a list of APIDs is needed/],
-      ["{ completeness: 0.9, apid: 7 }", /^gated\.yaml:4:36: .*unknown key "apid"/],
+      ["{ completeness: 0.9, apid: 7 }", /^gated\.yaml:4:35: .*unknown key "apid"/],
       ["{ apids: [7] }", /missing key "completeness"/],
       ["0.9", /a mapping such as \{ completeness: 0\.999 \} is needed/],
     ];

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { decodePass, writeChecksums } from "../history/decode-pass.ts";
 import { type Clock, epochMsOf } from "../model/clock.ts";
 import { ConflictError, NotFoundError, OverloadedError } from "../model/errors.ts";
@@ -139,7 +139,12 @@ async function addOnce(parts: LateDataParts, pass: ArchivedPass, bytes: Uint8Arr
     ledger: withLate(checkpoint.ledger, { ingested, turn, apids: late.checkpoint(), at }),
   };
   const ledger = new Ledger("ccsds", next.ledger).json();
-  const files = await writeFiles(pass, { ingested, turn }, definition);
+  const name = `${pass.passId}.late-${randomBytes(6).toString("hex")}`;
+  const discard = () => removeArchives(pass, (stem) => stem === join(dirname(pass.archive.path), name));
+  const files = await writeFiles(pass, name, { ingested, turn }, definition).catch(async (error: unknown) => {
+    await discard().catch(() => {}); // the next addition finds them
+    throw error;
+  });
   const change: LateChange = {
     ...{ pass, ...files, at },
     ledger: JSON.stringify(ledger),
@@ -148,7 +153,7 @@ async function addOnce(parts: LateDataParts, pass: ArchivedPass, bytes: Uint8Arr
     apids: apids.map(({ apid }) => apid),
   };
   if (!(await storeLate(sql, change))) {
-    await removeArchives(pass, (stem) => stem === stemOf(files.archive));
+    await discard();
     return null;
   }
   await removeOld(parts, pass, files.archive);
@@ -157,11 +162,11 @@ async function addOnce(parts: LateDataParts, pass: ArchivedPass, bytes: Uint8Arr
 
 /** The archive with the new packets behind the others, and all that is made of it, under a name of its own. On the disk when it resolves. */
 async function writeFiles(
-  { passId, archive: before }: ArchivedPass,
+  { archive: before }: ArchivedPass,
+  name: string,
   { ingested, turn }: Pick<Added, "ingested" | "turn">,
   definition: Definition | null,
 ): Promise<Pick<LateChange, "archive" | "decoded">> {
-  const name = `${passId}.late-${randomBytes(6).toString("hex")}`;
   const writer = await ArchiveWriter.open(archivePath(dirname(before.path), name, "ccsds"), "ccsds");
   try {
     for await (const { payload, facts } of readArchive(before)) {

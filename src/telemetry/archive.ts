@@ -115,8 +115,8 @@ export class ArchiveWriter {
   }
 
   static async open(path: string, format: ShipFormat): Promise<ArchiveWriter> {
-    const packets = new BlockFile(await open(path, "w"));
-    return new ArchiveWriter(path, format, packets, new BlockFile(await open(indexPathOf(path), "w")));
+    const index = new BlockFile(await open(indexPathOf(path), "w"));
+    return new ArchiveWriter(path, format, new BlockFile(await open(path, "w")), index);
   }
 
   async add(packet: Uint8Array, facts: PacketFacts): Promise<void> {

@@ -255,9 +255,9 @@ describe("packets that come after their pass", () => {
       shown.tasks.map(({ id, kind, require }: { id: string; kind: string; require: unknown }) => [id, kind, require]),
       [
         ["whole.require", "require", { completeness: 1 }],
-        ["whole", "command", null],
+        ["whole", "command", undefined],
         ["other.require", "require", { completeness: 0.5, apids: [100, 300] }],
-        ["other", "command", null],
+        ["other", "command", undefined],
       ],
     );
     const none = await runtime.call("POST", `/template/${hand}/trigger`, { params: {} });

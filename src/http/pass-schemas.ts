@@ -162,7 +162,7 @@ export const Pass = z
     ledger: Ledger.nullable().openapi({ description: "null: its port was not open yet" }),
     ledger_date: date.nullable(),
     archive: Archive.nullable(),
-    replays: z.array(Replay).optional().openapi({ description: "Where one pass is asked for: its last 100" }),
+    replays: z.array(Replay).openapi({ description: "The last 100" }),
   })
   .openapi("Pass");
 

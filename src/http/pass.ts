@@ -30,7 +30,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
 
   const shown = async (pass: PassRow): Promise<Response> => {
     const replays = await listReplays(sql, pass.passId, replaysShownMax);
-    return json({ ...shownPass(pass, await knownLedger(view, pass)), replays: replays.map(shownReplay) });
+    return json(shownPass(pass, await knownLedger(view, pass), replays.map(shownReplay)));
   };
 
   addPlanningRoutes(routes, parts);

@@ -48,13 +48,14 @@ function shownSchedule({
 
 function shownTask(task: TemplateTask): Shown["tasks"][number] {
   const { id, name, version, kind, compute, eager, dependsOn, deadlineS, work } = task;
+  const gate = kind === "require" ? requirementOf(task.passthrough) : null;
   return {
     ...{ id, name, version, kind, compute, eager },
     depends_on: [...dependsOn],
     retries: work?.attempts ? work.attempts - 1 : null,
     timeout_s: work?.timeoutS ?? null,
     deadline_s: deadlineS,
-    require: kind === "require" ? requirementOf(task.passthrough) : null,
+    ...(gate !== null && { require: gate }),
   };
 }
 

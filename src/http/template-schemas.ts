@@ -35,7 +35,7 @@ const TemplateTask = z
     deadline_s: z.number().nullable(),
     require: z
       .object({ completeness: z.number(), apids: z.array(z.int()).optional() })
-      .nullable()
+      .optional()
       .openapi({ description: "Of a gate: how complete the pass must be; without apids as a whole" }),
   })
   .openapi("TemplateTask");

@@ -17,7 +17,7 @@ import { decodePass } from "../src/history/decode-pass.ts";
 import { readHistory } from "../src/history/history-file.ts";
 import { createHotHistory } from "../src/history/hot.ts";
 import { Series } from "../src/history/series.ts";
-import { writeArchive } from "../src/telemetry/archive.ts";
+import { stemOf, writeArchive } from "../src/telemetry/archive.ts";
 import { encodeEntry } from "../src/telemetry/entry.ts";
 import { openSegments } from "../src/telemetry/segments.ts";
 
@@ -78,13 +78,15 @@ try {
   const decodeMs: number[] = [];
   const ways = { history: [] as number[], parquet: [] as number[], decoded_anew: [] as number[], many: [] as number[] };
   const archive = await writeArchive(telemetry, { dataDir, stream, format: "ccsds" });
-  const decoded = await decodePass(telemetry, stream, archive, definition);
+  const decoded = await decodePass(() => telemetry.read(stream), { stem: stemOf(archive), draft: "1" }, definition);
   if (decoded === null) throw new Error("Nothing was decoded");
   const copies = Array.from({ length: passes }, (_, i) => join(dataDir, `${i}.history`));
   for (const copy of copies) await copyFile(decoded.history.path, copy);
   for (let round = 0; round < rounds; round++) {
     archiveMs.push(await timed(() => writeArchive(telemetry, { dataDir, stream, format: "ccsds" })));
-    decodeMs.push(await timed(() => decodePass(telemetry, stream, archive, definition)));
+    decodeMs.push(
+      await timed(() => decodePass(() => telemetry.read(stream), { stem: stemOf(archive), draft: "1" }, definition)),
+    );
     ways.history.push(await timed(() => readHistory(decoded.history.path, "value_7", "fine", () => {})));
     ways.parquet.push(
       await timed(async () => {

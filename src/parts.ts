@@ -8,6 +8,8 @@ import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
+import { createLateData } from "./ground/late-data.ts";
+import { replayCompute } from "./ground/replay.ts";
 import { createHistory } from "./history/history.ts";
 import { startShipRetention } from "./history/ship-retention.ts";
 import { createApiKeys } from "./http/api-keys.ts";
@@ -31,8 +33,10 @@ import { sampleResidents, supervisorObserver } from "./observe/supervisor-metric
 import { sampleVacuum } from "./observe/vacuum-metrics.ts";
 import { ownService } from "./services.ts";
 import { instantiateType } from "./store/instantiations.ts";
+import { renewType } from "./store/late-data.ts";
 import { openDatabase } from "./store/open.ts";
 import { makePartitions } from "./store/partitions.ts";
+import { replayType } from "./store/pass-replays.ts";
 import { createPlanStore } from "./store/plans.ts";
 import { readVacuumHorizon } from "./store/vacuum-horizon.ts";
 import { createAlarms } from "./supervisor/alarms.ts";
@@ -40,12 +44,14 @@ import { createSupervisor } from "./supervisor/supervisor.ts";
 import { systemTimers } from "./supervisor/system-timers.ts";
 import type { Teardown } from "./teardown.ts";
 import { openTelemetry } from "./telemetry/open.ts";
+import { createCompletenessGate } from "./templates/completeness-gate.ts";
 import { createCondition } from "./templates/condition.ts";
 import { instantiateCompute } from "./templates/instantiate.ts";
 import { readFolder } from "./templates/load.ts";
+import { renewCompute } from "./templates/renew.ts";
 import { Scheduler } from "./templates/scheduler.ts";
 import { createStoredTemplates } from "./templates/stored.ts";
-import { conditionCompute, waitCompute } from "./templates/templates.ts";
+import { conditionCompute, requireCompute, waitCompute } from "./templates/templates.ts";
 import { createWait } from "./templates/wait.ts";
 
 export interface Parts extends Omit<AppParts, "config" | "isReady"> {
@@ -99,6 +105,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const supervisor = createSupervisor({ store, alone, clock, computes, timers: systemTimers, observe });
   computes.addInline(waitCompute, createWait());
   computes.addInline(conditionCompute, createCondition(supervisor));
+  computes.addInline(requireCompute, createCompletenessGate(database.sql));
   const templates = createStoredTemplates({
     ...{ database, computes, files, clock, log, service: ownService, environment: process.env },
     cwd: config.templatesDir ?? config.configDir,
@@ -117,6 +124,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const retention = startShipRetention({ sql: database.sql, telemetry, dataDir, clock, log });
   teardown.add("retention", 1000, () => retention.stop());
   computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
+  computes.addOwn(replayType, replayCompute({ sql: database.sql, clock, log }));
+  computes.addOwn(renewType, renewCompute({ sql: database.sql, templates, supervisor }, log));
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;
@@ -156,6 +165,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     scheduler,
     ground,
     history: createHistory({ sql: database.sql, telemetry }),
+    lateData: createLateData({ sql: database.sql, clock, log, packetSizeMax: settings.packetSizeMax }),
     due,
     intake,
     remote: jobs.remote,

@@ -11,7 +11,7 @@ import { parsePacketDefinition } from "../src/ground/packet-definition.ts";
 import { decodePass } from "../src/history/decode-pass.ts";
 import { readHistory } from "../src/history/history-file.ts";
 import { createHotHistory } from "../src/history/hot.ts";
-import { writeArchive } from "../src/telemetry/archive.ts";
+import { stemOf, writeArchive } from "../src/telemetry/archive.ts";
 import { encodeEntry, entryPacketsMax } from "../src/telemetry/entry.ts";
 import { openSegments } from "../src/telemetry/segments.ts";
 import type { Telemetry } from "../src/telemetry/telemetry.ts";
@@ -106,7 +106,7 @@ describe("the history of a long pass", () => {
 
   it("is kept in 4,096 rows, and again in 64, with every value in them", async () => {
     const archive = await writeArchive(telemetry, { dataDir, stream, format: "ccsds" });
-    const decoded = await decodePass(telemetry, stream, archive, definition);
+    const decoded = await decodePass(() => telemetry.read(stream), { stem: stemOf(archive), draft: "1" }, definition);
     assert.ok(decoded !== null);
     assert.deepEqual([decoded.fromMs, decoded.toMs], [startMs, startMs + (packets - 1) * 5]);
     for (const [level, rowsMax] of [

@@ -173,7 +173,10 @@ function contract(name: string, skip: boolean, open: (dataDir: string) => Promis
         Array.from({ length: 60 }, (_, i) => i),
       );
       assert.deepEqual(await writeArchive(telemetry, order), archive);
-      assert.deepEqual(await readdir(join(dataDir, "archive", stream.ship)), [`${stream.passId}.ccsds`]);
+      assert.deepEqual((await readdir(join(dataDir, "archive", stream.ship))).sort(), [
+        `${stream.passId}.ccsds`,
+        `${stream.passId}.ccsds.index`,
+      ]);
     });
   });
 }

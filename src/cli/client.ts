@@ -14,6 +14,7 @@ export interface Call {
   /** Sent as it stands, instead of a body. */
   readonly yaml?: string;
   readonly csv?: string;
+  readonly octets?: Uint8Array<ArrayBuffer>;
   /** Makes the write safe to repeat: the server answers a repetition as it did the first time. */
   readonly idempotencyKey?: string;
 }
@@ -29,14 +30,16 @@ export interface Client {
 }
 
 const answerMsMax = 60_000;
+/** What they are added to is read and written as a whole. */
+const octetsMsMax = 600_000;
 const triesMax = 5;
 const waitSMax = 10;
 
 export function createClient({ url, token }: Connection): Client {
   async function ask(method: string, path: string, call: Call, signal: AbortSignal, accept: string): Promise<Response> {
-    const { body, yaml, csv, query, idempotencyKey } = call;
-    const sent = yaml ?? csv ?? (body === undefined ? undefined : JSON.stringify(body));
-    const type = yaml !== undefined ? "application/yaml" : csv !== undefined ? "text/csv" : "application/json";
+    const { body, yaml, csv, octets, query, idempotencyKey } = call;
+    const sent = yaml ?? csv ?? octets ?? (body === undefined ? undefined : JSON.stringify(body));
+    const type = typeOf(call);
     const sentToken = token();
     const address = `${url}/api${path}${queryText(query)}`;
     try {
@@ -60,7 +63,7 @@ export function createClient({ url, token }: Connection): Client {
   async function answerOf(method: string, path: string, call: Call): Promise<string> {
     const mayRepeat = method === "GET" || call.idempotencyKey !== undefined;
     for (let tries = 1; ; tries++) {
-      const signal = AbortSignal.timeout(answerMsMax);
+      const signal = AbortSignal.timeout(call.octets === undefined ? answerMsMax : octetsMsMax);
       const response = await ask(method, path, call, signal, "application/json, text/plain");
       const text = await response.text().catch((error: unknown) => {
         throw unreachable(url, error);
@@ -85,6 +88,12 @@ export function createClient({ url, token }: Connection): Client {
       yield* readServerEvents(response.body);
     },
   };
+}
+
+function typeOf({ yaml, csv, octets }: Call): string {
+  if (yaml !== undefined) return "application/yaml";
+  if (csv !== undefined) return "text/csv";
+  return octets === undefined ? "application/json" : "application/octet-stream";
 }
 
 function queryText(query: Query = {}): string {

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { passStates } from "../model/pass.ts";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, show, wholeNumber } from "./api-command.ts";
 import { importCommand } from "./packets.ts";
+import { addPacketsCommand } from "./passes-late.ts";
 import { orbitCommand, planningCommands } from "./passes-planning.ts";
 import { details, table } from "./table.ts";
 import { clean, colourOfState, moment, painted, percent, relative } from "./words.ts";
@@ -41,7 +42,7 @@ export function passesCommand(): Command {
     "passes",
     "plan passes, see them, and what they received and lost",
     ["orrery passes list --ship demo", "orrery passes show $PASS", "orrery passes plan week.csv --dry-run"],
-    [listCommand(), showCommand(), ...planningCommands()],
+    [listCommand(), showCommand(), ...planningCommands(), addPacketsCommand()],
   ).alias("pass");
 }
 

@@ -19,8 +19,12 @@ export function readJson(given: string | undefined, option: string): unknown {
 }
 
 export function fileText(path: string): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(fileOctets(path));
+}
+
+export function fileOctets(path: string): Uint8Array<ArrayBuffer> {
   try {
-    return readFileSync(path === "-" ? process.stdin.fd : path, "utf8");
+    return new Uint8Array(readFileSync(path === "-" ? process.stdin.fd : path));
   } catch (error) {
     throw new SetupError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
   }

@@ -15,6 +15,7 @@ import { keyCommand } from "./keys.ts";
 import { logsCommand } from "./logs.ts";
 import { auditCommand, explainCommand, retryFailedCommand, statusCommand, workersCommand } from "./operations.ts";
 import { packetsCommand } from "./packets.ts";
+import { replayCommand } from "./passes-late.ts";
 import { plansCommand } from "./plans.ts";
 import { queuesCommand } from "./queues.ts";
 import { runCommand, runsCommand } from "./runs.ts";
@@ -74,7 +75,15 @@ ${exitCodesText}`,
     ["Jobs:", [jobsCommand(), logsCommand(), queuesCommand(), dlqCommand(), workersCommand(), workerCommand()]],
     [
       "Ground segment:",
-      [passesCommand(), shipsCommand(), packetsCommand(), stationsCommand(), contactsCommand(), alarmsCommand()],
+      [
+        passesCommand(),
+        replayCommand(),
+        shipsCommand(),
+        packetsCommand(),
+        stationsCommand(),
+        contactsCommand(),
+        alarmsCommand(),
+      ],
     ],
     ["A server:", [statusCommand(), keyCommand(), auditCommand()]],
     ["This program:", [completionCommand(() => program)]],

@@ -260,16 +260,16 @@ export class ApidAccount {
 }
 
 /** How far `count` (14 bits) is ahead of `last` (unwrapped): −8,192 … 8,191. */
-function distance(count: number, last: number): number {
+export function distance(count: number, last: number): number {
   return ((((count - last + reach) % sequenceModulus) + sequenceModulus) % sequenceModulus) - reach;
 }
 
-function conflictKey(sequence: number, hash: PacketHash): string {
+export function conflictKey(sequence: number, hash: PacketHash): string {
   return `${sequence}:${hash.a}:${hash.b}`;
 }
 
 /** The gap that holds `sequence`, or −1. */
-function gapIndexOf(gaps: readonly Gap[], sequence: number): number {
+export function gapIndexOf(gaps: readonly Gap[], sequence: number): number {
   let low = 0;
   let high = gaps.length - 1;
   while (low <= high) {

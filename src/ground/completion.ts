@@ -1,4 +1,5 @@
 /** The end of a pass: its packets archived, and in one transaction the pass completed and its template asked for a plan. */
+import { keptBytesOf } from "../history/archive-files.ts";
 import { decodePass, writeChecksums } from "../history/decode-pass.ts";
 import type { Instant } from "../model/clock.ts";
 import { type DatasetId, derivedUuid } from "../model/ids.ts";
@@ -8,9 +9,10 @@ import { saveDecoded } from "../store/decoded-passes.ts";
 import { enqueueInstantiation } from "../store/instantiations.ts";
 import { completePass, endOfPass, noteArchive } from "../store/pass-leases.ts";
 import type { Sql } from "../store/sql.ts";
-import { writeArchive, writeDefinition } from "../telemetry/archive.ts";
+import { stemOf, writeArchive, writeDefinition } from "../telemetry/archive.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { LedgerJson } from "./ledger-json.ts";
+import { paramsOf } from "./pass-params.ts";
 import type { PassToRun } from "./resume.ts";
 import { isTransient } from "./transient.ts";
 
@@ -25,30 +27,6 @@ export interface CompletionOrder {
   readonly ship: PassToRun["ship"];
   readonly ledger: LedgerJson;
   readonly at: Instant;
-}
-
-/** What a pass's plan is given, as its dataset's `extra` and each product's passthrough. */
-export interface PassParams {
-  readonly pass: {
-    readonly id: string;
-    readonly ship: string;
-    readonly station: string | null;
-    readonly host: string;
-    readonly port: number;
-    readonly aos: Instant;
-    readonly los: Instant;
-  };
-  readonly ship: string;
-  readonly ledger: LedgerJson;
-  /** A file on the node that received the pass; `definition_path` null: the ship has no packet definition. */
-  readonly telemetry: {
-    readonly path: string;
-    readonly format: "ccsds" | "raw" | "json";
-    readonly sha256: string;
-    readonly size_bytes: number;
-    readonly packets: number;
-    readonly definition_path: string | null;
-  };
 }
 
 /** The dataset of a pass: the same however often it is asked for. */
@@ -93,33 +71,28 @@ export async function archiveOnly(parts: CompletionParts, order: CompletionOrder
   if (order.ledger.stored === 0) return;
   const archive = await archiveOf(parts, order);
   const decoded = await decodedOf(parts, order, archive, log);
-  await noteArchive(parts.sql, order.pass, archive, keptBytesOf(archive, decoded, 0));
+  await definitionBeside(order, archive);
+  await noteArchive(parts.sql, order.pass, archive, keptBytesOf(archive, decoded, order.ship.definition));
   if (decoded !== null) await saveDecoded(parts.sql, order.pass, decoded);
   await release(parts, order, log);
 }
 
 /** Bears repetition at any point. False: refused, nothing was asked for. */
 async function complete(parts: CompletionParts, order: CompletionOrder, log: Log): Promise<boolean> {
-  const { pass, ship, at } = order;
+  const { pass, at } = order;
   const { passId, token, template } = pass;
   const archive = await archiveOf(parts, order);
   compare(archive, order, log);
   const decoded = await decodedOf(parts, order, archive, log);
-  const definitionPath = ship.definition === null ? null : await writeDefinition(archive.path, ship.definition);
+  const definitionPath = await definitionBeside(order, archive);
   const datasetId = template === null ? null : datasetOfPass(passId);
-  const keptBytes = keptBytesOf(archive, decoded, Buffer.byteLength(ship.definition ?? ""));
+  const keptBytes = keptBytesOf(archive, decoded, order.ship.definition);
   return completePass(parts.sql, { passId, token, archive, keptBytes, datasetId, at }, async (tx) => {
     if (decoded !== null) await saveDecoded(tx, pass, decoded);
     if (template === null || datasetId === null) return;
-    const params = { ...paramsOf(order, archive, definitionPath) };
+    const params = { ...paramsOf(pass, order.ledger, archive, definitionPath) };
     await enqueueInstantiation(tx, { source: "pass", sourceKey: passId, templateId: template, datasetId, params, at });
   });
-}
-
-/** But for the list of checksums: a few lines. */
-function keptBytesOf(archive: PassArchive, decoded: DecodedPass | null, definitionBytes: number): number {
-  const files = decoded === null ? [archive] : [archive, decoded.history, decoded.csv, decoded.parquet];
-  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, definitionBytes);
 }
 
 function archiveOf({ telemetry, dataDir }: CompletionParts, { pass, ship }: CompletionOrder): Promise<PassArchive> {
@@ -137,8 +110,9 @@ async function decodedOf(
   const { passId, token } = pass;
   let decoded: DecodedPass | null = null;
   try {
-    const stream = { ship: pass.ship, passId, token };
-    if (ship.packets !== null) decoded = await decodePass(telemetry, stream, archive, ship.packets);
+    const read = () => telemetry.read({ ship: pass.ship, passId, token });
+    const order = { stem: stemOf(archive), draft: String(token) };
+    if (ship.packets !== null) decoded = await decodePass(read, order, ship.packets);
     await writeChecksums(archive, decoded);
   } catch (error) {
     if (isTransient(error)) throw error;
@@ -154,22 +128,7 @@ function compare({ packets }: PassArchive, { pass, ledger }: CompletionOrder, lo
   log.error(about, "the archive of a pass has not the packets that its ledger says were stored");
 }
 
-function paramsOf({ pass, ledger }: CompletionOrder, archive: PassArchive, definitionPath: string | null): PassParams {
-  const { passId, ship, station, host, port, aos, los } = pass;
-  return {
-    pass: { id: passId, ship, station, host, port, aos, los },
-    ship,
-    // The gaps of a bad pass could be thousands, and this goes to every product: they are in the pass itself.
-    ledger: { ...ledger, apids: ledger.apids.map((apid) => ({ ...apid, gaps: apid.gaps.slice(0, gapsMax) })) },
-    telemetry: {
-      path: archive.path,
-      format: archive.format,
-      sha256: archive.sha256,
-      size_bytes: archive.sizeBytes,
-      packets: archive.packets,
-      definition_path: definitionPath,
-    },
-  };
+/** By what its packets are decoded, now and later. */
+async function definitionBeside({ ship }: CompletionOrder, { path }: PassArchive): Promise<string | null> {
+  return ship.definition === null ? null : await writeDefinition(path, ship.definition);
 }
-
-const gapsMax = 20;

@@ -27,7 +27,24 @@ export interface LedgerJson {
   /** Distinct packets among those expected by sequence, 0–1. */
   readonly completeness: number;
   readonly bytes: number;
+  /** Of all the above, what came after the pass; null: nothing did. */
+  readonly late: LateJson | null;
   readonly apids: readonly ApidJson[];
+}
+
+/** What came after the pass and brought something new: a station's recording, a retransmission. No datagrams. */
+export interface LateJson {
+  /** received = idle + rejected + duplicates + stored */
+  readonly received: number;
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly rejected: number;
+  readonly idle: number;
+  readonly bytes: number;
+  /** How many times packets were added. */
+  readonly uploads: number;
+  readonly last_at: Instant;
 }
 
 export interface ApidJson {

@@ -8,7 +8,7 @@ import type { ApidAccount, Gap } from "./apid-account.ts";
 import type { PacketBatch, PacketFormat } from "./batch.ts";
 import { type RejectReason, rejectReasons } from "./ccsds.ts";
 import type { Ingested } from "./ingest.ts";
-import type { ApidJson, GapJson, LedgerJson } from "./ledger-json.ts";
+import type { ApidJson, GapJson, LateJson, LedgerJson } from "./ledger-json.ts";
 import type { ReceiverStats } from "./receiver.ts";
 import { type ApidCheckpoint, Sequence, type SequenceTurn } from "./sequence.ts";
 
@@ -25,6 +25,8 @@ interface Arrival {
   storeDrops: number;
   outageMs: number;
   rejected: Record<RejectReason, number>;
+  /** Absent: nothing came after the pass. */
+  late?: LateJson;
 }
 
 /** What only the receiver knows, of one socket or of several one after the other. */
@@ -130,8 +132,8 @@ export class Ledger {
     this.#sequence.outage();
   }
 
-  /** After a restart: packets that were stored after the checkpoint was written, in their order. */
-  replay(packets: PacketBatch): void {
+  /** After a restart: packets that were stored after the checkpoint was written, in their order. Of an archive: all of them. */
+  replay(packets: PacketBatch): LedgerTurn {
     const bytes = packets.sizes.subarray(0, packets.count).reduce((sum, sizeBytes) => sum + sizeBytes, 0);
     const turn = this.judge({
       packets,
@@ -143,6 +145,7 @@ export class Ledger {
       samples: [],
     });
     turn.apply();
+    return turn;
   }
 
   /** After a restart: the last packets before the checkpoint (8,192 of an APID are enough), so that copies of them are known. */
@@ -161,12 +164,14 @@ export class Ledger {
   }
 
   json(): LedgerJson {
-    const { rejected, ...arrival } = this.#arrival;
+    const { rejected, late = null, ...arrival } = this.#arrival;
     const sockets = this.#sockets();
     const accounts = this.#sequence.accounts();
     const missing = sum(accounts, (account) => account.counts.missing);
     const outage = sum(accounts, (account) => account.counts.outage);
-    const rejects = rejectReasons.reduce((total, reason) => total + rejected[reason], sockets.overQuota);
+    // What is wrong with a recording says nothing about what was lost in the pass.
+    const rejects =
+      rejectReasons.reduce((total, reason) => total + rejected[reason], sockets.overQuota) - (late?.rejected ?? 0);
     const local = (sockets.kernelDrops ?? 0) + rejects + sockets.queueDrops + arrival.storeDrops;
     const distinct = arrival.stored - arrival.conflicts;
     const gapsEach = Math.min(gapsListedMax, Math.floor(gapsListedInAllMax / Math.max(1, accounts.length)));
@@ -189,6 +194,7 @@ export class Ledger {
       outage_ms: Math.round(arrival.outageMs),
       completeness: this.#completeness(distinct, missing, local),
       bytes: arrival.bytes + sockets.queueDropBytes + sockets.overQuotaBytes,
+      late,
       apids: accounts.map((account) => apidJson(account, gapsEach)),
     };
   }

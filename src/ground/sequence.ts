@@ -165,10 +165,10 @@ export class Sequence {
   }
 }
 
-function tupleOf(gap: Gap): GapTuple {
+export function tupleOf(gap: Gap): GapTuple {
   return [gap.from, gap.to, gap.atMs, (gap.ambiguous ? 1 : 0) + (gap.outage ? 2 : 0)];
 }
 
-function gapOf([from, to, atMs, flags]: GapTuple): Gap {
+export function gapOf([from, to, atMs, flags]: GapTuple): Gap {
   return { from, to, atMs, ambiguous: (flags & 1) !== 0, outage: (flags & 2) !== 0 };
 }

@@ -24,7 +24,8 @@ export function* slicesOf(ingested: Ingested, packetsMax: number): Generator<Ing
 
 const nothingBeside = { datagrams: 0, bytes: 0, idle: 0, rejected: new Map(), samples: [] };
 
-function packetSlice(packets: PacketBatch, from: number, to: number): PacketBatch {
+/** Packets `from` up to, and without, `to`; nothing is copied. */
+export function packetSlice(packets: PacketBatch, from: number, to: number): PacketBatch {
   return {
     format: packets.format,
     bytes: packets.bytes,

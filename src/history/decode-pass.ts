@@ -5,12 +5,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import { emptyValues } from "../ground/decode.ts";
 import { compilePlan } from "../ground/field-plan.ts";
 import type { PacketDefinition } from "../ground/packet-definition.ts";
 import type { DecodedFile, DecodedPass, PassArchive } from "../model/pass.ts";
-import type { StreamName, Telemetry } from "../telemetry/telemetry.ts";
+import { stemOf } from "../telemetry/archive.ts";
 import { Columns } from "./columns.ts";
 import { openCsv } from "./csv.ts";
 import { eachDecoded } from "./decoded.ts";
@@ -20,17 +20,25 @@ import { openParquet } from "./parquet.ts";
 
 const kinds = ["history", "csv", "parquet"] as const;
 
+/** The packets to decode, in the shape of telemetry entries: each call reads them from the start. */
+export type PacketSource = () => AsyncIterable<{ readonly payload: Uint8Array }>;
+
+export interface DecodeOrder {
+  /** What the files are named, but for their suffixes. */
+  readonly stem: string;
+  /** Tells drafts of this try from others'. */
+  readonly draft: string;
+}
+
 /** Null: no packet was of an APID that the definition knows. Whole or not at all; doing it twice makes the same files. */
 export async function decodePass(
-  telemetry: Telemetry,
-  stream: StreamName,
-  archive: PassArchive,
+  read: PacketSource,
+  { stem, draft }: DecodeOrder,
   definition: PacketDefinition,
 ): Promise<DecodedPass | null> {
-  const stem = archive.path.slice(0, -extname(archive.path).length);
-  const draftOf = (kind: string): string => `${stem}.${kind}.${stream.token}.part`;
+  const draftOf = (kind: string): string => `${stem}.${kind}.${draft}.part`;
   try {
-    const span = await writeDrafts(telemetry, stream, definition, draftOf);
+    const span = await writeDrafts(read, definition, draftOf);
     if (span === null) return null;
     const files = new Map<string, DecodedFile>();
     for (const kind of kinds) {
@@ -46,8 +54,7 @@ export async function decodePass(
 }
 
 async function writeDrafts(
-  telemetry: Telemetry,
-  stream: StreamName,
+  read: PacketSource,
   definition: PacketDefinition,
   draftOf: (kind: string) => string,
 ): Promise<{ fromMs: number; toMs: number } | null> {
@@ -58,7 +65,7 @@ async function writeDrafts(
   let fromMs = Number.POSITIVE_INFINITY;
   let toMs = Number.NEGATIVE_INFINITY;
   try {
-    for await (const { payload } of telemetry.read(stream)) {
+    for await (const { payload } of read()) {
       eachDecoded(payload, plan, values, (decoded) => {
         const row = packetRow(plan, values, payload, decoded);
         for (const sink of sinks) sink.take(row);
@@ -83,7 +90,10 @@ async function writeDrafts(
   return { fromMs, toMs };
 }
 
+/** On the disk, too, when this resolves. */
 async function describe(path: string): Promise<DecodedFile> {
+  const file = await open(path, "r+");
+  await file.sync().finally(() => file.close());
   const digest = createHash("sha256");
   for await (const chunk of createReadStream(path)) digest.update(chunk);
   const { size } = await stat(path);
@@ -94,5 +104,5 @@ async function describe(path: string): Promise<DecodedFile> {
 export async function writeChecksums(archive: PassArchive, decoded: DecodedPass | null): Promise<void> {
   const files = decoded === null ? [archive] : [archive, decoded.history, decoded.csv, decoded.parquet];
   const lines = files.map(({ path, sha256 }) => `${sha256}  ${basename(path)}\n`);
-  await writeFile(`${archive.path.slice(0, -extname(archive.path).length)}.sha256`, lines.join(""));
+  await writeFile(`${stemOf(archive)}.sha256`, lines.join(""));
 }

@@ -26,6 +26,16 @@ export async function bodyText(request: Request, sizeBytesMax = bodyBytesMax): P
   }
 }
 
+const octetsType = "application/octet-stream";
+
+/** The body as it was sent. 415 unless it says that it is octets, 413 when there are too many of them. */
+export async function bodyOctets(request: Request, sizeBytesMax = bodyBytesMax): Promise<Uint8Array> {
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type !== octetsType) throw new MediaTypeError(`Cannot read the body: send it with Content-Type: ${octetsType}`);
+  if (Number(request.headers.get("content-length") ?? 0) > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
+  return readBounded(request.body, sizeBytesMax);
+}
+
 /** Parses a body's text; 400 when it is not JSON or is nested too deeply. */
 export function parseBody(text: string): unknown {
   try {

@@ -24,8 +24,10 @@ export async function knownLedger({ sql, ground, clock }: LedgerSources, pass: P
   const live = ground.live(pass.passId);
   if (live !== null) return { ledger: live.ledger, at: clock.now() };
   const stored = (await findProgress(sql, [pass.passId])).get(pass.passId);
-  // Written by us as JSON of this type.
-  return stored === undefined ? null : { ledger: JSON.parse(stored.ledger) as LedgerJson, at: stored.at };
+  if (stored === undefined) return null;
+  // Written by us as JSON of this type; an earlier version wrote no `late`.
+  const ledger = JSON.parse(stored.ledger) as LedgerJson;
+  return { ledger: { ...ledger, late: ledger.late ?? null }, at: stored.at };
 }
 
 /** Of many passes at once: those that have received anything. */

@@ -26,6 +26,8 @@ export interface Operation<Body> {
   readonly body?: z.ZodType;
   /** Another type that the body may have, and what its text becomes for `read`. */
   readonly bodyType?: { readonly type: string; readonly parse: (text: string) => unknown };
+  /** A body that is no text, which the handler reads itself: its type, for the document. */
+  readonly octets?: string;
   /** 16 MiB if absent. */
   readonly bodyBytesMax?: number;
   /** Turns the parsed body into what the handler takes; by default checks it against `body`. */
@@ -34,6 +36,8 @@ export interface Operation<Body> {
   readonly badField?: 422;
   /** The schema of the 200 answer. */
   readonly answer: z.ZodType;
+  /** It is answered with 202: the work goes on. */
+  readonly accepted?: true;
   /** `application/json` if absent. */
   readonly answerType?: string;
 }
@@ -149,13 +153,28 @@ function declare<Body>(
   role: Role | null,
   handle: (c: Context) => Promise<Response>,
 ): void {
-  const { method, path, summary, tag, query, body, bodyType, answer, answerType = "application/json" } = operation;
+  const {
+    method,
+    path,
+    summary,
+    tag,
+    query,
+    body,
+    bodyType,
+    octets,
+    accepted,
+    answer,
+    answerType = "application/json",
+  } = operation;
   const names = parameterNames(path);
   const request = {
     ...(names.length > 0 && {
       params: z.object(Object.fromEntries(names.map((name) => [name, parameterSchema(name)]))),
     }),
     ...(query && { query }),
+    ...(octets && {
+      body: { required: true, content: { [octets]: { schema: z.string().openapi({ format: "binary" }) } } },
+    }),
     ...(body && {
       body: {
         required: true,
@@ -174,7 +193,10 @@ function declare<Body>(
     ...(role && { description: `Needs the role ${role}.`, security: [{ token: [] }, { key: [] }] }),
     request,
     responses: {
-      200: { description: "Done", content: { [answerType]: { schema: answer } } },
+      [accepted ? 202 : 200]: {
+        description: accepted ? "Begun" : "Done",
+        content: { [answerType]: { schema: answer } },
+      },
       default: { description: "Refused or failed", content: { "application/problem+json": { schema: problem } } },
     },
   });

@@ -3,6 +3,7 @@ import type { Callbacks } from "../compute/callbacks.ts";
 import type { Computes } from "../compute/compute.ts";
 import type { Config } from "../config.ts";
 import type { Ground } from "../ground/ground.ts";
+import type { LateData } from "../ground/late-data.ts";
 import type { History } from "../history/history.ts";
 import type { DueSignal } from "../jobs/due-signal.ts";
 import type { Intake } from "../jobs/intake.ts";
@@ -32,6 +33,7 @@ export interface AppParts {
   readonly scheduler: Pick<Scheduler, "wake" | "lookAtRuns">;
   readonly ground: Ground;
   readonly history: History;
+  readonly lateData: LateData;
   readonly due: DueSignal;
   readonly intake: Intake;
   readonly remote: RemoteLeases;

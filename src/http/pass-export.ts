@@ -1,9 +1,11 @@
 /** What a pass leaves, to take away: its packets raw or decoded, and its ledger. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { ConflictError, InvalidRequestError, NotFoundError } from "../model/errors.ts";
-import type { PassId, PassRow } from "../model/pass.ts";
+import { parseUuid } from "../model/ids.ts";
+import type { DecodedPass, PassId, PassRow } from "../model/pass.ts";
 import { ArchiveRemovedError } from "../model/pass-errors.ts";
 import { findDecoded } from "../store/decoded-passes.ts";
+import { findReplay } from "../store/pass-replays.ts";
 import { findPass } from "../store/passes.ts";
 import type { Sql } from "../store/sql.ts";
 import { json, jsonText } from "./answer.ts";
@@ -12,11 +14,17 @@ import { type KnownLedger, knownLedger } from "./known-ledgers.ts";
 import { openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { Ledger } from "./pass-schemas.ts";
-import { queryOf, wordOf } from "./query.ts";
+import { queryOf, textIn, wordOf } from "./query.ts";
 
 const formats = ["ccsds", "csv", "parquet", "ledger"] as const;
 
-const ExportQuery = z.object({ format: z.enum(formats) });
+const ExportQuery = z.object({
+  format: z.enum(formats),
+  replay: z
+    .string()
+    .optional()
+    .openapi({ format: "uuid", description: "Of csv and parquet: as this replay of the pass decoded it" }),
+});
 const PassLedger = z
   .object({ pass_id: z.string().openapi({ format: "uuid" }), ledger_date: z.string(), ledger: Ledger })
   .openapi("PassLedger");
@@ -30,6 +38,15 @@ export function passExportRoutes({ database, ground, clock }: AppParts): OpenAPI
     if (known === null)
       throw new NotFoundError("ledger", pass.passId, `: the pass is ${pass.state} and received nothing`);
     return known;
+  }
+
+  async function replayed({ passId }: PassRow, given: string): Promise<DecodedPass> {
+    const replayId = parseUuid(given);
+    const replay = replayId === null ? null : await findReplay(sql, replayId);
+    if (replay === null || replay.passId !== passId) throw new NotFoundError("replay", given, ` of pass ${passId}`);
+    if (replay.decoded !== null) return replay.decoded;
+    const why = replay.state === "done" ? "nothing in it was defined" : `it is ${replay.state}`;
+    throw new NotFoundError("decoded file of replay", given, `: ${why}`);
   }
 
   openOperation(
@@ -73,7 +90,8 @@ export function passExportRoutes({ database, ground, clock }: AppParts): OpenAPI
           return fileAnswer(request, pass, "archive", ccsdsOf(pass));
         case "csv":
         case "parquet": {
-          const decoded = await findDecoded(sql, pass.passId);
+          const replay = textIn(queryOf(c.req.raw.url), "replay");
+          const decoded = replay === null ? await findDecoded(sql, pass.passId) : await replayed(pass, replay);
           if (decoded === null) throw new NotFoundError(`${format} export`, pass.passId, whyUndecoded(pass));
           return fileAnswer(request, pass, `${format} export`, decoded[format], types[format]);
         }

@@ -32,7 +32,8 @@ export function shownSummary(pass: PassRow, counters: PassCounters | null): obje
   };
 }
 
-export function shownPass(pass: PassRow, known: KnownLedger | null): object {
+/** `replays`: of a pass that is just planned, or under way, there are none. */
+export function shownPass(pass: PassRow, known: KnownLedger | null, replays: readonly object[] = []): object {
   const { archive } = pass;
   return {
     ...shownSummary(pass, known === null ? null : countersOf(known.ledger)),
@@ -50,6 +51,7 @@ export function shownPass(pass: PassRow, known: KnownLedger | null): object {
           },
     archive_removed_date: pass.archiveRemovedAt,
     archive_removed_reason: pass.archiveRemovedWhy,
+    replays,
   };
 }
 

@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { passStates, shipFormats, shipNamePattern } from "../model/pass.ts";
 import { text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
+import { Replay } from "./pass-replay-schemas.ts";
 import { date, id } from "./schemas.ts";
 
 const seconds = (max: number) => z.number().min(0).max(max);
@@ -74,6 +75,20 @@ const Apid = z
   })
   .openapi("ApidLedger");
 
+const Late = z
+  .object({
+    received: count.openapi({ description: "idle + rejected + duplicates + stored" }),
+    stored: count,
+    duplicates: count,
+    conflicts: count,
+    rejected: count,
+    idle: count,
+    bytes: count,
+    uploads: count,
+    last_at: date,
+  })
+  .openapi("LateLedger");
+
 export const Ledger = z
   .object({
     received: count.openapi({ description: "idle + rejected + duplicates + queue_drops + store_drops + stored" }),
@@ -94,6 +109,7 @@ export const Ledger = z
     outage_ms: count,
     completeness: z.number().openapi({ description: "0–1" }),
     bytes: count,
+    late: Late.nullable().openapi({ description: "Of all the above, what came after the pass; null: nothing did" }),
     apids: z.array(Apid),
   })
   .openapi("Ledger");
@@ -148,6 +164,7 @@ export const Pass = z
     archive: Archive.nullable().openapi({ description: "As it was written, whether or not it was removed" }),
     archive_removed_date: date.nullable().openapi({ description: "When its ship's retention or quota took its files" }),
     archive_removed_reason: z.string().nullable(),
+    replays: z.array(Replay).openapi({ description: "The last 100" }),
   })
   .openapi("Pass");
 

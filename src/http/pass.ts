@@ -2,6 +2,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { ConflictError, NotFoundError } from "../model/errors.ts";
 import { type PassRow, passStates } from "../model/pass.ts";
+import { listReplays } from "../store/pass-replays.ts";
 import { cancelPass, findPass, listPasses } from "../store/passes.ts";
 import { json } from "./answer.ts";
 import { knownCounters, knownLedger } from "./known-ledgers.ts";
@@ -10,12 +11,16 @@ import type { AppParts } from "./parts.ts";
 import { addArchiveRoute } from "./pass-archive.ts";
 import { addExtendRoute, shipsOfPass } from "./pass-extend.ts";
 import { shownPass, shownSummary } from "./pass-json.ts";
+import { addPacketRoute } from "./pass-packet.ts";
 import { addPlanningRoutes } from "./pass-plan.ts";
 import { addPredictRoutes } from "./pass-predict.ts";
+import { addReplayRoute, shownReplay } from "./pass-replay.ts";
 import { Pass, PassList, PassQuery } from "./pass-schemas.ts";
 import { queryOf, textIn, wholeOf, wordOf } from "./query.ts";
 
 const tag = "pass";
+/** The newest. */
+const replaysShownMax = 100;
 
 export function passRoutes(parts: AppParts): OpenAPIHono {
   const { database, ground, auth, clock } = parts;
@@ -23,7 +28,10 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
   const view = { sql, ground, clock };
 
-  const shown = async (pass: PassRow): Promise<Response> => json(shownPass(pass, await knownLedger(view, pass)));
+  const shown = async (pass: PassRow): Promise<Response> => {
+    const replays = await listReplays(sql, pass.passId, replaysShownMax);
+    return json(shownPass(pass, await knownLedger(view, pass), replays.map(shownReplay)));
+  };
 
   addPlanningRoutes(routes, parts);
   // Before the path of a pass, as it would be taken for an id.
@@ -96,5 +104,7 @@ export function passRoutes(parts: AppParts): OpenAPIHono {
   );
   addExtendRoute(routes, parts);
   addArchiveRoute(routes, parts);
+  addPacketRoute(routes, parts);
+  addReplayRoute(routes, parts);
   return routes;
 }

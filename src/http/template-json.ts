@@ -2,6 +2,7 @@
 import type { z } from "@hono/zod-openapi";
 import { parseJson } from "../model/json.ts";
 import type { TemplateHead } from "../store/templates.ts";
+import { requirementOf } from "../templates/completeness-gate.ts";
 import type { Param, Schedule, Template, TemplateTask } from "../templates/templates.ts";
 import type { TemplateSchema } from "./template-schemas.ts";
 
@@ -47,12 +48,14 @@ function shownSchedule({
 
 function shownTask(task: TemplateTask): Shown["tasks"][number] {
   const { id, name, version, kind, compute, eager, dependsOn, deadlineS, work } = task;
+  const gate = kind === "require" ? requirementOf(task.passthrough) : null;
   return {
     ...{ id, name, version, kind, compute, eager },
     depends_on: [...dependsOn],
     retries: work?.attempts ? work.attempts - 1 : null,
     timeout_s: work?.timeoutS ?? null,
     deadline_s: deadlineS,
+    ...(gate !== null && { require: gate }),
   };
 }
 

@@ -33,6 +33,10 @@ const TemplateTask = z
     retries: z.int().nullable().openapi({ description: "After the first attempt; null: as the compute is configured" }),
     timeout_s: z.number().nullable(),
     deadline_s: z.number().nullable(),
+    require: z
+      .object({ completeness: z.number(), apids: z.array(z.int()).optional() })
+      .optional()
+      .openapi({ description: "Of a gate: how complete the pass must be; without apids as a whole" }),
   })
   .openapi("TemplateTask");
 

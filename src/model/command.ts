@@ -28,6 +28,14 @@ export type ClientCommand =
   | { readonly type: "products.clear"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
   /** Clears whatever has failed. */
   | { readonly type: "products.retry"; readonly datasetId: DatasetId }
+  /** New inputs for products that are there, whose states stay; then the listed ones are cleared. */
+  | {
+      readonly type: "products.renew";
+      readonly datasetId: DatasetId;
+      readonly extra: JsonText | null;
+      readonly inputs: readonly { readonly productId: ProductId; readonly passthrough: JsonText | null }[];
+      readonly clear: ProductId[];
+    }
   | { readonly type: "products.disable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] }
   | { readonly type: "products.enable"; readonly datasetId: DatasetId; readonly productIds: ProductId[] };
 

@@ -1,7 +1,8 @@
-/** Asks for a template's plan: a job of our own queue, once for each thing that asks. */
+/** Asks for what we do ourselves, a template's plan above all: a job of our own queue, once for each thing that asks. */
 import type { Instant } from "../model/clock.ts";
 import { type DatasetId, newTimeUuid } from "../model/ids.ts";
 import { ownQueue } from "../model/job.ts";
+import type { JsonText } from "../model/json.ts";
 import type { Sql } from "./sql.ts";
 
 /** The type of jobs that publish a template's plan. */
@@ -24,21 +25,33 @@ export interface Instantiation {
 }
 
 /** Asks, in one statement, for a template's plan; does nothing if the same source has asked before. True if it is new. */
-export async function enqueueInstantiation(sql: Sql, ask: Instantiation): Promise<boolean> {
-  const { templateId, version = null, datasetId, params, delayMs = 0 } = ask;
-  const payload = JSON.stringify({ templateId, version, datasetId, params, source: ask.source });
+export function enqueueInstantiation(sql: Sql, ask: Instantiation): Promise<boolean> {
+  const { templateId, version = null, datasetId, params, source } = ask;
+  const payload = JSON.stringify({ templateId, version, datasetId, params, source });
+  return enqueueOwn(sql, { ...ask, jobType: instantiateType, payload });
+}
+
+/** A job of our own. */
+export interface OwnJob extends Pick<Instantiation, "source" | "sourceKey" | "at" | "delayMs"> {
+  readonly jobType: string;
+  readonly payload: JsonText;
+}
+
+/** Enqueues it, once for each (source, key). True if it is new. */
+export async function enqueueOwn(sql: Sql, job: OwnJob): Promise<boolean> {
+  const { jobType, payload, delayMs = 0 } = job;
   const rows = await sql`
     with asked as (
       insert into job_source (source, source_key, job_id, at)
-      values (${ask.source}, ${ask.sourceKey}, ${newTimeUuid()}::uuid, now())
+      values (${job.source}, ${job.sourceKey}, ${newTimeUuid()}::uuid, now())
       on conflict do nothing returning job_id),
     recorded as (
       insert into job_record (job_id, queue, job_type, payload, priority, run_at, attempts_max, created_by, created_at)
-      select job_id, ${ownQueue}, ${instantiateType}, ${payload}, 0,
-        now() + ${delayMs}::float8 * interval '1 millisecond', ${attemptsMax}::int, 'orrery', ${ask.at}::timestamptz
+      select job_id, ${ownQueue}, ${jobType}, ${payload}, 0,
+        now() + ${delayMs}::float8 * interval '1 millisecond', ${attemptsMax}::int, 'orrery', ${job.at}::timestamptz
       from asked)
     insert into job (job_id, queue, job_type, state, priority, run_at, attempts_max)
-    select job_id, ${ownQueue}, ${instantiateType}, ${delayMs > 0 ? "scheduled" : "queued"}, 0,
+    select job_id, ${ownQueue}, ${jobType}, ${delayMs > 0 ? "scheduled" : "queued"}, 0,
       now() + ${delayMs}::float8 * interval '1 millisecond', ${attemptsMax}::int from asked
     returning job_id`;
   return rows.length > 0;

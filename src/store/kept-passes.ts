@@ -27,17 +27,19 @@ export interface KeptPass {
 
 const keptColumns = `pass_id as "passId", pass.ship, token, ${instantText("los")} as los, archive::json ->> 'path' as path, kept_bytes as bytes`;
 
-/**
- * A pass that has ended, and no plan of which may still read it: none of its products is queued, runs, or waits where none has
- * failed. A plan that is not there yet is waited for, for a day.
- */
-const isDone = `state in ('completed', 'failed', 'cancelled', 'missed')
-  and (dataset_id is null
-    or (not exists (select 1 from dataset where dataset.dataset_id = pass.dataset_id) and los < now() - interval '1 day')
-    or (exists (select 1 from dataset where dataset.dataset_id = pass.dataset_id)
-      and not exists (select 1 from product where product.dataset_id = pass.dataset_id and state in ('queued', 'running'))
-      and (not exists (select 1 from product where product.dataset_id = pass.dataset_id and state = 'waiting')
-        or exists (select 1 from product where product.dataset_id = pass.dataset_id and state = 'failed'))))`;
+/** None of its products is queued, runs, or waits where none has failed. A plan that is not there yet is waited for, for a day. */
+const isPlanDone = (datasetId: string, since: string): string => `(
+  case when exists (select 1 from dataset where dataset.dataset_id = ${datasetId})
+  then not exists (select 1 from product p where p.dataset_id = ${datasetId} and p.state in ('queued', 'running'))
+    and (not exists (select 1 from product p where p.dataset_id = ${datasetId} and p.state = 'waiting')
+      or exists (select 1 from product p where p.dataset_id = ${datasetId} and p.state = 'failed'))
+  else ${since} < now() - interval '1 day' end)`;
+
+/** A pass that has ended, and no plan of which may still read it: neither its own nor one of a replay. */
+const isDone = `pass.state in ('completed', 'failed', 'cancelled', 'missed')
+  and (pass.dataset_id is null or ${isPlanDone("pass.dataset_id", "pass.los")})
+  and not exists (select 1 from pass_replay r where r.pass_id = pass.pass_id and (r.state = 'queued'
+    or (r.state = 'done' and not ${isPlanDone("r.dataset_id", "r.finished_at")})))`;
 
 /** Those whose time is over, of any ship, after `after`, by their ids. */
 export function listExpired(sql: Sql, after: PassId, countMax: number): Promise<KeptPass[]> {

@@ -17,6 +17,7 @@ import schedule from "./migrations/0010_schedule.sql" with { type: "text" };
 import history from "./migrations/0011_history.sql" with { type: "text" };
 import alarms from "./migrations/0012_alarms.sql" with { type: "text" };
 import tenants from "./migrations/0013_tenants.sql" with { type: "text" };
+import replays from "./migrations/0014_replays.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -40,6 +41,7 @@ export const migrations: readonly Migration[] = [
   { version: 11, name: "history", text: history },
   { version: 12, name: "alarms", text: alarms },
   { version: 13, name: "tenants", text: tenants },
+  { version: 14, name: "replays", text: replays },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -6,7 +6,7 @@ import { enqueueInstantiation } from "./instantiations.ts";
 import { instantText } from "./instants.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
-export const runSources = ["cron", "manual", "backfill", "pass", "api"] as const;
+export const runSources = ["cron", "manual", "backfill", "pass", "replay", "api"] as const;
 export type RunSource = (typeof runSources)[number];
 export const runStates = ["running", "success", "failed", "paused", "cancelled"] as const;
 export type RunState = (typeof runStates)[number];

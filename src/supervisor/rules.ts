@@ -53,6 +53,8 @@ export function* play(context: RuleContext, command: Command): Paced {
       return yield* update(context, command);
     case "products.clear":
       return yield* clear(context, command);
+    case "products.renew":
+      return yield* renew(context, command);
     case "products.retry":
       return yield* retry(context, command);
     case "products.disable":
@@ -144,6 +146,22 @@ function* clear(context: RuleContext, { datasetId, productIds }: Only<"products.
     yield;
   }
   yield* resetAndTrigger(context, productIds);
+}
+
+function* renew(context: RuleContext, { datasetId, extra, inputs, clear: cleared }: Only<"products.renew">): Paced {
+  const { plan, stamp } = context;
+  requireDataset(context, datasetId);
+  for (const { productId } of inputs) requireProduct(context, productId);
+  for (const id of cleared) requireEnabled(context, id);
+  plan.sendDataset({ type: "published", extra, stamp });
+  yield;
+  for (const { productId, passthrough } of inputs) {
+    const row = requireProduct(context, productId);
+    const { compute, name, version, eager } = row;
+    plan.define({ productId, compute, name, version, eager, passthrough, extra: row.extra }, stamp);
+    yield;
+  }
+  yield* clear(context, { type: "products.clear", datasetId, productIds: cleared });
 }
 
 /** What has failed goes back to waiting, and all that depends on it; as nothing has, nothing changes. */

@@ -3,7 +3,7 @@ import { InvalidFieldError } from "../model/errors.ts";
 import { ticksOf } from "./cron.ts";
 import { secondsOf } from "./duration.ts";
 import { tickParams } from "./judge-ticks.ts";
-import { completedParams, type Params } from "./params.ts";
+import { completedParams, type Params, requirePass } from "./params.ts";
 import type { Template } from "./templates.ts";
 import { dateIn, instantOfWall } from "./zone.ts";
 
@@ -124,7 +124,9 @@ function ofTime(template: Template, atMs: number): Params {
 
 function checkedParams(template: Template, params: Params, at: string): Params {
   try {
-    return completedParams(template, params, true);
+    const completed = completedParams(template, params, true);
+    requirePass(template, completed);
+    return completed;
   } catch (error) {
     if (!(error instanceof InvalidFieldError)) throw error;
     const { field } = error.members;

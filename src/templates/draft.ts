@@ -1,6 +1,6 @@
 /** What every dialect is read into: a template's parts as written, each with the keys of its place, so that faults are shown there. */
 import type { RetryRule } from "../compute/compute.ts";
-import type { ContainerWork, HttpWork } from "./templates.ts";
+import type { ContainerWork, HttpWork, Requirement } from "./templates.ts";
 import type { Keys } from "./yaml-source.ts";
 
 export interface Draft {
@@ -53,7 +53,8 @@ export type DraftWork =
       readonly until: string | null;
       readonly timezone: string | null;
     }
-  | { readonly kind: "condition"; readonly text: string };
+  | { readonly kind: "condition"; readonly text: string }
+  | ({ readonly kind: "require" } & Requirement);
 
 export interface DraftTask {
   readonly at: Keys;
@@ -79,6 +80,9 @@ export interface DraftTask {
   /** An expression: false skips the task and all that comes after it. */
   readonly when: string | null;
   readonly whenAt: Keys;
+  /** How complete the pass must be before the task begins. */
+  readonly require: Requirement | null;
+  readonly requireAt: Keys;
   readonly check: unknown;
   readonly deadlineS: number | null;
 }

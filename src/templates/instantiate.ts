@@ -70,7 +70,7 @@ export async function instantiateRun(parts: InstantiateParts, ask: InstantiateAs
     const plan = planOf(template, { datasetId, params });
     if (run === null && template.version > 0 && (await supervisor.read(datasetId)) === null) {
       const order = { runId: datasetId, templateId: template.id, version: template.version, params };
-      const source = ask.source === "pass" ? "pass" : "api";
+      const source = ask.source === "pass" || ask.source === "replay" ? ask.source : "api";
       await insertRun(sql, {
         ...order,
         source,

@@ -1,5 +1,6 @@
 /** Parameters of a run: their types, defaults and bounds, and how they reach a command as environment variables. */
 import { InvalidFieldError } from "../model/errors.ts";
+import { parseUuid } from "../model/ids.ts";
 import { parseJson } from "../model/json.ts";
 import { textOf } from "./placeholders.ts";
 import type { Param, Template } from "./templates.ts";
@@ -38,6 +39,23 @@ export function completedParams(template: Pick<Template, "id" | "params">, given
   if (sizeBytes > paramsBytesMax)
     throw new InvalidFieldError("params", `they have ${sizeBytes} bytes, at most ${paramsBytesMax} are taken`);
   return params;
+}
+
+/** The pass that a run is made of; null: its parameters name none. */
+export function passIdOf(params: Params): string | null {
+  const { pass } = params;
+  const id = typeof pass === "object" && pass !== null && "id" in pass ? pass.id : null;
+  return typeof id === "string" ? parseUuid(id) : null;
+}
+
+/** Throws `InvalidFieldError` where a task requires completeness and there is no pass whose it could be. */
+export function requirePass({ id, tasks }: Pick<Template, "id" | "tasks">, params: Params): void {
+  const gate = tasks.find(({ kind }) => kind === "require");
+  if (gate === undefined || passIdOf(params) !== null) return;
+  throw new InvalidFieldError(
+    "params.pass",
+    `template "${id}" requires completeness of a pass (${gate.id}), and this run has none: let a pass end with this template, or name one as {"pass": {"id": "…"}}`,
+  );
 }
 
 function typed(param: Param, value: unknown, field: string): unknown {

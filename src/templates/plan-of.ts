@@ -2,7 +2,7 @@
 import type { ClientCommand } from "../model/command.ts";
 import { type DatasetId, derivedUuid, type ProductId } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
-import { completedParams, type Params } from "./params.ts";
+import { completedParams, type Params, requirePass } from "./params.ts";
 import { filled } from "./placeholders.ts";
 import type { Template, TemplateTask } from "./templates.ts";
 
@@ -14,7 +14,7 @@ export const productIdOf = (datasetId: DatasetId, taskId: string): ProductId => 
 /**
  * `params` go into the dataset's extra, `{template, version, name, params}`, and beside each task's own passthrough,
  * `{…, params}`, whose placeholders they fill. Throws `InvalidFieldError` when a required one is missing, one is of another type,
- * or all of them are too large.
+ * all of them are too large, or a task requires a pass and they name none.
  */
 export function planOf(
   template: Template,
@@ -22,6 +22,7 @@ export function planOf(
 ): Extract<ClientCommand, { type: "plan.publish" }> {
   const { datasetId } = run;
   const params = completedParams(template, run.params, run.strict ?? false);
+  requirePass(template, params);
   const { id, version, name } = template;
   const parents = new Set(template.tasks.flatMap((task) => task.dependsOn));
   return {

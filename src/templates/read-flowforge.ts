@@ -159,6 +159,8 @@ function taskOf(task: Place, of: Retry): DraftTask {
     priority: Math.max(-100, Math.min(100, Number(task.at("priority").value ?? 0) || 0)),
     when: isCondition || !when.isThere ? null : when.text(),
     whenAt: when.keys,
+    require: null,
+    requireAt: [],
     check: undefined,
     deadlineS: deadlineOf(task.at("sla")),
   };

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { defaults, type RetryRule } from "../compute/compute.ts";
 import type { Draft, DraftParam, DraftSchedule, DraftTask, DraftWork } from "./draft.ts";
 import { durationRule, secondsOf } from "./duration.ts";
+import { requirement } from "./requirement.ts";
 import { idRule, idShape } from "./template-id.ts";
 import { httpMethods, missedPolicies, overlapPolicies, paramTypes } from "./templates.ts";
 import type { Keys, YamlSource } from "./yaml-source.ts";
@@ -70,6 +71,7 @@ const taskEntries = {
   wait: v.optional(Wait),
   condition: v.optional(filled),
   when: v.optional(filled),
+  require: v.optional(requirement),
   depends_on: v.optional(v.array(text), []),
   eager: v.optional(v.boolean(), true),
   passthrough: v.optional(v.record(v.string(), v.unknown(), "a mapping is needed")),
@@ -219,6 +221,8 @@ function taskOf(yaml: YamlSource, task: Task, at: Keys, defaultRetries: number |
     priority: task.priority,
     when: task.when ?? null,
     whenAt: [...at, "when"],
+    require: task.require ?? null,
+    requireAt: [...at, "require"],
     check: task.check,
     deadlineS: task.deadline ?? null,
   };

@@ -4,6 +4,7 @@ import { schemaFlaw } from "../model/json-schema.ts";
 import { paramsOfDraft, scheduleOfDraft } from "./declared.ts";
 import type { Draft, DraftTask } from "./draft.ts";
 import { parseExpression } from "./expression.ts";
+import { withGates } from "./gates.ts";
 import { paramVariable } from "./params.ts";
 import { eachText, hasBraces, placeholdersOf } from "./placeholders.ts";
 import type { ReadOptions } from "./read.ts";
@@ -12,6 +13,7 @@ import {
   conditionCompute,
   inlineComputeName,
   type Param,
+  requireCompute,
   type TaskWork,
   type Template,
   type TemplateTask,
@@ -35,7 +37,7 @@ export function templateOf(draft: Draft, yaml: YamlSource, options: TemplateOfOp
         : `cannot use "${id}" as an id: ${idRule}`,
     );
   const params = paramsOfDraft(draft, yaml);
-  const tasks = withConditions(draft.tasks, yaml);
+  const tasks = withGates(draft, yaml);
   checkNames(yaml, tasks);
   checkDependencies(yaml, tasks);
   return {
@@ -52,34 +54,6 @@ export function templateOf(draft: Draft, yaml: YamlSource, options: TemplateOfOp
       return taskOf(yaml, task, id, params, options);
     }),
   };
-}
-
-/** A task with `when` waits for a condition of its own, which takes its parents' place. */
-function withConditions(tasks: readonly DraftTask[], yaml: YamlSource): DraftTask[] {
-  return tasks.flatMap((task): DraftTask[] => {
-    if (task.when === null) return [task];
-    const id = `${task.id}.when`;
-    if (!idShape.test(id)) throw yaml.error(task.whenAt, `the id "${id}" of its condition is too long: ${idRule}`);
-    const condition: DraftTask = {
-      ...task,
-      id,
-      name: `${task.name ?? task.id}: when`,
-      work: { kind: "condition", text: task.when },
-      workAt: task.whenAt,
-      eager: true,
-      passthrough: null,
-      env: {},
-      attempts: null,
-      timeoutS: null,
-      retry: null,
-      queue: null,
-      requires: [],
-      when: null,
-      check: undefined,
-      deadlineS: null,
-    };
-    return [condition, { ...task, when: null, dependsOn: [id], dependsOnAt: task.whenAt }];
-  });
 }
 
 function checkNames(yaml: YamlSource, tasks: readonly DraftTask[]): void {
@@ -182,6 +156,11 @@ function taskOf(
       passthrough: { ...task.passthrough, condition: work.text },
       work: null,
     };
+  }
+  if (work.kind === "require") {
+    const { completeness, apids } = work;
+    const require = { completeness, ...(apids !== null && { apids }) };
+    return { ...shared, compute: requireCompute, passthrough: { require }, work: null };
   }
   const settings = settingsOf(task);
   const inline = inlineComputeName(templateId, version, task.id);

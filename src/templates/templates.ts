@@ -51,7 +51,7 @@ export interface Schedule {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-export const taskKinds = ["compute", "command", "script", "container", "http", "wait", "condition"] as const;
+export const taskKinds = ["compute", "command", "script", "container", "http", "wait", "condition", "require"] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 export interface TemplateTask {
@@ -136,6 +136,15 @@ export const inlineComputeName = (templateId: string, version: number, taskId: s
 export const unversionedComputeName = (templateId: string, taskId: string): string =>
   `template:${templateId}/${taskId}`;
 
-/** The internal computes: a product that names one says in its passthrough what to wait for, or what to ask. */
+/** What a task asks of the pass that its run is made of. */
+export interface Requirement {
+  /** Above 0, at most 1. */
+  readonly completeness: number;
+  /** Only these count, each for itself; null: the pass as a whole. */
+  readonly apids: readonly number[] | null;
+}
+
+/** The internal computes: a product that names one says in its passthrough what to wait for, what to ask, or what to require. */
 export const waitCompute = "orrery.wait";
 export const conditionCompute = "orrery.condition";
+export const requireCompute = "orrery.require";

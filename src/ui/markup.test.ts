@@ -100,7 +100,7 @@ describe("completenessSentence", () => {
       upstream: 41,
       unattributed: 0,
     },
-    ...{ outage_ms: 0, completeness: 0.99978, bytes: 1, apids: [] },
+    ...{ outage_ms: 0, completeness: 0.99978, bytes: 1, late: null, apids: [] },
   };
   it("says how much came, and where the rest went", () => {
     assert.equal(completenessSentence(ledger), "99.98 %: 3 lost in kernel, 41 upstream");

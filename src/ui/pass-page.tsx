@@ -5,7 +5,7 @@ import type { FC } from "hono/jsx";
 import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { alarmSection } from "./alarm-rows.ts";
-import { duration, size } from "./figures.ts";
+import { count, duration, size } from "./figures.ts";
 import { latestTable } from "./latest-values.ts";
 import { Crumbs, document, LiveNote } from "./layout.tsx";
 import { apidTable, attribution, ledgerFigures, rejects } from "./ledger.ts";
@@ -101,7 +101,7 @@ export function passPart(shown: ShownPass, alarms: readonly AlarmRow[], nowMs: n
   );
 }
 
-function passFacts({ pass, notedAt }: ShownPass, nowMs: number): string {
+function passFacts({ pass, ledger, notedAt }: ShownPass, nowMs: number): string {
   const facts: [string, string][] = [
     ["Pass ID", `<span class="id">${pass.passId}</span>`],
     ["Ship", `<a href="/ship/${escapeHtml(pass.ship)}">${escapeHtml(pass.ship)}</a>`],
@@ -114,6 +114,8 @@ function passFacts({ pass, notedAt }: ShownPass, nowMs: number): string {
   if (pass.receiveBufferBytes !== null) facts.push(["Receive buffer", size(pass.receiveBufferBytes)]);
   if (pass.template !== null) facts.push(["Template", escapeHtml(pass.template)]);
   if (pass.datasetId !== null) facts.push(["Plan", `<a href="/plan/${pass.datasetId}">data products</a>`]);
+  const late = ledger?.late ?? null; // ledgers of earlier versions have none
+  if (late !== null) facts.push(["Came later", `${count(late.stored)} packets, ${timeMarkup(late.last_at, nowMs)}`]);
   if (notedAt !== null) facts.push(["Noted", timeMarkup(notedAt, nowMs)]);
   return facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
 }

@@ -43,6 +43,10 @@ export class OraclePlan {
         for (const id of command.productIds) this.#set(id, "waiting");
         this.#reset(command.productIds);
         break;
+      case "products.renew":
+        for (const id of command.clear) this.#set(id, "waiting");
+        this.#reset(command.clear);
+        break;
       case "products.retry": {
         const failed = [...this.products].flatMap(([id, { state }]) => (state === "failed" ? [id] : []));
         for (const id of failed) this.#set(id, "waiting");

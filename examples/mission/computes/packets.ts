@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { sizeAt } from "../../../src/ground/ccsds.ts";
-import type { PassParams } from "../../../src/ground/completion.ts";
 import { createPacketDecoder, type DecodedPacket } from "../../../src/ground/latest.ts";
 import { type PacketDefinition, parsePacketDefinition } from "../../../src/ground/packet-definition.ts";
+import type { PassParams } from "../../../src/ground/pass-params.ts";
 
 export function definitionOf({ ship, telemetry }: PassParams): PacketDefinition {
   if (telemetry.format !== "ccsds") throw new Error(`Cannot decode ${ship} as it sends ${telemetry.format}, not CCSDS`);

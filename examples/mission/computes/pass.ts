@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { FunctionTask } from "../../../src/compute/function.ts";
-import type { PassParams } from "../../../src/ground/completion.ts";
+import type { PassParams } from "../../../src/ground/pass-params.ts";
 
 /** The parameters that the pass gave its template: every product of the plan has them in its passthrough. */
 export function passOf(task: Pick<FunctionTask, "passthrough">): PassParams {

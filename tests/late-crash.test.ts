@@ -1,0 +1,123 @@
+/** A node is killed while it adds packets to a pass, at one moment and another: the pass is the old one or the new one, whole, and the same again ends it. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { hashSync } from "bcryptjs";
+import { type DatabasePlace, makeDatabasePlace } from "./support/database.ts";
+import { sendTo } from "./support/ground.ts";
+import { addPackets, latePackets, packets } from "./support/late-pass.ts";
+import { type OrreryProcess, startOrrery } from "./support/process.ts";
+import { requester, secretKey, type TestRuntime } from "./support/runtime.ts";
+import { until } from "./support/signal.ts";
+
+const owner = { service: "owner", hash: hashSync("owner-key", 4), roles: ["publish", "admin"] };
+/** Long enough to be killed in the middle of: to read, write and decode so many takes a second. */
+const received = 8_000;
+/** While it reads, writes, decodes, or about the commit: it depends on the machine. */
+const killedAfterMs = [20, 150, 400, 900];
+const lostEach = 50;
+
+describe("a node that is killed while packets are added to a pass", () => {
+  let place: DatabasePlace;
+  let node: OrreryProcess;
+  let url: string;
+  let request: TestRuntime["request"];
+  let token: string;
+  before(async () => {
+    place = await makeDatabasePlace();
+    await start();
+  });
+  after(async () => {
+    node.signal("SIGKILL");
+    await node.ended;
+    await place.remove();
+  });
+
+  async function start(): Promise<void> {
+    node = startOrrery(["serve", "--port", "0", "--data", place.dataDir, "--no-example"], {
+      cwd: place.dataDir,
+      env: {
+        SECRET_KEY: secretKey,
+        REMOTE_APIS: JSON.stringify([owner]),
+        ...(place.databaseUrl !== null && { DATABASE_URL: place.databaseUrl }),
+        ...(process.env.TEST_REDIS_URL !== undefined && { REDIS_URL: process.env.TEST_REDIS_URL }),
+      },
+    });
+    url = JSON.parse(await node.line(/"msg":"ready"/)).url;
+    request = requester(url);
+    const login = await request("POST", "/api/authenticate", { body: { service: "owner", key: "owner-key" } });
+    token = login.json.access_token;
+  }
+
+  const call = (method: string, path: string, body?: unknown, headers = {}) =>
+    request(method, `/api${path}`, { token, body, headers });
+
+  /** Its row, its files and its ledger fit together. Returns how many packets there are. */
+  async function whole(passId: string): Promise<number> {
+    const { archive, ledger } = (await call("GET", `/pass/${passId}`)).json;
+    const bytes = await readFile(archive.path);
+    assert.equal(createHash("sha256").update(bytes).digest("hex"), archive.sha256);
+    assert.deepEqual([archive.packets, bytes.length], [ledger.stored, archive.size_bytes]);
+    const csv = await call("GET", `/pass/${passId}/export?format=csv`);
+    assert.equal(csv.text.split("\r\n").length - 2, ledger.stored);
+    const digest = createHash("sha256").update(csv.text).digest("hex");
+    assert.equal(csv.headers.get("etag"), `"${digest}"`);
+    return ledger.stored;
+  }
+
+  it("leaves the old pass or the new one, and ends by the same again; its plan is renewed once for each", async () => {
+    const template =
+      "id: gated\ntasks:\n  - { id: power, command: [cat], require: { completeness: 1, apids: [100] } }\n";
+    assert.equal((await call("POST", "/template", template, { "Content-Type": "application/yaml" })).status, 200);
+    const ship = `late-${Date.now()}`;
+    await call("PUT", `/ship/${ship}`, { format: "ccsds", packets: latePackets });
+    const aos = new Date(Date.now() + 300).toISOString();
+    const body = { ship, template: "gated", aos, duration_s: 12, drain_margin_s: 1 };
+    const { json: pass } = await call("POST", "/pass", body);
+    const seen = async () => (await call("GET", `/pass/${pass.id}`)).json;
+    await until("receiving", async () => (await seen()).state === "receiving");
+    const lost = killedAfterMs.map((_, i) => packets(100, 100 + i * 1000, 100 + i * 1000 + lostEach));
+    const missing = new Set(lost.flat().map((one) => Buffer.from(one).toString("hex")));
+    const all = packets(100, 0, received + missing.size);
+    await sendTo(
+      pass.port,
+      all.filter((one) => !missing.has(Buffer.from(one).toString("hex"))),
+    );
+    await until("completed", async () => (await seen()).state === "completed", 40_000);
+    assert.equal(await whole(pass.id), received);
+
+    let stored = received;
+    let before = 0;
+    for (const [i, afterMs] of killedAfterMs.entries()) {
+      const part = lost[i] ?? [];
+      const answer = addPackets(url, pass.id, part, token).catch(() => null);
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      node.signal("SIGKILL");
+      await node.ended;
+      const told = await answer;
+      await start();
+      const now = await whole(pass.id);
+      assert.ok(now === stored || now === stored + lostEach, `${now} of ${stored}`);
+      if (now === stored) before += 1;
+      // Acknowledged means durable.
+      if (told?.status === 200) assert.equal(now, stored + lostEach);
+      const again = await addPackets(url, pass.id, part, token);
+      assert.equal(again.json.stored, stored + lostEach - now, again.text);
+      stored += lostEach;
+      assert.equal(await whole(pass.id), stored);
+    }
+    assert.ok(before > 0, "no kill came before its commit");
+    const { ledger, dataset_id } = await seen();
+    assert.deepEqual([ledger.missing, ledger.completeness, ledger.late.uploads], [0, 1, killedAfterMs.length]);
+    const plan = async () => (await call("GET", `/plan/${dataset_id}`)).json;
+    await until(
+      "the gate is met",
+      async () => (await plan()).data_products.every(({ state }: { state: string }) => state === "success"),
+      30_000,
+    );
+    const history = (await call("GET", `/plan/${dataset_id}/history?limit=200`)).json;
+    const renewed = JSON.stringify(history).split('"pass.late"').length - 1;
+    assert.equal(renewed, killedAfterMs.length);
+  });
+});

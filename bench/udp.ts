@@ -21,6 +21,7 @@ import { crcRule, parsePacketYaml } from "../src/ground/packet-definition.ts";
 import type { Receivers } from "../src/ground/receiver.ts";
 import type { SentJson } from "../src/ground/simulator.ts";
 import { createThreadReceivers } from "../src/ground/thread-receivers.ts";
+import { Trail } from "../src/ground/trail.ts";
 import { createLoopReceivers } from "../src/ground/udp-receiver.ts";
 import { openRedis } from "../src/telemetry/redis.ts";
 import { openSegments } from "../src/telemetry/segments.ts";
@@ -75,7 +76,7 @@ async function openStore(dataDir: string): Promise<Telemetry> {
   if (store === "redis" && redisUrl !== null) return openRedis(redisUrl, { log, retentionMs: 1000 });
   if (store !== "none") return openSegments(dataDir);
   const nowhere: Pick<Telemetry, "open" | "close"> = {
-    open: () => Promise.resolve({ append: () => Promise.resolve(1), close: () => Promise.resolve() }),
+    open: () => Promise.resolve({ append: () => Promise.resolve(1), givenUp: [], close: () => Promise.resolve() }),
     close: () => Promise.resolve(),
   };
   return nowhere as Telemetry; // the rest of the interface is for those who read
@@ -94,7 +95,7 @@ async function openPass(receivers: Receivers, telemetry: Telemetry) {
     sealed: (error) => log.warn({ error }, "sealed"),
   };
   const rules = { format: "ccsds", packetSizeMax, hasCrc: crcRule(definition) } as const;
-  const intake = new Intake({ ledger, telemetry, stream, rules, observer });
+  const intake = new Intake({ ledger, telemetry, stream, rules, observer, trail: new Trail() });
   const receiver = await receivers.open({
     ...{ host: "127.0.0.1", port: 0, format: "ccsds", packetSizeMax, log },
     onBatch: (batch) => intake.take(batch),

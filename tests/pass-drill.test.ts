@@ -6,14 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { sendSimulation } from "../src/ground/sim-sender.ts";
-import {
-  assertHeardAll,
-  assertOutage,
-  assertStoredAll,
-  assertWhole,
-  type Flown,
-  packetsOf,
-} from "./drill/account.ts";
+import { assertHeardAll, assertOutage, assertStoredAll, assertWhole, type Flown, packetsOf } from "./drill/account.ts";
 import { type DrilledPass, DrillNodes } from "./drill/nodes.ts";
 import { hasRedis } from "./drill/own-redis.ts";
 import { RecordedShip } from "./drill/recorded-ship.ts";
@@ -42,7 +35,7 @@ describe(`a pass of which something is killed (seed ${seed})`, () => {
     const ship = new RecordedShip(seed + round);
     const done = new AbortController();
     const sending = sendSimulation({
-      ...{ host: "127.0.0.1", ports: [pass.port], ships: [ship], ratePerS, seconds, signal: done.signal },
+      ...{ host: "127.0.0.1", ports: [pass.port], ships: [ship], ratePerS, seconds: seconds - 1, signal: done.signal },
     });
     try {
       await work(pass);
@@ -98,7 +91,9 @@ describe(`a pass of which something is killed (seed ${seed})`, () => {
       assertStoredAll(flown);
     });
 
-    it(`round ${round}: Redis, for longer than is waited: what was dropped is told`, { skip: !onServices }, async () => {
+    it(`round ${round}: Redis, for longer than is waited: what was dropped is told`, {
+      skip: !onServices,
+    }, async () => {
       const flown = await fly(round, 17, async () => {
         await pause(500 + random() * 1000);
         await nodes.redis?.kill();
@@ -109,6 +104,36 @@ describe(`a pass of which something is killed (seed ${seed})`, () => {
       assertWhole(flown);
       assertHeardAll(flown);
       assert.ok(flown.ledger.store_drops > 0);
+    });
+
+    it(`round ${round}: Redis until after LOS`, { skip: !onServices }, async () => {
+      const flown = await fly(round, 8, async () => {
+        await pause(500 + random() * 1000);
+        await nodes.redis?.kill();
+        await pause(10_000 + random() * 1_000);
+        await nodes.redis?.restart();
+      });
+      assertWhole(flown);
+      assertHeardAll(flown);
+      assert.ok(flown.ledger.store_drops > 0);
+    });
+
+    it(`round ${round}: Redis, and then the node that waits for it`, { skip: !onServices }, async () => {
+      const flown = await fly(round, 30, async (pass) => {
+        const holder = await nodes.holderOf(pass);
+        assert.ok(holder);
+        await pause(500 + random() * 1000);
+        await nodes.redis?.kill();
+        await pause(random() * 8_000);
+        await nodes.kill(holder);
+        await pause(random() * 1_000);
+        await nodes.redis?.restart();
+        await nodes.start(holder);
+        await until("receiving again", async () => (await nodes.holderOf(pass)) !== null, 22_000);
+        await pause(1_500);
+      });
+      assertWhole(flown);
+      assert.ok(flown.ledger.outage > 0 && flown.ledger.outage_ms > 0);
     });
   }
 });

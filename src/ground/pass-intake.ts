@@ -39,6 +39,7 @@ export function createPassIntake(
     ledger: start.ledger,
     telemetry,
     stream: { ship: ship.ship, passId, token },
+    trail: start.trail,
     rules: { format: ship.format, packetSizeMax, hasCrc: crcRule(ship.packets) },
     observer: {
       stored: (packets, turn) => void start.latest?.take(packets, turn.verdicts),

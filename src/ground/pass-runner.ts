@@ -171,6 +171,7 @@ export class PassRunner {
         return;
       case "outage.record":
         void this.#intake.between(() => this.#intake.ledger.outage(wish.fromMs, wish.toMs));
+        void this.#write(() => this.#save()); // whoever replays the stream cannot tell from it
         return;
       case "pass.complete":
         void this.#write(() => this.#complete());
@@ -232,6 +233,7 @@ export class PassRunner {
   async #complete(): Promise<boolean> {
     if (this.#isOver || hasEnded(this.state)) return true;
     if (!(await this.#save())) return false;
+    await this.#intake.close();
     const order = this.#order();
     const isStored = await completeAtLast(this.#parts, order, this.#parts.log);
     if (!isStored) return (await this.#endedAs()) !== null;
@@ -247,6 +249,7 @@ export class PassRunner {
     await this.#socket.close();
     try {
       await this.#save();
+      await this.#intake.close();
       await archiveOnly(this.#parts, this.#order(), this.#parts.log);
       await releasePass(this.#parts.sql, this.pass);
     } catch (error) {
@@ -274,7 +277,7 @@ export class PassRunner {
     if (this.#isOver) return;
     this.#isOver = true;
     await this.#socket.close();
-    await this.#intake.close();
+    await this.#intake.close().catch(() => {}); // what it could not take back is in its checkpoint
     this.#actor.stop();
     this.#parts.onEnded(this);
   }

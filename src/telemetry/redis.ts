@@ -19,8 +19,8 @@ import {
   streamKey,
   streamsKey,
 } from "./redis-keys.ts";
-import { RedisWriter } from "./redis-writer.ts";
-import type { StreamName, Telemetry, TelemetryCount, TelemetryWriter } from "./telemetry.ts";
+import { RedisWriter, takeBackEntry } from "./redis-writer.ts";
+import type { GivenUpEntry, StreamName, Telemetry, TelemetryCount, TelemetryWriter } from "./telemetry.ts";
 import { TelemetryUnavailableError } from "./telemetry.ts";
 
 export interface RedisTelemetryOptions {
@@ -113,6 +113,10 @@ class RedisTelemetry implements Telemetry {
         }
       });
     }
+  }
+
+  async takeBack(stream: StreamName, givenUp: readonly GivenUpEntry[]): Promise<void> {
+    for (const entry of givenUp) await this.#asked(() => takeBackEntry(this.#redis, stream, entry));
   }
 
   async *read(stream: StreamName, after = { token: 0, entry: 0 }): AsyncGenerator<StoredEntry> {

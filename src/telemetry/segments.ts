@@ -63,6 +63,7 @@ class Segments implements Telemetry {
         if (stream.token <= (this.#sealed.get(stream.passId) ?? 0)) throw new StreamSealedError(stream);
         return writer.append(entry);
       },
+      givenUp: [],
       close: async () => {
         if (!this.#open.delete(path)) return;
         this.#totals.set(path, writer.totals);
@@ -74,6 +75,9 @@ class Segments implements Telemetry {
   async seal(stream: StreamName): Promise<void> {
     this.#sealed.set(stream.passId, Math.max(stream.token - 1, this.#sealed.get(stream.passId) ?? 0));
   }
+
+  /** A write to a file is known to be done or not. */
+  async takeBack(): Promise<void> {}
 
   async *read(stream: StreamName, after = { token: 0, entry: 0 }): AsyncGenerator<StoredEntry> {
     const segments = (await this.#segmentsOf(stream.ship))

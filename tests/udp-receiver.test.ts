@@ -12,6 +12,7 @@ import {
   type ReceiverOptions,
   type Receivers,
 } from "../src/ground/receiver.ts";
+import { ReceiverThread } from "../src/ground/receiver-thread.ts";
 import { createThreadReceivers } from "../src/ground/thread-receivers.ts";
 import { createLoopReceivers } from "../src/ground/udp-receiver.ts";
 
@@ -177,6 +178,29 @@ for (const [where, create] of kinds) {
     });
   });
 }
+
+describe("receiver threads", () => {
+  it("read up to 64 sockets each, also of passes that begin at once", async () => {
+    const receivers = createThreadReceivers(log);
+    let started = 0;
+    const { start } = ReceiverThread;
+    ReceiverThread.start = (onEnd) => {
+      started += 1;
+      return start.call(ReceiverThread, onEnd);
+    };
+    try {
+      const open = await Promise.all(Array.from({ length: 130 }, () => receivers.open(quiet)));
+      assert.equal(started, 3);
+      await Promise.all(open.slice(0, 10).map((receiver) => receiver.close()));
+      const again = await Promise.all(Array.from({ length: 10 }, () => receivers.open(quiet)));
+      assert.equal(started, 3);
+      assert.equal(new Set([...open.slice(10), ...again].map(({ port }) => port)).size, 130);
+    } finally {
+      ReceiverThread.start = start;
+      await receivers.close();
+    }
+  });
+});
 
 describe("a flooded port", () => {
   it("accounts for every datagram: sent = received + dropped by the kernel", { skip: !hasKernelTable }, async () => {

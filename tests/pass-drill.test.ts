@@ -63,7 +63,7 @@ describe(`a pass of which something is killed (seed ${seed})`, () => {
     const random = randomOf(seed + round);
 
     it(`round ${round}: the node, which is started again or another one goes on`, async () => {
-      const flown = await fly(round, onServices ? 27 : 16, async (pass) => {
+      const flown = await fly(round, onServices ? 34 : 16, async (pass) => {
         await pause(500 + random() * 1500);
         const holder = await nodes.holderOf(pass);
         assert.ok(holder);

@@ -2,7 +2,10 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ApidJson } from "../../src/ground/ledger-json.ts";
 import { parsePacketYaml } from "../../src/ground/packet-definition.ts";
+import type { SentJson } from "../../src/ground/simulator.ts";
+import { hasEnded, type PassState } from "../../src/model/pass.ts";
 import { openTelemetry } from "../../src/telemetry/open.ts";
 import type { Telemetry } from "../../src/telemetry/telemetry.ts";
 import { type DatabasePlace, makeDatabasePlace } from "../support/database.ts";
@@ -106,7 +109,7 @@ export class DrillNodes {
     const { json: planned, text } = await this.request("POST", "/api/pass", { token, body });
     if (planned?.state !== "planned") throw new Error(`The pass was not planned: ${text}`);
     const pass = { id: planned.id, ship, port };
-    await until("receiving", async () => (await this.holderOf(pass)) !== null, 20_000);
+    await until("receiving", async () => (await this.holderOf(pass)) !== null, 30_000);
     return pass;
   }
 
@@ -117,18 +120,26 @@ export class DrillNodes {
     return [...this.#nodes].find(([, { nodeId }]) => nodeId === holder)?.[0] ?? null;
   }
 
-  /** What it was when it had ended, as told by the node that ended it. */
-  async completed({ id }: DrilledPass, withinMs: number): Promise<{ json: Answer["json"]; archive: Uint8Array }> {
+  /** Whether the last packet that went out of each APID is in its ledger. */
+  async hasHeard({ id }: DrilledPass, sent: SentJson): Promise<boolean> {
+    const { ledger } = (await this.request("GET", `/api/pass/${id}`)).json;
+    const lastOf = new Map(ledger?.apids.map((one: ApidJson) => [one.apid, one.last_count]));
+    return sent.apids.every(({ apid, last_count }) => lastOf.get(apid) === last_count);
+  }
+
+  async cancel({ id }: DrilledPass): Promise<void> {
+    await this.request("PUT", `/api/pass/${id}/cancel`, { token: this.#token });
+  }
+
+  /** What it was when it had ended, with what its node wrote. */
+  async ended({ id }: DrilledPass, state: PassState): Promise<{ json: Answer["json"]; archive: Uint8Array }> {
     let json: Answer["json"] = null;
-    await until(
-      "the pass has ended",
-      async () => {
-        json = (await this.request("GET", `/api/pass/${id}`)).json;
-        return ["completed", "failed", "missed"].includes(json.state);
-      },
-      withinMs,
-    );
-    if (json.state !== "completed") throw new Error(`The pass is ${json.state}: ${json.reason}`);
+    const isOver = async (): Promise<boolean> => {
+      json = (await this.request("GET", `/api/pass/${id}`)).json;
+      return hasEnded(json.state) && (json.archive !== null || json.state !== state);
+    };
+    await until(`the pass is ${state}`, isOver, 60_000);
+    if (json.state !== state) throw new Error(`The pass is ${json.state}: ${json.reason}`);
     return { json, archive: await readFile(json.archive.path) };
   }
 

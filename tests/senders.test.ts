@@ -42,14 +42,18 @@ describe("a sender in another language", () => {
     const token = await node.tokenOf("publisher");
     done(await node.request("PUT", `/api/ship/${ship}`, { token, body: { format: "ccsds", packets } }));
     const beganMs = Date.now();
-    const pass = await beginPass(node, ship, 4);
+    const pass = await beginPass(node, ship, 8);
     const { json: planned } = await node.request("GET", `/api/pass/${pass.id}`);
     await send(["127.0.0.1", String(planned.port), "20", "50"]);
     const parameter = `/api/ship/${ship}/parameter`;
-    await until("live", async () => {
-      const { json } = await node.request("GET", `${parameter}/uptime/latest`);
-      return json.value === 19;
-    });
+    await until(
+      "live",
+      async () => {
+        const { json } = await node.request("GET", `${parameter}/uptime/latest`);
+        return json.value === 19;
+      },
+      15_000,
+    );
     assert.equal((await node.request("GET", `${parameter}/mode/latest`)).json.value, "nominal");
     const looked = async () => {
       const { rows } = (await node.request("GET", `${parameter}/uptime/history`)).json;

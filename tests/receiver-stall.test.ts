@@ -28,7 +28,7 @@ const hasKernelTable = existsSync("/proc/net/udp");
 
 interface Order {
   /** Given the store that a pass would write to. */
-  readonly store?: (telemetry: Telemetry) => Telemetry;
+  readonly store?: (telemetry: Telemetry) => Pick<Telemetry, "open">;
   readonly sim: Readonly<Record<string, string | number>>;
   readonly during?: () => () => void;
 }
@@ -119,19 +119,19 @@ describe("a receiver thread", () => {
     skip: underDeno || !hasKernelTable,
   }, async () => {
     // A store that takes an entry of 256 packets each 64 ms: 4,000 packets/s.
-    const slow = (telemetry: Telemetry): Telemetry =>
-      Object.assign(Object.create(telemetry), {
-        async open(...given: Parameters<Telemetry["open"]>) {
-          const writer = await telemetry.open(...given);
-          return {
-            ...writer,
-            async append(...entry: Parameters<typeof writer.append>) {
-              await new Promise((resolve) => setTimeout(resolve, 64));
-              return writer.append(...entry);
-            },
-          };
-        },
-      });
+    const slow = (telemetry: Telemetry): Pick<Telemetry, "open"> => ({
+      async open(stream) {
+        const writer = await telemetry.open(stream);
+        return {
+          givenUp: [],
+          close: () => writer.close(),
+          async append(entry) {
+            await new Promise((resolve) => setTimeout(resolve, 64));
+            return writer.append(entry);
+          },
+        };
+      },
+    });
     const before = process.memoryUsage().rss;
     let peak = 0;
     const received = await receive({

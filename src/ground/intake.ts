@@ -33,7 +33,7 @@ export interface IntakeObserver {
 
 export interface IntakeParts {
   readonly ledger: Ledger;
-  readonly telemetry: Telemetry;
+  readonly telemetry: Pick<Telemetry, "open">;
   readonly stream: StreamName;
   readonly rules: IngestRules;
   /** Of what earlier holders stored; goes on here. */

@@ -13,9 +13,8 @@ import {
   mountKeys,
   retryKeys,
 } from "./config-computes.ts";
+import { type ShipConfig, Ships, shipKeys, shipsOf, within } from "./config-ships.ts";
 import { SetupError } from "./model/errors.ts";
-import { type ShipFormat, shipFormats, shipNamePattern } from "./model/pass.ts";
-import { type ShipQuota, type ShipRetention, tenancyBounds } from "./model/tenancy.ts";
 
 const seconds = v.pipe(v.number(), v.minValue(0), v.maxValue(86_400));
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
@@ -34,41 +33,6 @@ const Ground = v.strictObject({
   stale_after_s: v.optional(seconds, 30),
   hot_bytes_max: v.optional(within("hotBytes"), 4 * 1024 ** 3),
 });
-
-function within(what: keyof typeof tenancyBounds) {
-  const [min, max] = tenancyBounds[what];
-  return v.pipe(v.number(), v.minValue(min), v.maxValue(max));
-}
-const octets = (what: "bytesKept" | "hotBytes") => v.nullish(v.pipe(within(what), v.integer()));
-const Quota = v.strictObject({
-  packets_per_s: v.nullish(within("packetsPerS")),
-  bytes_kept: octets("bytesKept"),
-  hot_bytes: octets("hotBytes"),
-});
-const Retention = v.strictObject({
-  archive_days: v.nullish(within("days")),
-  hot_hours: v.nullish(within("hours")),
-  snapshot_days: v.nullish(within("days")),
-});
-
-const ShipFields = v.strictObject({
-  format: v.optional(v.picklist(shipFormats), "ccsds"),
-  packets: v.optional(v.pipe(v.string(), v.nonEmpty())),
-  crc: v.optional(v.boolean()),
-  quota: v.optional(Quota),
-  retention: v.optional(Retention),
-});
-const Ships = v.record(
-  v.pipe(
-    v.string(),
-    v.regex(shipNamePattern, "a name is 1 to 64 letters, digits or . _ -, the first a letter or a digit"),
-  ),
-  v.pipe(
-    ShipFields,
-    v.check(({ format, packets }) => format === "ccsds" || packets === undefined, "only ccsds has packets to define"),
-    v.check(({ packets, crc }) => packets !== undefined || crc === undefined, "crc is of packets, and there are none"),
-  ),
-);
 
 const Jobs = v.strictObject({
   lease_s: v.optional(v.pipe(v.number(), v.minValue(0.5), v.maxValue(3_600)), 30),
@@ -142,21 +106,7 @@ export interface ConfigFile {
     /** Octets that the hot store holds of any ship that has no such quota of its own. */
     readonly hotBytesMax: number;
   };
-  readonly ships: Readonly<
-    Record<
-      string,
-      {
-        readonly format: ShipFormat;
-        /** The file with their definition, as written: relative to this one. */
-        readonly packets: string | null;
-        /** Null: as the definition says. */
-        readonly crc: boolean | null;
-        /** Null, as is the next one: as the API says. */
-        readonly quota: ShipQuota | null;
-        readonly retention: ShipRetention | null;
-      }
-    >
-  >;
+  readonly ships: Readonly<Record<string, ShipConfig>>;
 }
 
 export const emptyConfigFile = (): ConfigFile => shapeOf(v.parse(File, {}));
@@ -219,9 +169,7 @@ function knownKeys(parents: readonly (string | number)[], value: unknown): strin
   if (parents.length === 0) return Object.keys(File.entries);
   if (parents[0] === "alarms") return Object.keys(parents.length === 1 ? Alarms.entries : Webhook.entries);
   if (parents[0] === "ground") return Object.keys(Ground.entries);
-  if (parents[0] === "ships" && parents.length > 2)
-    return Object.keys((parents[2] === "quota" ? Quota : Retention).entries);
-  if (parents[0] === "ships") return Object.keys(ShipFields.entries);
+  if (parents[0] === "ships") return shipKeys(parents);
   if (parents[0] === "jobs") return Object.keys(Jobs.entries);
   if (parents.at(-1) === "retry") return retryKeys;
   if (parents.includes("mounts")) return mountKeys;
@@ -275,27 +223,6 @@ function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
       staleAfterS: ground.stale_after_s,
       hotBytesMax: ground.hot_bytes_max,
     },
-    ships: Object.fromEntries(
-      Object.entries(file.ships).map(([name, { format, packets, crc, quota, retention }]) => [
-        name,
-        {
-          ...{ format, packets: packets ?? null, crc: crc ?? null },
-          quota: quota === undefined ? null : quotaOf(quota),
-          retention: retention === undefined ? null : retentionOf(retention),
-        },
-      ]),
-    ),
+    ships: shipsOf(file.ships),
   };
 }
-
-const quotaOf = (quota: v.InferOutput<typeof Quota>): ShipQuota => ({
-  packetsPerS: quota.packets_per_s ?? null,
-  bytesKept: quota.bytes_kept ?? null,
-  hotBytes: quota.hot_bytes ?? null,
-});
-
-const retentionOf = (retention: v.InferOutput<typeof Retention>): ShipRetention => ({
-  archiveDays: retention.archive_days ?? null,
-  hotHours: retention.hot_hours ?? null,
-  snapshotDays: retention.snapshot_days ?? null,
-});

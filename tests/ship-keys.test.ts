@@ -76,6 +76,15 @@ const open: Record<string, (ship: string) => Promise<Answer>> = {
   },
 };
 
+/** As above, but of a pass that has ended, which takes longer than a walk through all routes has time for: that it has not is the answer. */
+const openOnceEnded: Record<string, (ship: string) => Promise<Answer>> = {
+  "post /pass/{pass_id}/packet": async (ship) =>
+    api.request("POST", `/api/pass/${await planned(passOf(ship))}/packet`, {
+      ...{ token: key.key, body: "packets", headers: { "Content-Type": "application/octet-stream" } },
+    }),
+  "post /pass/{pass_id}/replay": async (ship) => asKey("POST", `/pass/${await planned(passOf(ship))}/replay`, {}),
+};
+
 interface Operation {
   readonly security?: readonly object[];
   readonly requestBody?: object;
@@ -94,7 +103,7 @@ describe("a key of some ships", () => {
     assert.ok(guarded.length > 40, `only ${guarded.length} guarded operations were found`);
     const names = guarded.map(({ name }) => name);
     assert.deepEqual(
-      Object.keys(open).filter((name) => !names.includes(name)),
+      Object.keys({ ...open, ...openOnceEnded }).filter((name) => !names.includes(name)),
       [],
     );
     for (const { name, method, path, operation } of guarded) {
@@ -102,6 +111,12 @@ describe("a key of some ships", () => {
       if (tried !== undefined) {
         done(await tried(aurora));
         outOfScope(await tried(borealis), borealis);
+        continue;
+      }
+      const triedLater = openOnceEnded[name];
+      if (triedLater !== undefined) {
+        refused(await triedLater(aurora), 409);
+        outOfScope(await triedLater(borealis), borealis);
         continue;
       }
       const target = path.replace(/\{(\w+)\}/g, (_, parameter) => (parameter.endsWith("_id") ? randomUUID() : aurora));

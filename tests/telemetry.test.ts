@@ -1,66 +1,19 @@
 /** One suite for every place where packets go: segment files always, Redis Streams when TEST_REDIS_URL is set. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { appendFile, mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Redis } from "ioredis";
-import type { PacketBatch } from "../src/ground/batch.ts";
-import { buildPacket, sequenceCountAt } from "../src/ground/ccsds.ts";
+import { sequenceCountAt } from "../src/ground/ccsds.ts";
 import { writeArchive } from "../src/telemetry/archive.ts";
-import { encodeEntry, placesOf } from "../src/telemetry/entry.ts";
+import { placesOf } from "../src/telemetry/entry.ts";
 import { openRedis } from "../src/telemetry/redis.ts";
 import { openSegments } from "../src/telemetry/segments.ts";
-import {
-  type EncodedEntry,
-  type StreamName,
-  StreamSealedError,
-  type Telemetry,
-  TelemetryFullError,
-  type TelemetryPacket,
-  TelemetryUnavailableError,
-} from "../src/telemetry/telemetry.ts";
-import { until } from "./support/signal.ts";
-import { openTcpProxy, type TcpProxy } from "./support/tcp-proxy.ts";
+import { StreamSealedError, type Telemetry, type TelemetryPacket } from "../src/telemetry/telemetry.ts";
+import { countsOf, entryOf, streamOf } from "./support/telemetry.ts";
 
 const redisUrl = process.env.TEST_REDIS_URL;
 const log = { warn: () => {} };
-
-/** An entry of packets with these sequence counts; the odd ones are flagged as conflicts. */
-function entryOf(...counts: number[]): EncodedEntry {
-  const packets = counts.map((sequenceCount) => buildPacket({ apid: 100, sequenceCount, data: new Uint8Array(20) }));
-  const starts = packets.map((_, i) => packets.slice(0, i).reduce((sum, packet) => sum + packet.length, 0));
-  const batch: PacketBatch = {
-    format: "ccsds",
-    bytes: Buffer.concat(packets),
-    count: packets.length,
-    starts: Uint32Array.from(starts),
-    sizes: Uint32Array.from(packets, (packet) => packet.length),
-    apids: Uint16Array.from(packets, () => 100),
-    sequenceCounts: Uint16Array.from(counts),
-    arrivedMs: Float64Array.from(counts, (count) => 1_700_000_000_000 + count),
-  };
-  const indexes = Uint32Array.from(counts.keys());
-  return encodeEntry(batch, { indexes, count: counts.length, isConflict: (i) => (counts[i] ?? 0) % 2 === 1 });
-}
-
-const streamOf = (changes: Partial<StreamName> = {}): StreamName => ({
-  ship: `ship-${randomUUID()}`,
-  passId: randomUUID(),
-  token: 1,
-  ...changes,
-});
-
-async function countsOf(telemetry: Telemetry, stream: StreamName, after?: { token: number; entry: number }) {
-  const counts: number[] = [];
-  for await (const entry of telemetry.read(stream, after)) {
-    for (const place of placesOf(entry.payload)) counts.push(sequenceCountAt(entry.payload, place.start));
-  }
-  return counts;
-}
 
 const countOf = ({ bytes }: TelemetryPacket) => sequenceCountAt(bytes, 0);
 
@@ -213,96 +166,3 @@ describe("segment files after a crash", () => {
     await rm(directory, { recursive: true, force: true });
   });
 });
-
-describe("Redis Streams under faults", { skip: redisUrl === undefined }, () => {
-  let proxy: TcpProxy;
-  let telemetry: Telemetry;
-  before(async () => {
-    proxy = await openTcpProxy(redisUrl ?? "");
-    telemetry = await openRedis(proxy.url, { log, allowEviction: true, appendDeadlineMs: 8_000 });
-  });
-  after(async () => {
-    await telemetry.close();
-    await proxy.close();
-  });
-
-  it("store an entry once when its answer was lost and it is sent again", async () => {
-    const stream = streamOf();
-    const writer = await telemetry.open(stream);
-    await writer.append(entryOf(1));
-    const swallowed = proxy.swallowAnswerTo("XADD");
-    const second = writer.append(entryOf(2));
-    await swallowed;
-    await proxy.cut();
-    await proxy.restore();
-    assert.equal(await second, 2);
-    await writer.append(entryOf(3));
-    assert.deepEqual(await countsOf(telemetry, stream), [1, 2, 3]);
-    assert.deepEqual(await telemetry.count(stream.ship), { packets: 3, bytes: 78 });
-  });
-
-  it("give up on an entry when Redis stays away, and take it back should it have got through", async () => {
-    const impatient = await openRedis(proxy.url, { log, allowEviction: true, appendDeadlineMs: 100 });
-    const stream = streamOf();
-    const writer = await impatient.open(stream);
-    await writer.append(entryOf(1));
-    const swallowed = proxy.swallowAnswerTo("XADD");
-    const second = writer.append(entryOf(2));
-    second.catch(() => {}); // looked at below
-    await swallowed;
-    await proxy.cut();
-    await assert.rejects(second, TelemetryUnavailableError);
-    await assert.rejects(writer.append(entryOf(3)), TelemetryUnavailableError);
-    await proxy.restore();
-    await until("Redis answers again", () =>
-      impatient.count(stream.ship).then(
-        () => true,
-        () => false,
-      ),
-    );
-    assert.equal(await writer.append(entryOf(4)), 4);
-    assert.deepEqual(await countsOf(impatient, stream), [1, 4]);
-    assert.deepEqual(await impatient.count(stream.ship), { packets: 2, bytes: 52 });
-    await impatient.close();
-  });
-});
-
-describe("a Redis without memory", { skip: redisUrl === undefined }, () => {
-  it("is refused when it evicts, and says that it is full when it does not", async () => {
-    const port = await freeTcpPort();
-    const server = spawn("redis-server", ["--port", String(port), "--save", "", "--maxmemory", "4mb"], {
-      stdio: "ignore",
-    });
-    const url = `redis://127.0.0.1:${port}`;
-    const direct = new Redis(url, { retryStrategy: () => 50 });
-    direct.on("error", () => {}); // until it listens
-    try {
-      await direct.ping();
-      await direct.config("SET", "maxmemory-policy", "allkeys-lru");
-      await assert.rejects(openRedis(url, { log }), /may evict/);
-      await direct.config("SET", "maxmemory-policy", "noeviction");
-      const telemetry = await openRedis(url, { log });
-      const stream = streamOf();
-      const writer = await telemetry.open(stream);
-      const large = entryOf(...Array.from({ length: 256 }, (_, i) => i));
-      let stored = 0;
-      await assert.rejects(async () => {
-        for (; stored < 10_000; stored++) await writer.append(large);
-      }, TelemetryFullError);
-      await direct.config("SET", "maxmemory", "64mb");
-      assert.equal(await writer.append(entryOf(1)), stored + 1);
-      await telemetry.close();
-    } finally {
-      direct.disconnect();
-      server.kill("SIGKILL");
-    }
-  });
-});
-
-async function freeTcpPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

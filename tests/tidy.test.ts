@@ -45,7 +45,16 @@ function partOf(file: string): string {
   if (third !== undefined) return second;
   const name = second.replace(/\.tsx?$/, "");
   if (name === "main" || name === "mod") return name;
-  return ["config", "config-file", "config-computes", "dotenv", "services", "example-files", "embedded"].includes(name)
+  return [
+    "config",
+    "config-file",
+    "config-computes",
+    "config-ships",
+    "dotenv",
+    "services",
+    "example-files",
+    "embedded",
+  ].includes(name)
     ? "config"
     : "runtime";
 }

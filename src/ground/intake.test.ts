@@ -12,6 +12,7 @@ import type { DatagramBatch } from "./batch.ts";
 import { buildPacket } from "./ccsds.ts";
 import { Intake, type IntakeObserver } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
+import { Trail } from "./trail.ts";
 
 const stream: StreamName = { ship: "s", passId: "p", token: 1 };
 const rules = { format: "ccsds", packetSizeMax: 65_542, hasCrc: () => false } as const;
@@ -36,9 +37,11 @@ function memory(fails: (append: number) => Error | null = () => null) {
         entries.push({ token: 1, entry: entries.length + 1, payload });
         return entries.length;
       },
+      givenUp: [],
       async close() {},
     }),
     seal: async () => {},
+    takeBack: async () => {},
     read: () => assert.fail("not asked for"),
     count: async () => ({ packets: 0, bytes: 0 }),
     latest: async () => ({ packets: [], next: null }),
@@ -62,18 +65,32 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 describe("the intake of a pass", () => {
   it("stores every packet once and in order, one entry under way, however many batches come at once", async () => {
     const { telemetry, counts } = memory();
-    const intake = new Intake({ ledger: new Ledger("ccsds"), telemetry, stream, rules, observer: quiet });
+    const intake = new Intake({
+      ledger: new Ledger("ccsds"),
+      telemetry,
+      stream,
+      rules,
+      observer: quiet,
+      trail: new Trail(),
+    });
     const batches = [range(0, 700), [...range(600, 700), ...range(702, 800)], [700, 701]];
     await Promise.all(batches.map((batch) => intake.take(batchOf(batch))));
     assert.deepEqual(counts(), [...range(0, 700), ...range(702, 800), 700, 701]);
     const { received, stored, duplicates, out_of_order, missing } = intake.ledger.json();
     assert.deepEqual([received, stored, duplicates, out_of_order, missing], [900, 800, 100, 2, 0]);
-    assert.deepEqual(intake.position, { token: 1, entry: 5 });
+    assert.deepEqual(intake.position, { token: 1, entry: 5, givenUp: [], rememberFrom: { token: 0, entry: 0 } });
   });
 
   it("counts what the store has no room for as store drops, and as missing", async () => {
     const { telemetry, counts } = memory((append) => (append === 2 ? new TelemetryFullError("full") : null));
-    const intake = new Intake({ ledger: new Ledger("ccsds"), telemetry, stream, rules, observer: quiet });
+    const intake = new Intake({
+      ledger: new Ledger("ccsds"),
+      telemetry,
+      stream,
+      rules,
+      observer: quiet,
+      trail: new Trail(),
+    });
     await intake.take(batchOf(range(0, 768)));
     assert.deepEqual(counts(), [...range(0, 256), ...range(512, 768)]);
     const { received, stored, store_drops, missing, upstream } = intake.ledger.json();
@@ -89,7 +106,7 @@ describe("the intake of a pass", () => {
         sealed += 1;
       },
     };
-    const intake = new Intake({ ledger: new Ledger("ccsds"), telemetry, stream, rules, observer });
+    const intake = new Intake({ ledger: new Ledger("ccsds"), telemetry, stream, rules, observer, trail: new Trail() });
     await intake.take(batchOf(range(0, 768)));
     await intake.take(batchOf(range(768, 800)));
     assert.deepEqual([counts(), sealed], [range(0, 256), 1]);

@@ -4,6 +4,7 @@
  */
 import { encodeEntry, entryPacketsMax } from "../telemetry/entry.ts";
 import {
+  type GivenUpEntry,
   type StreamName,
   StreamSealedError,
   type Telemetry,
@@ -16,6 +17,7 @@ import { type Ingested, type IngestRules, ingest, type RejectSample } from "./in
 import type { Ledger, LedgerTurn } from "./ledger.ts";
 import { choiceOf } from "./packet-choice.ts";
 import { slicesOf } from "./slices.ts";
+import type { StreamPlace, Trail } from "./trail.ts";
 
 /** Told after a slice is settled. */
 export interface IntakeObserver {
@@ -31,12 +33,21 @@ export interface IntakeObserver {
 
 export interface IntakeParts {
   readonly ledger: Ledger;
-  readonly telemetry: Telemetry;
+  readonly telemetry: Pick<Telemetry, "open">;
   readonly stream: StreamName;
   /** Octets that the ship may have in the hot store; null or absent: as configured. */
   readonly hotBytes?: number | null;
   readonly rules: IngestRules;
+  /** Of what earlier holders stored; goes on here. */
+  readonly trail: Trail;
   readonly observer: IntakeObserver;
+}
+
+/** `entry`: the last one that is stored. */
+export interface StreamPosition extends StreamPlace {
+  readonly givenUp: readonly GivenUpEntry[];
+  /** Packets after this place are to be known by whoever goes on. */
+  readonly rememberFrom: StreamPlace;
 }
 
 export class Intake {
@@ -66,15 +77,21 @@ export class Intake {
   }
 
   /** How far the stream of this holder goes: what a checkpoint remembers. */
-  get position(): { readonly token: number; readonly entry: number } {
-    return { token: this.#parts.stream.token, entry: this.#entry };
+  get position(): StreamPosition {
+    const { trail, stream } = this.#parts;
+    return {
+      token: stream.token,
+      entry: this.#entry,
+      givenUp: this.#writer?.givenUp ?? [],
+      rememberFrom: trail.from,
+    };
   }
 
+  /** From then on the store has what the ledger calls stored, and nothing else. Throws while the store cannot say so: to be tried again. */
   async close(): Promise<void> {
     await this.between(async () => {
-      const writer = this.#writer;
+      await this.#writer?.close();
       this.#writer = null;
-      await writer?.close();
     });
   }
 
@@ -97,6 +114,7 @@ export class Intake {
         const entry = encodeEntry(slice.packets, choiceOf(turn));
         this.#writer ??= await this.#parts.telemetry.open(this.#parts.stream, this.#parts.hotBytes);
         this.#entry = await this.#writer.append(entry);
+        this.#parts.trail.stored({ token: this.#parts.stream.token, entry: this.#entry }, turn.toStore);
       }
       isStored = true;
     } catch (error) {

@@ -2,6 +2,7 @@
 import type { PassRow, ShipRow } from "../model/pass.ts";
 import type { Log } from "../observe/log.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { RejectReason } from "./ccsds.ts";
 import { Intake } from "./intake.ts";
 import { crcRule, type PacketDefinition } from "./packet-definition.ts";
 import type { PacketMeters } from "./packet-meters.ts";
@@ -19,8 +20,8 @@ export interface PassIntakeNews {
   onSealed(): void;
 }
 
-/** Of rejects and of drops: the first ones say what is wrong, the ledger counts them all. */
-const samplesLoggedMax = 20;
+/** Of each reason to reject, and of drops: the first ones say what is wrong, the ledger counts them all. */
+const samplesLoggedMax = 3;
 
 export function createPassIntake(
   { telemetry, log, meters, packetSizeMax }: PassIntakeParts,
@@ -30,16 +31,18 @@ export function createPassIntake(
   news: PassIntakeNews,
 ): Intake {
   const { passId, token } = pass;
-  let samplesLogged = 0;
-  const note = (about: object, message: string): void => {
-    samplesLogged += 1;
-    if (samplesLogged <= samplesLoggedMax) log.warn({ passId, ship: ship.ship, ...about }, message);
+  const samplesLogged = new Map<RejectReason | "dropped", number>();
+  const note = (kind: RejectReason | "dropped", about: object, message: string): void => {
+    const count = (samplesLogged.get(kind) ?? 0) + 1;
+    samplesLogged.set(kind, count);
+    if (count <= samplesLoggedMax) log.warn({ passId, ship: ship.ship, ...about }, message);
   };
   return new Intake({
     ledger: start.ledger,
     telemetry,
     stream: { ship: ship.ship, passId, token },
     hotBytes: ship.quota.hotBytes,
+    trail: start.trail,
     rules: { format: ship.format, packetSizeMax, hasCrc: crcRule(ship.packets) },
     observer: {
       stored: (packets, turn) => void start.latest?.take(packets, turn.verdicts),
@@ -47,8 +50,8 @@ export function createPassIntake(
         meters.settled(ship.ship, ingested, turn, isStored);
         news.onSettled();
       },
-      rejected: (sample) => note({ sample }, "packet rejected"),
-      dropped: (error, packets) => note({ err: error, packets }, "packets could not be stored"),
+      rejected: (sample) => note(sample.reason, { sample }, "packet rejected"),
+      dropped: (error, packets) => note("dropped", { err: error, packets }, "packets could not be stored"),
       sealed: () => news.onSealed(),
     },
   });

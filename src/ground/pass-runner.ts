@@ -6,13 +6,13 @@ import { type Actor, createActor } from "xstate";
 import { type PassEvent, type PassWish, passMachine } from "../../actors/pass.ts";
 import type { Instant } from "../model/clock.ts";
 import { hasEnded, type PassRow, type PassState } from "../model/pass.ts";
-import { endOfPass, movePass, type PassMove, releasePass } from "../store/pass-leases.ts";
+import { endOfPass, movePass, type PassStanding, releasePass } from "../store/pass-leases.ts";
 import { archiveOnly, type CompletionOrder, completeAtLast } from "./completion.ts";
 import type { Intake } from "./intake.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
 import { PassAlarms } from "./pass-alarms.ts";
-import { contextOf } from "./pass-context.ts";
+import { contextOf, dueMsOf } from "./pass-context.ts";
 import { createPassIntake } from "./pass-intake.ts";
 import { PassRecord } from "./pass-record.ts";
 import { PassSocket } from "./pass-socket.ts";
@@ -20,8 +20,6 @@ import type { ReceiverStats } from "./receiver.ts";
 import type { PassToRun } from "./resume.ts";
 import type { RunnerParts } from "./runner-parts.ts";
 import { isTransient, persistently } from "./transient.ts";
-
-type Standing = Pick<PassMove, "state" | "reason" | "isOpen" | "wasOpened">;
 
 export class PassRunner {
   readonly #parts: RunnerParts;
@@ -33,7 +31,7 @@ export class PassRunner {
   readonly #record: PassRecord;
   readonly #alarms: PassAlarms;
   /** What is stored of its state, or is on its way there; writes follow one another. */
-  #stored: Standing;
+  #stored: PassStanding;
   #writes: Promise<void> = Promise.resolve();
   #isSaving = false;
   #hasNews = false;
@@ -112,11 +110,9 @@ export class PassRunner {
   tick(): void {
     if (this.#isOver || this.#isLeaving) return;
     const nowMs = this.#parts.time.nowMs();
-    const { context, value } = this.#actor.getSnapshot();
-    const dueMs = !context.isOpen || value === "draining" ? nowMs : value === "prepass" ? context.aosMs : context.losMs;
-    if (nowMs >= dueMs) this.#send({ type: "clock.ticked", nowMs });
+    if (nowMs >= dueMsOf(this.#actor.getSnapshot(), nowMs)) this.#send({ type: "clock.ticked", nowMs });
     if (this.#socket.isOpen) this.#record.heardUntilMs = nowMs;
-    this.#alarms.look(value === "receiving" && this.#socket.isOpen);
+    this.#alarms.look(this.state === "receiving" && this.#socket.isOpen);
     if (this.#record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
     if (!this.#hasNews) return;
     this.#hasNews = false;
@@ -182,6 +178,7 @@ export class PassRunner {
         return;
       case "outage.record":
         void this.#intake.between(() => this.#intake.ledger.outage(wish.fromMs, wish.toMs));
+        void this.#write(() => this.#save()); // whoever replays the stream cannot tell from it
         return;
       case "pass.complete":
         void this.#write(() => this.#complete());
@@ -195,7 +192,7 @@ export class PassRunner {
   #follow(): void {
     const { value: state, context } = this.#actor.getSnapshot();
     const before = this.#stored;
-    const now: Standing = { state, reason: context.reason, isOpen: context.isOpen, wasOpened: context.everOpen };
+    const now: PassStanding = { state, reason: context.reason, isOpen: context.isOpen, wasOpened: context.everOpen };
     this.#stored = now;
     const isNew = before.state !== state || before.reason !== now.reason || before.isOpen !== now.isOpen;
     if (isNew && state !== "completed" && state !== "cancelled") {
@@ -220,7 +217,7 @@ export class PassRunner {
     return this.#writes;
   }
 
-  async #move(standing: Standing): Promise<boolean> {
+  async #move(standing: PassStanding): Promise<boolean> {
     const { passId, token } = this.pass;
     const { receiveBufferBytes } = this.#socket;
     const move = { ...standing, passId, token, receiveBufferBytes, at: this.#parts.clock.now() };
@@ -243,6 +240,7 @@ export class PassRunner {
   async #complete(): Promise<boolean> {
     if (this.#isOver || hasEnded(this.state)) return true;
     if (!(await this.#save())) return false;
+    await this.#intake.close();
     const order = this.#order();
     if (!(await this.#alarms.complete(order.ledger))) return false;
     const isStored = await completeAtLast(this.#parts, order, this.#parts.log);
@@ -260,6 +258,7 @@ export class PassRunner {
     try {
       await this.#save();
       await this.#alarms.flush();
+      await this.#intake.close();
       await archiveOnly(this.#parts, this.#order(), this.#parts.log);
       await releasePass(this.#parts.sql, this.pass);
     } catch (error) {
@@ -287,7 +286,7 @@ export class PassRunner {
     if (this.#isOver) return;
     this.#isOver = true;
     await this.#socket.close();
-    await this.#intake.close();
+    await this.#intake.close().catch(() => {}); // what it could not take back is in its checkpoint
     this.#actor.stop();
     this.#parts.onEnded(this);
   }

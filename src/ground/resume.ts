@@ -7,16 +7,15 @@ import { findCheckpoint } from "../store/pass-progress.ts";
 import type { Sql } from "../store/sql.ts";
 import { packetBatchOf } from "../telemetry/entry.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { StreamPosition } from "./intake.ts";
 import { type LatestValue, LatestValues } from "./latest.ts";
 import { Ledger, type LedgerCheckpoint } from "./ledger.ts";
 import type { PacketDefinition } from "./packet-definition.ts";
+import { type StreamPlace, Trail } from "./trail.ts";
 
-/** What `pass_progress.checkpoint` holds. */
-export interface PassCheckpoint {
+/** What `pass_progress.checkpoint` holds. Those of earlier versions have only the place of the last entry that the ledger knows of. */
+export interface PassCheckpoint extends StreamPlace, Partial<Omit<StreamPosition, keyof StreamPlace>> {
   readonly ledger: LedgerCheckpoint;
-  /** The last stream entry that the ledger knows of. */
-  readonly token: number;
-  readonly entry: number;
   /** When the port was open for the last time, by the database's clock; null if it never was. */
   readonly heardUntilMs: number | null;
 }
@@ -27,6 +26,7 @@ export interface Start {
   /** What earlier holders had decoded last, by parameter. */
   readonly latestBefore: Readonly<Record<string, LatestValue>>;
   readonly heardUntilMs: number | null;
+  readonly trail: Trail;
   /** Alarms that it may clear. */
   readonly openAlarms: readonly OpenAlarm[];
 }
@@ -37,9 +37,6 @@ export interface PassToRun {
   readonly ship: ShipRow & { readonly packets: PacketDefinition | null };
   readonly start: Start;
 }
-
-/** Entries before the checkpoint whose packets are looked at again, so that late copies of them are known: 16,384 packets. */
-const rememberedEntries = 64;
 
 export async function startOf(
   pass: PassRow,
@@ -52,7 +49,7 @@ export async function startOf(
     if (kind === "parameter.limit") latest?.limitAlarms.resume(subject, severityLevel(severity));
   if (pass.token === 1) {
     const ledger = new Ledger(ship.format);
-    return { ledger, latest, latestBefore: {}, heardUntilMs: null, openAlarms: alarms };
+    return { ledger, latest, latestBefore: {}, heardUntilMs: null, trail: new Trail(), openAlarms: alarms };
   }
   const stream = { ship: pass.ship, passId: pass.passId, token: pass.token };
   await telemetry.seal(stream);
@@ -62,19 +59,27 @@ export async function startOf(
   const latestBefore = stored === null ? {} : (JSON.parse(stored.latest) as Record<string, LatestValue>);
   const ledger = new Ledger(ship.format, checkpoint?.ledger);
   const known = checkpoint ?? { token: 0, entry: 0 };
+  await telemetry.takeBack({ ...stream, token: known.token }, checkpoint?.givenUp ?? []);
   let heardUntilMs = checkpoint?.heardUntilMs ?? (pass.openedAt === null ? null : epochMsOf(pass.openedAt));
-  const after = { token: known.token, entry: Math.max(0, known.entry - rememberedEntries) };
-  for await (const entry of telemetry.read({ ...stream, token: stream.token - 1 }, after)) {
+  const trail = new Trail();
+  let holder = known.token;
+  const before = { ...stream, token: stream.token - 1 };
+  for await (const entry of telemetry.read(before, checkpoint?.rememberFrom ?? { token: 0, entry: 0 })) {
     const packets = packetBatchOf(entry.payload, ship.format);
-    if (entry.token === known.token && entry.entry <= known.entry) {
+    trail.stored(entry, packets.count);
+    if (entry.token < known.token || (entry.token === known.token && entry.entry <= known.entry)) {
       ledger.remember(packets);
       continue;
     }
+    const firstMs = packets.arrivedMs[0] ?? 0;
+    // Between two holders nobody listened; the second one's checkpoint would have said so.
+    if (entry.token !== holder && holder !== 0) ledger.outage(heardUntilMs ?? firstMs, firstMs);
+    holder = entry.token;
     ledger.replay(packets);
     latest?.take(packets, new Uint8Array(packets.count));
     const lastMs = packets.arrivedMs[packets.count - 1];
     if (lastMs !== undefined) heardUntilMs = Math.max(heardUntilMs ?? lastMs, lastMs);
   }
   latest?.limitAlarms.settle();
-  return { ledger, latest, latestBefore, heardUntilMs, openAlarms: alarms };
+  return { ledger, latest, latestBefore, heardUntilMs, trail, openAlarms: alarms };
 }

@@ -4,8 +4,6 @@ import { ReceiverThread } from "./receiver-thread.ts";
 import { createLoopReceivers } from "./udp-receiver.ts";
 
 const portsPerThread = 64;
-/** Beyond it the threads share: reading is cheap, and cores are few. */
-const threadsMax = 4;
 
 /** Threads start with the first port. Where none will start, the sockets are read here, and the log says so. */
 export function createThreadReceivers(log: ReceiverLog): Receivers {
@@ -25,8 +23,7 @@ export function createThreadReceivers(log: ReceiverLog): Receivers {
   async function choose(): Promise<ReceiverThread> {
     const running = await Promise.all(threads);
     const [emptiest] = running.sort((one, other) => one.portCount - other.portCount);
-    if (emptiest !== undefined && (emptiest.portCount < portsPerThread || running.length >= threadsMax))
-      return emptiest;
+    if (emptiest !== undefined && emptiest.portCount < portsPerThread) return emptiest;
     const starting: Promise<ReceiverThread> = ReceiverThread.start(() => threads.delete(starting));
     threads.add(starting);
     starting.catch(() => threads.delete(starting));

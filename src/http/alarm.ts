@@ -59,6 +59,7 @@ export function alarmRoutes({ database, alarms, auth, clock }: AppParts): OpenAP
       path: "/alarm/{alarm_id}/acknowledge",
       role: "operate",
       audit: "alarm.acknowledge",
+      ships: async ({ param }) => [(await findAlarm(sql, param("alarm_id")))?.ship ?? []].flat(),
       summary: "Acknowledge an alarm, once, under one's name",
       tag,
       body: Acknowledgement,

@@ -8,6 +8,7 @@ import { json } from "./answer.ts";
 import { bodyOctets } from "./body.ts";
 import { guardedOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
+import { shipsOfPass } from "./pass-extend.ts";
 import { Ledger } from "./pass-schemas.ts";
 import { id } from "./schemas.ts";
 
@@ -31,7 +32,7 @@ const AddedPackets = z
   })
   .openapi("AddedPackets");
 
-export function addPacketRoute(routes: OpenAPIHono, { auth, lateData, ground, due }: AppParts): void {
+export function addPacketRoute(routes: OpenAPIHono, { auth, database, lateData, ground, due }: AppParts): void {
   guardedOperation(
     routes,
     auth,
@@ -40,6 +41,7 @@ export function addPacketRoute(routes: OpenAPIHono, { auth, lateData, ground, du
       path: "/pass/{pass_id}/packet",
       role: "publish",
       audit: "pass.add",
+      ships: ({ param }) => shipsOfPass(database.sql, param("pass_id")),
       summary:
         "Add packets to a pass that has ended: CCSDS space packets back to back, at most 16 MiB. The same again changes nothing",
       tag: "pass",

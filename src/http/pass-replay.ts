@@ -20,6 +20,7 @@ import { knownLedger } from "./known-ledgers.ts";
 import { type Asked, guardedOperation } from "./operation.ts";
 import { checkedKey, digestOf } from "./origin.ts";
 import type { AppParts } from "./parts.ts";
+import { shipsOfPass } from "./pass-extend.ts";
 import { Replay, ReplayParam } from "./pass-replay-schemas.ts";
 
 type Ask = Asked<z.output<typeof ReplayParam>>;
@@ -38,6 +39,7 @@ export function addReplayRoute(routes: OpenAPIHono, parts: AppParts): void {
       path: "/pass/{pass_id}/replay",
       role: "publish",
       audit: "pass.replay",
+      ships: ({ param }) => shipsOfPass(database.sql, param("pass_id")),
       summary: "Decode an archived pass anew by its ship's definition of today, into a new plan",
       tag: "pass",
       body: ReplayParam,

@@ -101,12 +101,15 @@ export async function renewPasses(
   return { held: rows.map(({ nowMs: _, ...held }) => held), nowMs: rows[0]?.nowMs ?? Number.NaN };
 }
 
-export interface PassMove extends PassLease {
+export interface PassStanding {
   readonly state: PassState;
   readonly reason: string | null;
   readonly isOpen: boolean;
   /** Noted once. */
   readonly wasOpened: boolean;
+}
+
+export interface PassMove extends PassLease, PassStanding {
   readonly receiveBufferBytes: number | null;
   readonly at: Instant;
 }

@@ -46,14 +46,19 @@ redis.call('HINCRBY', KEYS[2], 'hot', octets)
 redis.call('HINCRBY', KEYS[3], ARGV[5], octets)
 return added`;
 
-/** ARGV: id, packets, bytes, octets, the stream's name. Takes back an entry that was given up, should it have got through. */
+/**
+ * ARGV: id, packets, bytes, the stream's name. Takes back an entry that was given up, should it have got through. What may lack memory
+ * comes first: both or neither.
+ */
 export const removeEntry = `
-if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
+if not found then return 0 end
+local octets = #found[2][4]
 redis.call('HINCRBY', KEYS[2], 'packets', -ARGV[2])
 redis.call('HINCRBY', KEYS[2], 'bytes', -ARGV[3])
-redis.call('HINCRBY', KEYS[2], 'hot', -ARGV[4])
-redis.call('HINCRBY', KEYS[3], ARGV[5], -ARGV[4])
-return 1`;
+redis.call('HINCRBY', KEYS[2], 'hot', 0 - octets)
+redis.call('HINCRBY', KEYS[3], ARGV[4], 0 - octets)
+return redis.call('XDEL', KEYS[1], ARGV[1])`;
 
 /** ARGV: the stream's name, milliseconds that it may still be here. */
 export const releaseStream = `${nowMs}

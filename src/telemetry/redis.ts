@@ -24,8 +24,8 @@ import {
   streamsKey,
 } from "./redis-keys.ts";
 import { dropStream, releaseStream, trimShip } from "./redis-scripts.ts";
-import { RedisWriter } from "./redis-writer.ts";
-import type { StreamName, Telemetry, TelemetryCount, TelemetryWriter } from "./telemetry.ts";
+import { RedisWriter, takeBackEntry } from "./redis-writer.ts";
+import type { GivenUpEntry, StreamName, Telemetry, TelemetryCount, TelemetryWriter } from "./telemetry.ts";
 import { hotBytesDefault, TelemetryUnavailableError } from "./telemetry.ts";
 
 export interface RedisTelemetryOptions {
@@ -123,6 +123,10 @@ class RedisTelemetry implements Telemetry {
         }
       });
     }
+  }
+
+  async takeBack(stream: StreamName, givenUp: readonly GivenUpEntry[]): Promise<void> {
+    for (const entry of givenUp) await this.#asked(() => takeBackEntry(this.#redis, stream, entry));
   }
 
   async *read(stream: StreamName, after = { token: 0, entry: 0 }): AsyncGenerator<StoredEntry> {

@@ -116,6 +116,7 @@ export class SegmentWriter {
   async append(entry: EncodedEntry): Promise<number> {
     const frame = encodeFrame(this.#entry + 1, entry);
     try {
+      await this.#catchUp(); // before the frame is written: one that is there is never told as lost
       for (let written = 0; written < frame.length; ) {
         const part = await this.#file.write(frame, written, frame.length - written, this.#offset + written);
         written += part.bytesWritten;
@@ -127,17 +128,22 @@ export class SegmentWriter {
     this.#entry += 1;
     this.#packets += entry.packets;
     this.#bytes += entry.bytes;
-    const nowMs = performance.now();
-    if (nowMs - this.#syncedAtMs >= syncEveryMs) {
-      this.#syncedAtMs = nowMs;
-      await this.#file.datasync();
-    }
     return this.#entry;
   }
 
-  async close(): Promise<void> {
+  async #catchUp(): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs - this.#syncedAtMs < syncEveryMs) return;
+    this.#syncedAtMs = nowMs;
     await this.#file.datasync();
-    await this.#file.close();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#file.datasync();
+    } finally {
+      await this.#file.close();
+    }
   }
 }
 

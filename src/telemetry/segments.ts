@@ -78,6 +78,7 @@ class Segments implements Telemetry {
           throw error;
         }
       },
+      givenUp: [],
       close: async () => {
         if (!this.#open.delete(path)) return;
         this.#totals.set(path, writer.totals);
@@ -89,6 +90,9 @@ class Segments implements Telemetry {
   async seal(stream: StreamName): Promise<void> {
     this.#sealed.set(stream.passId, Math.max(stream.token - 1, this.#sealed.get(stream.passId) ?? 0));
   }
+
+  /** A write to a file is known to be done or not. */
+  async takeBack(): Promise<void> {}
 
   async *read(stream: StreamName, after = { token: 0, entry: 0 }): AsyncGenerator<StoredEntry> {
     const segments = (await this.#streamsOf(stream))

@@ -39,7 +39,17 @@ export interface TelemetryWriter {
    * `StreamSealedError` (another holder goes on: stop).
    */
   append(entry: EncodedEntry): Promise<number>;
+  /** Entries that `append` gave up and that may have got through all the same: counted as lost, so they are taken back once the store answers. */
+  readonly givenUp: readonly GivenUpEntry[];
+  /** Throws `TelemetryUnavailableError` while what was given up cannot be taken back: then it may be closed again, later. */
   close(): Promise<void>;
+}
+
+/** JSON: a checkpoint has it, so that the next holder takes back what this one could not. */
+export interface GivenUpEntry {
+  readonly entry: number;
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 export interface EncodedEntry {
@@ -55,6 +65,8 @@ export interface Telemetry {
   open(stream: StreamName, hotBytes?: number | null): Promise<TelemetryWriter>;
   /** Ends the streams of all tokens below `stream.token`, for good: a late write of their holders is refused. */
   seal(stream: StreamName): Promise<void>;
+  /** What the holder of this stream gave up must not be there. The stream is sealed. */
+  takeBack(stream: StreamName, givenUp: readonly GivenUpEntry[]): Promise<void>;
   /** Every entry of a pass in the order of storing, tokens 1 … `stream.token`, those after `after` only. */
   read(stream: StreamName, after?: { readonly token: number; readonly entry: number }): AsyncIterable<StoredEntry>;
   /** What was ever stored for a ship. */

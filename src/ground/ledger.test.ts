@@ -37,7 +37,7 @@ function sent(...packets: (readonly [apid: number, count: number] | "garbage" | 
   return ingest(batch, { format: "ccsds", packetSizeMax: 64, hasCrc: () => false });
 }
 
-/** The arrival and sequence accounts of GROUND, in one line each. */
+/** The arrival and sequence accounts of docs/ledger.md, in one line each. */
 function assertBalanced(ledger: LedgerJson): void {
   const rejected = Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0);
   const { idle, duplicates, queue_drops, store_drops, stored } = ledger;
@@ -69,6 +69,7 @@ describe("the loss ledger", () => {
         bad_json: 0,
         over_quota: 0,
       },
+      late: null,
       missing: 1,
       conflicts: 0,
       idle: 1,

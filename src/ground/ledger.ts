@@ -5,40 +5,13 @@
 import type { Instant } from "../model/clock.ts";
 import { instantOf } from "../model/clock.ts";
 import type { ApidAccount, Gap } from "./apid-account.ts";
+import { type Arrival, emptyArrival, noSockets, type SocketCounts } from "./arrival-account.ts";
 import type { PacketBatch, PacketFormat } from "./batch.ts";
-import { type RejectReason, rejectReasons } from "./ccsds.ts";
+import { rejectReasons } from "./ccsds.ts";
 import type { Ingested } from "./ingest.ts";
-import type { ApidJson, GapJson, LateJson, LedgerJson } from "./ledger-json.ts";
+import type { ApidJson, GapJson, LedgerJson } from "./ledger-json.ts";
 import type { ReceiverStats } from "./receiver.ts";
 import { type ApidCheckpoint, Sequence, type SequenceTurn } from "./sequence.ts";
-
-/** What arrived, as far as it is settled. */
-interface Arrival {
-  datagrams: number;
-  bytes: number;
-  received: number;
-  idle: number;
-  stored: number;
-  duplicates: number;
-  outOfOrder: number;
-  conflicts: number;
-  storeDrops: number;
-  outageMs: number;
-  rejected: Record<RejectReason, number>;
-  /** Absent: nothing came after the pass. */
-  late?: LateJson;
-}
-
-/** What only the receiver knows, of one socket or of several one after the other. */
-interface SocketCounts {
-  readonly queueDrops: number;
-  readonly queueDropDatagrams: number;
-  readonly queueDropBytes: number;
-  readonly overQuota: number;
-  readonly overQuotaDatagrams: number;
-  readonly overQuotaBytes: number;
-  readonly kernelDrops: number | null;
-}
 
 /** JSON: what a pass needs to go on after a restart. Written after a batch is applied, beside the stream's position. */
 export interface LedgerCheckpoint {
@@ -56,10 +29,6 @@ export interface LedgerTurn extends SequenceTurn {
   discard(): void;
 }
 
-const noSockets: SocketCounts = {
-  ...{ queueDrops: 0, queueDropDatagrams: 0, queueDropBytes: 0, kernelDrops: 0 },
-  ...{ overQuota: 0, overQuotaDatagrams: 0, overQuotaBytes: 0 },
-};
 /** Gaps listed per APID in the JSON, and in all; the others are counted in `gaps_omitted`. */
 const gapsListedMax = 1000;
 const gapsListedInAllMax = 5000;
@@ -233,31 +202,6 @@ export class Ledger {
         before.kernelDrops === null || now.kernelDrops === null ? null : before.kernelDrops + now.kernelDrops,
     };
   }
-}
-
-function emptyArrival(): Arrival {
-  return {
-    datagrams: 0,
-    bytes: 0,
-    received: 0,
-    idle: 0,
-    stored: 0,
-    duplicates: 0,
-    outOfOrder: 0,
-    conflicts: 0,
-    storeDrops: 0,
-    outageMs: 0,
-    rejected: {
-      too_short: 0,
-      bad_version: 0,
-      bad_length: 0,
-      oversized: 0,
-      unknown_ship: 0,
-      bad_crc: 0,
-      bad_json: 0,
-      over_quota: 0,
-    },
-  };
 }
 
 /** Raw and JSON records have no sequence: each is stored, and numbered as stored. */

@@ -2,17 +2,26 @@
 
 import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import * as act from "./islands/act.js" with { type: "text" };
+import * as ask from "./islands/ask.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as jobLog from "./islands/job-log.js" with { type: "text" };
+import * as keys from "./islands/keys.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
 import * as live from "./islands/live.js" with { type: "text" };
+import * as morph from "./islands/morph.js" with { type: "text" };
+import * as part from "./islands/part.js" with { type: "text" };
 import * as pass from "./islands/pass.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
+import * as redrive from "./islands/redrive.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
 import logo from "./logo.svg" with { type: "text" };
+import actionStyle from "./styles/actions.css" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
+import jobStyle from "./styles/jobs.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
@@ -30,12 +39,22 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle].join("\n") },
+  {
+    name: "orrery.css",
+    text: [tokens, base, forms, states, tables, graphStyle, passStyle, actionStyle, jobStyle].join("\n"),
+  },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
   { name: "relative-time.js", text: textOf(relativeTime) },
   { name: "live.js", text: textOf(live) },
+  { name: "keys.js", text: textOf(keys) },
+  { name: "morph.js", text: textOf(morph) },
+  { name: "part.js", text: textOf(part) },
+  { name: "ask.js", text: textOf(ask) },
+  { name: "act.js", text: textOf(act) },
+  { name: "job-log.js", text: textOf(jobLog) },
+  { name: "redrive.js", text: textOf(redrive) },
   { name: "layout-worker.js", text: textOf(layoutWorker) },
   { name: "graph-drawing.js", text: textOf(graphDrawing) },
   { name: "graph.js", text: textOf(graph) },

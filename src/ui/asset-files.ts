@@ -4,6 +4,7 @@ import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import * as act from "./islands/act.js" with { type: "text" };
 import * as ask from "./islands/ask.js" with { type: "text" };
+import * as backfill from "./islands/backfill.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
 import * as jobLog from "./islands/job-log.js" with { type: "text" };
@@ -16,6 +17,7 @@ import * as pass from "./islands/pass.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
 import * as redrive from "./islands/redrive.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
+import * as template from "./islands/template.js" with { type: "text" };
 import logo from "./logo.svg" with { type: "text" };
 import actionStyle from "./styles/actions.css" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
@@ -25,6 +27,7 @@ import jobStyle from "./styles/jobs.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
+import templateStyle from "./styles/templates.css" with { type: "text" };
 import tokens from "./styles/tokens.css" with { type: "text" };
 
 export interface AssetFile {
@@ -41,7 +44,7 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 export const assetFiles: readonly AssetFile[] = [
   {
     name: "orrery.css",
-    text: [tokens, base, forms, states, tables, graphStyle, passStyle, actionStyle, jobStyle].join("\n"),
+    text: [tokens, base, forms, states, tables, graphStyle, passStyle, actionStyle, jobStyle, templateStyle].join("\n"),
   },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
@@ -55,6 +58,8 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "act.js", text: textOf(act) },
   { name: "job-log.js", text: textOf(jobLog) },
   { name: "redrive.js", text: textOf(redrive) },
+  { name: "template.js", text: textOf(template) },
+  { name: "backfill.js", text: textOf(backfill) },
   { name: "layout-worker.js", text: textOf(layoutWorker) },
   { name: "graph-drawing.js", text: textOf(graphDrawing) },
   { name: "graph.js", text: textOf(graph) },

@@ -5,6 +5,7 @@ import { readSearch } from "../http/search-query.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
 import { searchPlans } from "../store/search.ts";
+import { backfillPageRoutes } from "./backfill-routes.ts";
 import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
 import { homePage } from "./home-page.tsx";
 import { jobPageRoutes } from "./job-routes.ts";
@@ -14,12 +15,26 @@ import { htmlAnswer } from "./page-headers.ts";
 import { createLiveParts } from "./part-stream.ts";
 import { passOverview, passPageRoutes } from "./pass-routes.ts";
 import { planPage, planUpdate } from "./plan-page.tsx";
+import { runPageRoutes } from "./run-routes.ts";
 import { type Found, searchRows } from "./search-rows.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { templatePageRoutes } from "./template-routes.ts";
+import { workerPageRoutes } from "./worker-routes.ts";
 
 type PageParts = Pick<
   AppParts,
-  "supervisor" | "database" | "clock" | "ground" | "auth" | "config" | "intake" | "computes" | "log" | "closing"
+  | "supervisor"
+  | "database"
+  | "clock"
+  | "ground"
+  | "auth"
+  | "config"
+  | "intake"
+  | "computes"
+  | "templates"
+  | "scheduler"
+  | "log"
+  | "closing"
 >;
 
 const nothingFound: Found = { rows: [], nextPage: null };
@@ -34,7 +49,16 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   routes.route("/", passPageRoutes(parts, lookOf));
   routes.route("/", signInRoutes(parts, lookOf));
   const live = createLiveParts(parts, lookOf, nowMs);
-  for (const pages of [jobPageRoutes, deadLetterPageRoutes]) routes.route("/", pages(parts, lookOf, live));
+  for (const pages of [
+    jobPageRoutes,
+    deadLetterPageRoutes,
+    workerPageRoutes,
+    templatePageRoutes,
+    runPageRoutes,
+    backfillPageRoutes,
+  ]) {
+    routes.route("/", pages(parts, lookOf, live));
+  }
 
   routes.get("/", async (c) => {
     const { searchBy, ask } = homeSearch(c.req.url);

@@ -11,9 +11,9 @@
  */
 /** @typedef {{ text: string, lines?: readonly string[] } | null} Done what to say before the dialog closes; null: nothing */
 
-/** A request as the signed-in viewer. Rejects with the problem's detail. @param {string} method @param {string} url @param {string} [body] JSON */
-export async function send(method, url, body) {
-  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+/** A request as the signed-in viewer. Rejects with the problem's detail. @param {string} method @param {string} url @param {string} [body] JSON @param {Record<string, string>} [more] headers */
+export async function send(method, url, body, more = {}) {
+  const headers = { Accept: "application/json", "Content-Type": "application/json", ...more };
   const response = await fetch(url, { method, headers, ...(body !== undefined && { body }) }).catch(() => {
     throw new Error("The server cannot be reached: try again");
   });

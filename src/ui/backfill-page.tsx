@@ -63,7 +63,7 @@ const BackfillForm: FC<{ templates: readonly string[] }> = ({ templates }) => (
       </label>
       <label for="backfill_step">
         <span>
-          Step <small>as the schedule ticks, else a day</small>
+          Step <small>or as the schedule ticks</small>
         </span>
         <input id="backfill_step" type="text" name="step" placeholder="1d, 6h" autocomplete="off" />
       </label>

@@ -5,7 +5,7 @@ import type { RunQuarter } from "../store/run-days.ts";
 import type { TickRow } from "../store/schedules.ts";
 import { dateIn } from "../templates/zone.ts";
 
-export const calendarWeeks = 17;
+export const calendarWeeks = 26;
 const dayMs = 86_400_000;
 
 /** What a day comes to, the gravest first: its class, colour and shape are those of the state. */

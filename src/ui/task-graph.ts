@@ -6,7 +6,7 @@ import { escapeHtml } from "./markup.ts";
 export const graphedTasksMax = 150;
 
 const card = { width: 168, height: 40, gapX: 56, gapY: 14, margin: 6 } as const;
-const nameMax = 21;
+const nameMax = 19;
 
 type GraphedTask = Pick<TemplateTask, "id" | "name" | "kind" | "dependsOn">;
 

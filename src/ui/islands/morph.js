@@ -2,7 +2,7 @@
 /** Makes one element say what another says, in place: what stays the same keeps its focus, its scroll position and what is open. */
 
 /** @param {Element} here @param {Element} next of the same name */
-export function morph(here, next) {
+function morph(here, next) {
   for (const { name, value } of next.attributes) {
     if (here.getAttribute(name) !== value) here.setAttribute(name, value);
   }
@@ -12,8 +12,8 @@ export function morph(here, next) {
   morphChildren(here, next);
 }
 
-/** What is opened, or reached by a key, is the reader's own. @param {Element} here @param {string} name */
-const isOwn = (here, name) => (here.localName === "details" && name === "open") || name === "data-reached";
+/** What is opened is the reader's own. @param {Element} here @param {string} name */
+const isOwn = (here, name) => here.localName === "details" && name === "open";
 
 /** @param {Node} node */
 const keyOf = (node) => (node instanceof Element && node.id !== "" ? node.id : null);
@@ -21,8 +21,8 @@ const keyOf = (node) => (node instanceof Element && node.id !== "" ? node.id : n
 /** @param {Node} a @param {Node} b */
 const isAlike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
 
-/** @param {Element} here @param {Element} next */
-function morphChildren(here, next) {
+/** The same for what is in them only. @param {Element} here @param {Element} next */
+export function morphChildren(here, next) {
   const wanted = new Set([...next.children].map(keyOf));
   /** @type {Map<string, Element>} */
   const keyed = new Map();

@@ -4,7 +4,7 @@
  * is listened to.
  */
 import { fetchFragment } from "./live.js";
-import { morph } from "./morph.js";
+import { morphChildren } from "./morph.js";
 
 const part = document.getElementById("part");
 const url = part?.dataset.live ?? "";
@@ -18,9 +18,7 @@ function show(html) {
 /** @param {Document} fragment */
 function put(fragment) {
   const next = fragment.getElementById("part");
-  if (part === null || next === null) return;
-  next.dataset.live = url;
-  morph(part, next);
+  if (part !== null && next !== null) morphChildren(part, next);
 }
 
 /** After an action: its outcome is not waited for. */

@@ -1,6 +1,7 @@
 /** @jsxImportSource hono/jsx */
 /** The list of jobs, the newest first, with its filter. */
 import type { FC } from "hono/jsx";
+import type { DatasetId } from "../model/ids.ts";
 import { type JobState, jobStates } from "../model/job.ts";
 import type { JobSummary } from "../model/job-view.ts";
 import { jobTable } from "./job-rows.ts";
@@ -11,6 +12,8 @@ export interface JobPage {
   readonly queue: string | null;
   readonly jobType: string | null;
   readonly state: JobState | null;
+  /** Only a plan's, that is, a run's. */
+  readonly datasetId: DatasetId | null;
   /** Null: finding them took too long. */
   readonly jobs: readonly JobSummary[] | null;
   readonly nextCursor: string | null;
@@ -22,9 +25,10 @@ export function jobListPage(page: JobPage, look: Look): string {
   return tabbedPage({ section: "jobs", tab: "/job/list", title: "Jobs", head: <Filter {...page} />, part }, look);
 }
 
-const Filter: FC<JobPage> = ({ queue, jobType, state }) => (
+const Filter: FC<JobPage> = ({ queue, jobType, state, datasetId }) => (
   <search>
     <form class="filters" method="get" action="/job/list">
+      {datasetId === null ? null : <input type="hidden" name="dataset_id" value={datasetId} />}
       <label>
         Queue
         <input type="search" name="queue" value={queue ?? ""} autocomplete="off" spellcheck={false} />
@@ -45,19 +49,24 @@ const Filter: FC<JobPage> = ({ queue, jobType, state }) => (
         </select>
       </label>
       <button type="submit">Filter</button>
+      {datasetId === null ? null : (
+        <span class="muted">
+          of <a href={`/plan/${datasetId}`}>one plan</a>, or <a href="/job/list">of all</a>
+        </span>
+      )}
     </form>
   </search>
 );
 
 export function jobListPart({ jobs, nextCursor, ...page }: JobPage, look: Look): string {
-  const { queue, jobType, state, isFirst } = page;
+  const { queue, jobType, state, datasetId, isFirst } = page;
   if (jobs === null) {
     return emptyCard(
       "It took too long to find them",
       "Hardly any job matches this filter, and many had to be looked at. Name a queue too, or another state.",
     );
   }
-  const isFiltered = queue !== null || jobType !== null || state !== null;
+  const isFiltered = [queue, jobType, state, datasetId].some((asked) => asked !== null);
   if (jobs.length === 0) {
     if (!isFirst) return emptyCard("No older jobs", '<a href="/job/list">The newest ones</a>');
     return isFiltered
@@ -71,6 +80,7 @@ export function jobListPart({ jobs, nextCursor, ...page }: JobPage, look: Look):
     ...(queue !== null && { queue }),
     ...(jobType !== null && { job_type: jobType }),
     ...(state !== null && { state }),
+    ...(datasetId !== null && { dataset_id: datasetId }),
     ...(nextCursor !== null && { cursor: nextCursor }),
   });
   return (

@@ -64,8 +64,13 @@ export function jobPart({ job, payload, result, entries, explanation }: ShownJob
     `<dl class="facts">${facts(job, look.nowMs)}</dl>` +
     `<div class="block card padded explain"><p><strong>${readable(explanation.summary)}</strong></p>${advice(explanation)}</div>` +
     `<div class="block"><h2>What happened</h2>${storyMarkup(job, entries, look.nowMs)}</div>` +
-    `<div class="block pair"><div><h2 id="payload_title">${isProduct ? "Passthrough" : "Payload"}</h2>${jsonCard("payload_title", payload, whole)}</div>` +
-    `<div><h2 id="result_title">${isProduct ? "Passback" : "Result"}</h2>${jsonCard("result_title", result, whole)}</div></div>`
+    jsonCards(
+      [
+        [isProduct ? "Passthrough" : "Payload", payload],
+        [isProduct ? "Passback" : "Result", result],
+      ],
+      whole,
+    )
   );
 }
 
@@ -163,7 +168,12 @@ function facts(job: JobView, nowMs: number): string {
   return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
 }
 
-function jsonCard(labelledBy: string, json: string | null, whole: string): string {
-  if (json === null) return '<div class="card empty slim">none</div>';
-  return `<section class="card json" aria-labelledby="${labelledBy}" tabindex="0">${jsonMarkup(json, whole)}</section>`;
+/** Those that there are, side by side. */
+function jsonCards(named: readonly (readonly [string, string | null])[], whole: string): string {
+  const cards = named.flatMap(([name, json]) =>
+    json === null
+      ? []
+      : `<div><h2>${name}</h2><section class="card json" aria-label="${name}" tabindex="0">${jsonMarkup(json, whole)}</section></div>`,
+  );
+  return cards.length === 0 ? "" : `<div class="block pair">${cards.join("")}</div>`;
 }

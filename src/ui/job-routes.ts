@@ -91,15 +91,16 @@ export function jobPageRoutes(parts: JobPageParts, lookOf: LookOf, live: LivePar
     return { queues, policies: rows, dead, deadMax: deadCountMax };
   }
 
-  /** `?queue=&job_type=&state=&cursor=`: what is none of these is left out of account. */
+  /** `?queue=&job_type=&state=&dataset_id=&cursor=`: what is none of these is left out of account. */
   async function readList(c: Context): Promise<JobPage> {
     const query = queryOf(c.req.url);
     const asked = (name: string): string | null => textIn(query, name)?.trim() || null;
     const state = jobStates.find((known) => known === query.get("state")) ?? null;
-    const filter = { queue: asked("queue"), jobType: asked("job_type"), state };
+    const datasetId = parseUuid(query.get("dataset_id") ?? "");
+    const filter = { queue: asked("queue"), jobType: asked("job_type"), state, datasetId };
     const before = parseUuid(query.get("cursor") ?? "");
     try {
-      const span = { datasetId: null, createdAfter: null, createdBefore: null };
+      const span = { createdAfter: null, createdBefore: null };
       const rows = await listJobs(sql, { ...filter, ...span, before, limit: rowsAPage + 1 });
       const { shown, nextCursor } = pageOf(rows, rowsAPage, ({ jobId }) => jobId);
       return { ...filter, jobs: shown, nextCursor, isFirst: before === null };

@@ -57,7 +57,7 @@ function summary(queues: readonly ShownQueue[], dead: number, deadMax: number): 
     ["Waiting", count(sum(waiting)), `${count(sum(({ depth }) => depth?.held ?? 0))} held by a limit`],
     ["Running", count(sum(({ depth }) => depth?.running ?? 0)), "leased or begun"],
     ["Ahead", count(sum(({ depth }) => depth?.scheduled ?? 0)), "scheduled or backing off"],
-    ["Ended", `${rate(succeeded + died)}/s`, "in the last minute"],
+    ["Ended", rate(succeeded + died), "in the last minute"],
     ["Succeeded", attempts === 0 ? "–" : share(succeeded / attempts), "of attempts in the last minute"],
     [
       "Dead letters",
@@ -78,10 +78,9 @@ const recent =
   ({ ends }: ShownQueue): number =>
     ends.reduce((sum, end) => sum + (end.step < rateSteps ? end[what] : 0), 0);
 
-/** So many of the last minute, a second. */
+/** So many in the last minute: a second when there are many. */
 function rate(ended: number): string {
-  const perS = ended / 60;
-  return perS === 0 ? "0" : perS < 10 ? perS.toPrecision(2) : count(perS);
+  return ended < 60 ? `${count(ended)}/min` : `${ended < 600 ? (ended / 60).toFixed(1) : count(ended / 60)}/s`;
 }
 
 function queueRow(queue: ShownQueue, look: Look): Row {
@@ -99,7 +98,7 @@ function queueRow(queue: ShownQueue, look: Look): Row {
       count(depth?.scheduled ?? 0),
       count(running) +
         (limits.concurrencyMax === null ? "" : ` <small class="muted">of ${count(limits.concurrencyMax)}</small>`),
-      `${rate(recent("succeeded")(queue) + recent("dead")(queue))}/s`,
+      rate(recent("succeeded")(queue) + recent("dead")(queue)),
       spark(queue),
       `<span class="limits">${limitWords(limits).join(" · ")}</span>`,
       may(look, "operate") ? pauseButton(queue) : "",

@@ -130,6 +130,7 @@ function facts({ run }: ShownRun, nowMs: number): string {
     ["Run and dataset ID", `<span class="id">${run.runId}</span>`],
     ["Template", `${templateLink(run.templateId)}, version ${run.version}`],
     ["Plan", `<a href="/plan/${run.runId}">graph and data products</a>`],
+    ["Jobs", `<a href="/job/list?dataset_id=${run.runId}">of its tasks</a>`],
     ["Triggered by", `${escapeHtml(run.triggeredBy)} <span class="muted">${run.source}</span>`],
     ["For", run.forAt === null ? null : timeMarkup(run.forAt, nowMs)],
     ["Begun", timeMarkup(run.createdAt, nowMs)],

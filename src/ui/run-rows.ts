@@ -54,10 +54,7 @@ export function took({ createdAt, finishedAt }: RunRow, nowMs: number): string {
 const taskOrder = ["success", "failed", "running", "queued", "waiting", "disabled"];
 
 export function tasksBar(tasks: TaskCounts): string {
-  return (
-    progressBar(tasks, taskOrder, (tasks.success ?? 0) + (tasks.disabled ?? 0)) ||
-    '<span class="muted">not made yet</span>'
-  );
+  return progressBar(tasks, taskOrder, tasks.success ?? 0) || '<span class="muted">not made yet</span>';
 }
 
 /** A bar with a part for each state, in this order, and how many of all are done; empty when there are none. */

@@ -173,7 +173,9 @@ export function backfillPart(shown: OneBackfill, look: Look): string {
     id: `seq-${seq}`,
     cells: [
       runId === null ? String(seq + 1) : `<a href="/run/${runId}">${seq + 1}</a>`,
-      stateMarkup(state),
+      runId === null && backfill.cancelledAt !== null
+        ? '<span class="state skipped">not started</span>'
+        : stateMarkup(state),
       at === null ? "" : `<span class="figure">${exactTime(at).replace(".000", "")}</span>`,
       `<code class="extra">${escapeHtml(params)}</code>`,
     ],

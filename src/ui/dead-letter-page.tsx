@@ -78,7 +78,7 @@ export function deadLetterPart(letters: DeadLetters, look: Look): string {
   }
   const mayRedrive = may(look, "operate");
   const rows = groups.slice(0, groupsMax).map((group) => groupRow(group, mayRedrive));
-  const columns = ["#Dead", "Reason", "Queue", "Type", ""];
+  const columns = ["Reason", "Queue", "Type", "#Dead", ""];
   const head = `<div class="block"><h2>By reason and queue</h2>${tableCard("Dead letters by reason and queue", columns, rows, "groups")}</div>`;
   const shown = `${count(total)}${total >= totalMax ? "+" : ""}`;
   const found = jobs.length === 0 ? emptyCard("None of this filter", '<a href="/dead-letter">All of them</a>') : "";
@@ -102,10 +102,10 @@ function groupRow({ reason, jobType, queue, count: dead }: DeadReason, mayRedriv
   const words = wordsOf(reason);
   return {
     cells: [
-      `<strong>${count(dead)}</strong>`,
       `<a href="/dead-letter?${escapeHtml(queryOf(filter))}">${escapeHtml(words)}</a>`,
       queueLink(queue),
       escapeHtml(jobType),
+      `<strong>${count(dead)}</strong>`,
       mayRedrive
         ? redriveButton("Redrive", { filter: named(filter) }, `${count(dead)} dead letters${ofFilter(filter)}.`)
         : "",

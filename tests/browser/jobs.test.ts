@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { openBrowser, visit } from "../support/browser.ts";
 import { done, Scene } from "../support/http.ts";
-import { confirmed, goodInEveryLook, visitAs } from "../support/job-pages.ts";
+import { confirmed, goodInEveryLook, picture, visitAs } from "../support/job-pages.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
 import { until } from "../support/signal.ts";
 
@@ -115,6 +115,7 @@ describe("the list of jobs", () => {
     await page.keyboard.press("k");
     await page.keyboard.press("?");
     await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await picture(page, "keys");
     await page.keyboard.press("Escape");
     await page.keyboard.press("/");
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "queue");
@@ -133,6 +134,7 @@ describe("the page of a job", () => {
     const { page, faults, close } = await visitAs(browser, api, "operator", `/job/${id}`);
     await page.locator("#log_text", { hasText: "line 2" }).waitFor();
     await page.locator("#log_text", { hasText: "line 9" }).waitFor();
+    await picture(page, "job-running");
     await page.locator("main .title .state.running").waitFor();
     assert.match((await page.textContent(".explain")) ?? "", /runs attempt 1 of/);
     assert.match((await page.textContent(".json-key")) ?? "", /<img src=x/);
@@ -201,6 +203,7 @@ describe("dead letters", () => {
 
     await page.locator(".groups tr", { hasText: "broken" }).getByRole("button", { name: "Redrive" }).click();
     await dialog.getByText("2 would be redriven").waitFor();
+    await picture(page, "redrive");
     assert.match((await dialog.textContent()) ?? "", /2 dead letters in queue broken of type fail/);
     await dialog.getByRole("button", { name: "Cancel" }).click();
     assert.equal(await stateOf(ids[1] ?? ""), "dead");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { accessible, openBrowser, visit } from "../support/browser.ts";
-import { confirmed, goodInEveryLook, visitAs } from "../support/job-pages.ts";
+import { confirmed, goodInEveryLook, picture, visitAs } from "../support/job-pages.ts";
 import { putWorker } from "../support/jobs-by-hand.ts";
 import { openTemplateRuntime, type TemplateRuntime } from "../support/template-runs.ts";
 
@@ -61,6 +61,7 @@ describe("the page of a template", () => {
     await dialog.getByLabel("more").fill("{nonsense");
     await dialog.getByRole("button", { name: "Trigger" }).click();
     await dialog.getByText("more: this is no JSON").waitFor();
+    await picture(page, "trigger");
     await dialog.getByLabel("more").fill('{"n": 12345678901234567890}');
     await dialog.getByLabel("limit").fill("12345678901234567890");
     await dialog.getByRole("button", { name: "Trigger" }).click();
@@ -133,13 +134,13 @@ describe("backfills", () => {
     await page.getByText("5 runs of slow, version 1:").waitFor();
     assert.equal(await page.locator(".preview tbody tr").count(), 5);
     assert.equal((await api.call("GET", "/backfill")).json.length, 0);
-    if (process.env.SCREENSHOTS !== undefined)
-      await page.screenshot({ path: `${process.env.SCREENSHOTS}/backfill-preview.png`, fullPage: true });
+    await picture(page, "backfill-preview");
     await page.getByRole("button", { name: "Start 5 runs…" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Start" }).click();
     await page.waitForURL(/\/backfill\/[0-9a-f-]{36}$/);
     await page.locator(".backfill-runs .state.running").nth(1).waitFor();
     assert.equal(await page.locator(".backfill-runs .state.waiting").count(), 3);
+    await picture(page, "backfill-running");
     await page.goto(`${api.node.url}/backfill`);
     await page.locator(".backfills .progress", { hasText: "0/5" }).waitFor();
     await confirmed(page, "Cancel", /The 3 runs that wait are not started, and the 2 that go on are cancelled/);
@@ -169,6 +170,7 @@ describe("workers", () => {
     await node.locator(".held a").first().waitFor();
     const worker = page.locator("tr", { hasText: hostile });
     await worker.getByRole("button", { name: "Drain" }).click();
+    await picture(page, "drain");
     const dialog = page.getByRole("dialog");
     assert.match((await dialog.textContent()) ?? "", /finishes the 1 that it holds/);
     await dialog.getByRole("button", { name: "Drain" }).click();

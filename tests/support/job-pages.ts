@@ -40,11 +40,16 @@ export async function goodInEveryLook(
     await ready(page);
     await accessible(page);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), widthPx, `${path} at ${widthPx} px`);
-    if (process.env.SCREENSHOTS !== undefined)
-      await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}-${widthPx}-${scheme}.png`, fullPage: true });
+    await picture(page, `${name}-${widthPx}-${scheme}`);
     assert.deepEqual(faults, []);
     await close();
   }
+}
+
+/** A picture of the page, if `SCREENSHOTS` names where they go. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.SCREENSHOTS;
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
 /** Presses a button of the page, sees what the dialog says, and confirms it. */

@@ -7,6 +7,7 @@ import * as ask from "./islands/ask.js" with { type: "text" };
 import * as backfill from "./islands/backfill.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as job from "./islands/job.js" with { type: "text" };
 import * as jobLog from "./islands/job-log.js" with { type: "text" };
 import * as keys from "./islands/keys.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
@@ -57,6 +58,7 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "ask.js", text: textOf(ask) },
   { name: "act.js", text: textOf(act) },
   { name: "job-log.js", text: textOf(jobLog) },
+  { name: "job.js", text: textOf(job) },
   { name: "redrive.js", text: textOf(redrive) },
   { name: "template.js", text: textOf(template) },
   { name: "backfill.js", text: textOf(backfill) },

@@ -86,7 +86,7 @@ export function deadLetterPart(letters: DeadLetters, look: Look): string {
     ? redriveButton(
         `Redrive ${total === 1 ? "it" : `all ${shown}`}`,
         { filter: named(filter) },
-        `${shown} dead letters${ofFilter(filter)}. The oldest come first.`,
+        `${shown} dead letters${ofFilter(filter)}. ${replaced}`,
       )
     : needsRole(look, "operate", "redrive them");
   return (
@@ -107,7 +107,11 @@ function groupRow({ reason, jobType, queue, count: dead }: DeadReason, mayRedriv
       escapeHtml(jobType),
       `<strong>${count(dead)}</strong>`,
       mayRedrive
-        ? redriveButton("Redrive", { filter: named(filter) }, `${count(dead)} dead letters${ofFilter(filter)}.`)
+        ? redriveButton(
+            "Redrive",
+            { filter: named(filter) },
+            `${count(dead)} dead letters${ofFilter(filter)}. ${replaced}`,
+          )
         : "",
     ],
   };
@@ -134,6 +138,8 @@ function deadTable(jobs: readonly JobSummary[], look: Look, mayRedrive: boolean)
     "dead-jobs",
   );
 }
+
+const replaced = "Each gets a new job in its place; of a data product's the product is cleared.";
 
 const oneOf = ({ jobId, jobType, queue, datasetId }: JobSummary): string =>
   `${jobType} in queue ${queue} (${jobId}). ${

@@ -27,7 +27,7 @@ export interface ShownJob {
 export function jobPage(shown: ShownJob, look: Look): string {
   const { jobId } = shown.job;
   return document(
-    { section: "jobs", look, islands: ["part.js", "act.js", "job-log.js"] },
+    { section: "jobs", look, islands: ["part.js", "act.js", "job.js"] },
     String(
       <>
         <Crumbs
@@ -41,12 +41,18 @@ export function jobPage(shown: ShownJob, look: Look): string {
         {raw(livePart(jobPart(shown, look), look))}
         <div class="block">
           <h2 id="log_title">Log</h2>
-          <section class="card log" id="log" data-job={jobId} aria-labelledby="log_title" tabindex={0}>
-            <pre id="log_text" />
-            <p class="empty" id="log_empty">
-              What it printed: <a href={`/api/job/${jobId}/log`}>as text</a>
-            </p>
-          </section>
+          <pre
+            class="card job-log"
+            id="log_text"
+            data-job={jobId}
+            role="log"
+            aria-labelledby="log_title"
+            tabindex={0}
+            hidden
+          />
+          <p class="muted" id="log_note">
+            <a href={`/api/job/${jobId}/log`}>All that it printed, as text</a>
+          </p>
         </div>
       </>,
     ),
@@ -151,7 +157,12 @@ function facts(job: JobView, nowMs: number): string {
     ["Begun", job.startedAt === null ? null : timeMarkup(job.startedAt, nowMs)],
     ["Ended", job.finishedAt === null ? null : timeMarkup(job.finishedAt, nowMs)],
     ["Last attempt took", took === null ? null : latency(took)],
-    ["Worker", job.workerId === null ? null : `<a class="id" href="/worker">${escapeHtml(job.workerId)}</a>`],
+    [
+      "Worker",
+      job.workerId === null
+        ? null
+        : `<a class="id" href="/worker#worker-${escapeHtml(job.workerId)}">${escapeHtml(job.workerId)}</a>`,
+    ],
     ["Priority", job.priority === 0 ? null : String(job.priority)],
     ["Concurrency key", job.concurrencyKey === null ? null : escapeHtml(job.concurrencyKey)],
     ["Labels needed", job.requires.length === 0 ? null : escapeHtml(job.requires.join(", "))],
@@ -168,12 +179,17 @@ function facts(job: JobView, nowMs: number): string {
   return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
 }
 
-/** Those that there are, side by side. */
+/** What is longer is cut: it is read elsewhere. */
+const jsonLengthMax = 100_000;
+
+/** Those that there are, side by side. `whole`: where all of it is. */
 function jsonCards(named: readonly (readonly [string, string | null])[], whole: string): string {
-  const cards = named.flatMap(([name, json]) =>
-    json === null
-      ? []
-      : `<div><h2>${name}</h2><section class="card json" aria-label="${name}" tabindex="0">${jsonMarkup(json, whole)}</section></div>`,
-  );
+  const cards = named.flatMap(([name, json]) => {
+    if (json === null) return [];
+    const isCut = json.length > jsonLengthMax;
+    const rest = isCut ? `<p class="muted">Cut here: <a href="${whole}">all of it</a></p>` : "";
+    const shown = jsonMarkup(isCut ? json.slice(0, jsonLengthMax) : json);
+    return `<div><h2>${name}</h2><section class="card json" aria-label="${name}" tabindex="0">${shown}</section>${rest}</div>`;
+  });
   return cards.length === 0 ? "" : `<div class="block pair">${cards.join("")}</div>`;
 }

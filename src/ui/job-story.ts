@@ -19,7 +19,7 @@ export function storyMarkup(job: JobView, entries: readonly Entry[], nowMs: numb
       `<li class="gap muted">${count(left)} more: <a href="/api/job/${job.jobId}/timeline">all of them</a></li>`,
     );
   }
-  return `<ol class="card story">${items.join("")}</ol>`;
+  return `<ol class="card job-story">${items.join("")}</ol>`;
 }
 
 function item(job: JobView, entry: Entry, nowMs: number): string {

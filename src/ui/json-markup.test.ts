@@ -1,32 +1,30 @@
-/** JSON shown in colours stays the same JSON, and text. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { jsonMarkup } from "./json-markup.ts";
 
-const textOf = (markup: string) =>
+const plain = (markup: string): string =>
   markup
     .replaceAll(/<[^>]*>/g, "")
-    .replaceAll("&lt;", "<")
-    .replaceAll("&gt;", ">")
     .replaceAll("&quot;", '"')
-    .replaceAll("&#39;", "'")
-    .replaceAll("&amp;", "&");
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">");
 
-describe("JSON in colours", () => {
-  it("keeps every digit and every text, and escapes what is markup", () => {
-    const json = `{"<b>":12345678901234567890.10,"a":["x\\"]: 1","<img src=x onerror=alert(1)>",true,null,-1e-7,{}]}`;
-    const markup = jsonMarkup(json, "/api");
-    assert.equal(textOf(markup).replaceAll(/\n */g, "").replaceAll(": ", ":"), json.replaceAll(": ", ":"));
-    assert.ok(!markup.includes("<img") && !markup.includes("<b>"));
-    assert.ok(markup.includes('<span class="json-number">12345678901234567890.10</span>'));
-    assert.ok(markup.includes('<span class="json-key">&quot;&lt;b&gt;&quot;</span>:'));
-    assert.ok(markup.includes('<span class="json-string">&quot;x\\&quot;]: 1&quot;</span>'));
-    assert.equal(markup.match(/json-word/g)?.length, 2);
+describe("JSON for people", () => {
+  it("tells keys, texts, numbers and literals apart, and loses nothing", () => {
+    const text = '{"key":"a:\\"b\\", {1}","big":18446744073709551615,"on":[true,null,-1.5e+3]}';
+    const markup = jsonMarkup(text);
+    assert.deepEqual(JSON.parse(plain(markup)), JSON.parse(text));
+    assert.ok(markup.includes('<span class="json-key">&quot;key&quot;</span>: <span class="json-text">'));
+    assert.ok(markup.includes('<span class="json-number">18446744073709551615</span>'));
+    assert.ok(markup.includes('<span class="json-literal">null</span>'));
   });
 
-  it("cuts what is long, and says where all of it is", () => {
-    const markup = jsonMarkup(`"${"x".repeat(200_000)}"`, "/api/job/1");
-    assert.ok(markup.length < 110_000);
-    assert.ok(markup.includes('<a href="/api/job/1">all of it</a>'));
+  it("shows markup in keys and texts as text", () => {
+    const markup = jsonMarkup('{"<b>":"</code><script>"}');
+    assert.ok(!markup.includes("<b>") && !markup.includes("<script>"), markup);
+  });
+
+  it("leaves colours out of very long JSON", () => {
+    assert.ok(!jsonMarkup(JSON.stringify({ text: "x".repeat(200_000) })).includes("json-"));
   });
 });

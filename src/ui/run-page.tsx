@@ -102,7 +102,7 @@ export function runPart({ run, tasks, plan }: OneRun, look: Look): string {
     `<dl class="facts">${facts({ run, tasks }, look.nowMs)}</dl>` +
     `<div class="block">${tasksBar(tasks)}</div>` +
     `<div class="block"><h2>Tasks</h2>${taskTable(plan?.products ?? [], runId, look.nowMs)}</div>` +
-    `<div class="block"><h2 id="params_title">Parameters</h2><section class="card json" aria-labelledby="params_title" tabindex="0">${jsonMarkup(run.params, `/api/run/${runId}`)}</section></div>`
+    `<div class="block"><h2 id="params_title">Parameters</h2><section class="card json" aria-labelledby="params_title" tabindex="0">${jsonMarkup(run.params)}</section></div>`
   );
 }
 

@@ -140,7 +140,7 @@ describe("the page of a job", () => {
     assert.match((await page.textContent(".json-key")) ?? "", /<img src=x/);
     await confirmed(page, "Cancel", /slow, running, in queue default/);
     await page.locator("main .title .state.cancelled").waitFor();
-    await page.locator(".story li[data-kind=ended]").waitFor();
+    await page.locator(".job-story li[data-kind=ended]").waitFor();
     assert.equal(await stateOf(id), "cancelled");
     assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
     await confirmed(page, "Replay", /has its payload and settings/);

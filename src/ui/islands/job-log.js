@@ -1,51 +1,55 @@
 // @ts-check
-/** Follows what a job prints, from its first line to its end; keeps to the bottom as long as the reader is there. */
+/** Follows what a job prints into an element, as it comes, until the job ends. */
 
-const log = document.getElementById("log");
-const text = document.getElementById("log_text");
-const note = document.getElementById("log_empty");
-/** What is shown at most: the last of it. */
+/** Characters that are kept in the page; older ones are behind the link to the whole. */
 const lengthMax = 400_000;
-let length = 0;
-let token = 0;
+/** This close to its end, the reader wants to see what comes. */
+const nearEndPx = 40;
 
-/** @param {string} line */
-function append(line) {
-  if (log === null || text === null) return;
-  const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 24;
-  text.append(line);
-  length += line.length;
-  while (length > lengthMax && text.firstChild !== null && text.childNodes.length > 1) {
-    length -= text.firstChild.textContent?.length ?? 0;
-    text.firstChild.remove();
-  }
-  if (isAtEnd) log.scrollTop = log.scrollHeight;
-}
+/**
+ * @param {HTMLElement} into @param {string} jobId @param {(said: string) => void} tell
+ * @returns {() => void} stops it
+ */
+export function followLog(into, jobId, tell) {
+  const source = new EventSource(`/api/job/${jobId}/log?follow=true`);
+  let lease = 0;
+  let length = 0;
+  into.replaceChildren();
+  into.hidden = true;
+  tell("Nothing printed yet");
 
-/** @param {string} words */
-function say(words) {
-  if (note === null) return;
-  note.textContent = words;
-  note.hidden = words === "";
-}
+  /** @param {Node} node */
+  const add = (node) => {
+    const isAtEnd = into.scrollHeight - into.scrollTop - into.clientHeight < nearEndPx;
+    into.hidden = false;
+    into.append(node);
+    length += node.textContent?.length ?? 0;
+    while (length > lengthMax && into.childNodes.length > 1) {
+      length -= into.firstChild?.textContent?.length ?? 0;
+      into.firstChild?.remove();
+    }
+    if (isAtEnd) into.scrollTop = into.scrollHeight;
+  };
 
-function follow() {
-  say("Nothing printed yet. What it prints is shown here as it comes.");
-  const events = new EventSource(`/api/job/${log?.dataset.job}/log?follow=true`);
-  events.addEventListener("line", ({ data }) => {
-    const line = JSON.parse(data);
-    say("");
-    if (line.token !== token && token !== 0) append(`── next attempt ──\n`);
-    token = line.token;
-    append(line.text);
+  source.addEventListener("line", (event) => {
+    const { token, text } = JSON.parse(event.data);
+    if (lease !== 0 && token !== lease) {
+      const line = document.createElement("span");
+      line.className = "log-break";
+      line.textContent = "next attempt\n";
+      add(line);
+    }
+    lease = token;
+    add(document.createTextNode(text));
+    tell("Followed live");
   });
-  events.addEventListener("end", () => {
-    events.close();
-    if (length === 0) say("It printed nothing.");
+  source.addEventListener("end", (event) => {
+    source.close();
+    tell(length === 0 ? "It printed nothing" : `Job ${JSON.parse(event.data).state}`);
   });
-  window.addEventListener("pagehide", () => events.close());
+  // It connects again by itself, and goes on after the last line; a refused one does not.
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) tell("The log cannot be followed");
+  };
+  return () => source.close();
 }
-
-follow();
-
-export {};

@@ -1,11 +1,11 @@
 /** How each of the last days went: a calendar of a template's runs, weeks side by side, in its schedule's zone. */
 
 import { epochMsOf } from "../model/clock.ts";
-import type { RunQuarter } from "../store/run-days.ts";
+import type { RunDay } from "../store/run-days.ts";
 import type { TickRow } from "../store/schedules.ts";
-import { dateIn } from "../templates/zone.ts";
+import { dateIn, instantOfWall } from "../templates/zone.ts";
 
-export const calendarWeeks = 26;
+const calendarWeeks = 26;
 const dayMs = 86_400_000;
 
 /** What a day comes to, the gravest first: its class, colour and shape are those of the state. */
@@ -18,30 +18,42 @@ export interface CalendarDay {
   readonly counts: Counts;
 }
 
+interface Span {
+  readonly dates: readonly string[];
+  /** When each begins, and when the last one ends. */
+  readonly beginsMs: readonly number[];
+}
+
 /** Whole weeks, Monday first; the last one holds today, and ends with it. */
-export function calendarDays(
-  quarters: readonly RunQuarter[],
-  ticks: readonly TickRow[],
-  zone: string,
-  nowMs: number,
-): CalendarDay[] {
-  const counts = new Map<string, Counts>();
-  const add = (atMs: number, what: keyof Counts, more: number): void => {
-    const date = dateIn(zone, atMs);
-    const of = counts.get(date) ?? {};
-    of[what] = (of[what] ?? 0) + more;
-    counts.set(date, of);
-  };
-  for (const { atMs, state, count } of quarters) add(atMs, state, count);
-  for (const { at, state } of ticks) if (state === "skipped" || state === "missed") add(epochMsOf(at), state, 1);
+export function calendarSpan(zone: string, nowMs: number): Span {
   // Days are counted by their names, so that none is short or long.
   const today = Date.parse(`${dateIn(zone, nowMs)}T00:00:00Z`);
   const weekday = (new Date(today).getUTCDay() + 6) % 7;
   const first = today - (weekday + 7 * (calendarWeeks - 1)) * dayMs;
-  return Array.from({ length: (today - first) / dayMs + 1 }, (_, i) => {
-    const date = new Date(first + i * dayMs).toISOString().slice(0, 10);
-    return { date, counts: counts.get(date) ?? {} };
-  });
+  const walls = Array.from({ length: (today - first) / dayMs + 2 }, (_, i) => first + i * dayMs);
+  return {
+    dates: walls.slice(0, -1).map((wallMs) => new Date(wallMs).toISOString().slice(0, 10)),
+    beginsMs: walls.map((wallMs) => instantOfWall(zone, wallMs)),
+  };
+}
+
+export function calendarDays(span: Span, runs: readonly RunDay[], ticks: readonly TickRow[]): CalendarDay[] {
+  const days = span.dates.map((date) => ({ date, counts: {} as Counts }));
+  const add = (day: number, what: keyof Counts, more: number): void => {
+    const counts = days[day]?.counts;
+    if (counts !== undefined) counts[what] = (counts[what] ?? 0) + more;
+  };
+  for (const { day, state, count } of runs) add(day, state, count);
+  for (const { at, state } of ticks) {
+    const atMs = epochMsOf(at);
+    if (state === "skipped" || state === "missed")
+      add(
+        span.beginsMs.findLastIndex((from) => from <= atMs),
+        state,
+        1,
+      );
+  }
+  return days;
 }
 
 /** `3 success, 1 failed`. */

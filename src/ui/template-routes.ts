@@ -3,7 +3,7 @@ import { type Context, Hono } from "hono";
 import type { AppParts } from "../http/parts.ts";
 import { queryOf } from "../http/query.ts";
 import { epochMsOf, instantOf } from "../model/clock.ts";
-import { countRunQuarters } from "../store/run-days.ts";
+import { countRunDays } from "../store/run-days.ts";
 import { listTicks } from "../store/schedules.ts";
 import { latestRuns, listRuns } from "../store/template-runs.ts";
 import { listVersions } from "../store/templates.ts";
@@ -13,7 +13,7 @@ import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
 import type { LiveParts } from "./part-stream.ts";
-import { calendarDays, calendarWeeks } from "./run-calendar.ts";
+import { calendarDays, calendarSpan } from "./run-calendar.ts";
 import { withTasks } from "./run-routes.ts";
 import {
   type ShownTemplate,
@@ -31,7 +31,6 @@ const versionsShownMax = 20;
 const runsShownMax = 10;
 const ticksShownMax = 200;
 const nextShownMax = 5;
-const weekMs = 7 * 86_400_000;
 
 export function templatePageRoutes(parts: TemplatePageParts, lookOf: LookOf, live: LiveParts): Hono {
   const { database, templates, clock } = parts;
@@ -83,20 +82,19 @@ export function templatePageRoutes(parts: TemplatePageParts, lookOf: LookOf, liv
     const known = templates.known(id);
     if (known === undefined) return null;
     const now = nowMs();
-    const since = instantOf(now - calendarWeeks * weekMs);
-    const [versions, ticks, quarters, { rows }] = await Promise.all([
+    const { schedule } = known.template;
+    const span = calendarSpan(schedule?.timezone ?? "UTC", now);
+    const [versions, ticks, runDays, { rows }] = await Promise.all([
       listVersions(sql, id, versionsShownMax),
       listTicks(sql, id, ticksShownMax),
-      countRunQuarters(sql, id, since),
+      countRunDays(sql, id, span.beginsMs),
       listRuns(sql, { templateId: id, state: null, after: null, limit: runsShownMax }),
     ]);
-    const { schedule } = known.template;
-    const days = calendarDays(quarters, ticks, schedule?.timezone ?? "UTC", now);
     return {
       ...known,
       versions,
       ticks,
-      days,
+      days: calendarDays(span, runDays, ticks),
       nextTicks: nextTicks(schedule, now, nextShownMax),
       runs: await withTasks(sql, rows),
     };

@@ -148,7 +148,7 @@ describe("a bundle", () => {
     const told = await tellJob(sql, jobId);
     assert.deepEqual([told?.liveState, told?.workerId], ["leased", "w"]);
     const [depth] = await countQueues(sql);
-    assert.deepEqual(depth, { queue: "q", ready: 0, held: 0, scheduled: 0, running: 2 });
+    assert.deepEqual(depth, { queue: "q", ready: 0, held: 0, scheduled: 0, running: 2, oldestDueAt: null });
   });
 
   it("ends its jobs with a record of their attempts, each once", async () => {

@@ -88,7 +88,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
       template: row.templateId,
       version: row.version,
       concurrency: row.concurrencyMax,
-      state: stateOf(row),
+      state: backfillStateOf(row),
       count: Object.values(runs).reduce((sum, count) => sum + count, 0),
       runs,
       created_by: row.createdBy,
@@ -171,7 +171,7 @@ export function backfillRoutes(parts: AppParts): OpenAPIHono {
   return routes;
 }
 
-function stateOf({ cancelledAt, finishedAt }: BackfillRow): z.output<typeof Backfill>["state"] {
+export function backfillStateOf({ cancelledAt, finishedAt }: BackfillRow): z.output<typeof Backfill>["state"] {
   if (cancelledAt !== null) return finishedAt === null ? "cancelling" : "cancelled";
   return finishedAt === null ? "running" : "finished";
 }

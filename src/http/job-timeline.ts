@@ -9,7 +9,7 @@ import type { Sql } from "../store/sql.ts";
 const entriesMax = 1000;
 const tailBytesMax = 4096;
 
-interface Entry {
+export interface Entry {
   readonly at: Instant;
   readonly kind: "enqueued" | "decision" | "leased" | "attempt" | "ended" | "redriven" | "replayed";
   readonly title: string;

@@ -1,5 +1,5 @@
 /** Jobs: enqueue, list, read, tell the story of, explain, cancel. Logs and outputs are in job-log.ts. */
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import { explainJob } from "../jobs/explain-job.ts";
 import { ConflictError } from "../model/errors.ts";
 import { jobStates } from "../model/job.ts";
@@ -155,7 +155,10 @@ async function metricsOf({ database, intake }: AppParts, queue: string | null): 
 /** A lane that stays blocked is noted every ten seconds: such a decision explains the jobs that wait in it for so long. */
 const delayMs = 25_000;
 
-async function explanationOf({ database, intake, computes }: AppParts, job: JobView): Promise<object> {
+export async function explanationOf(
+  { database, intake, computes }: Pick<AppParts, "database" | "intake" | "computes">,
+  job: JobView,
+): Promise<z.output<typeof Explanation>> {
   const { sql } = database;
   const { queue, jobType, jobId } = job;
   const kind = computes.runsHere(jobType) ? "node" : "remote";

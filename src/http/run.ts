@@ -122,10 +122,10 @@ function shownRun(row: RunRow, tasks: TaskCounts) {
   };
 }
 
-const cursorAfter = ({ createdAt, runId }: RunRow): string =>
+export const cursorAfter = ({ createdAt, runId }: RunRow): string =>
   Buffer.from(`${createdAt} ${runId}`).toString("base64url");
 
-function cursorOf(query: URLSearchParams): { createdAt: string; runId: string } | null {
+export function cursorOf(query: URLSearchParams): { createdAt: string; runId: string } | null {
   const given = query.get("cursor");
   if (given === null) return null;
   const [at = "", id = ""] = Buffer.from(given.slice(0, 200), "base64url").toString("utf8").split(" ");

@@ -75,11 +75,11 @@ const shownWorker = (worker: WorkerView): object => ({
   started_at: worker.startedAt,
   seen_at: worker.seenAt,
   draining: worker.drainingSince !== null,
-  state: stateOf(worker),
+  state: workerStateOf(worker),
   jobs: worker.jobs,
 });
 
-function stateOf({ isLost, drainingSince, held }: WorkerView): string {
+export function workerStateOf({ isLost, drainingSince, held }: WorkerView): string {
   if (isLost) return "lost";
   if (drainingSince !== null) return "draining";
   return held > 0 ? "busy" : "idle";

@@ -69,13 +69,22 @@ export function listBackfills(sql: Sql, countMax: number): Promise<BackfillRow[]
   );
 }
 
-/** Runs by state; those that were not started are `waiting`. */
-export async function countBackfillRuns(sql: Sql, backfillId: Uuid): Promise<Record<string, number>> {
-  const rows = await sql<{ state: string; count: number }>`
-    select coalesce(r.state, 'waiting') as state, count(*)::int as count
+/** Runs by state, of each of the backfills; those that were not started are `waiting`. */
+export async function countBackfillsRuns(
+  sql: Sql,
+  backfillIds: readonly Uuid[],
+): Promise<Map<Uuid, Record<string, number>>> {
+  const rows = await sql<{ backfillId: Uuid; state: string; count: number }>`
+    select b.backfill_id as "backfillId", coalesce(r.state, 'waiting') as state, count(*)::int as count
     from backfill_run b left join template_run r on r.run_id = b.run_id
-    where b.backfill_id = ${backfillId}::uuid group by 1`;
-  return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+    where b.backfill_id = any(${array(backfillIds)}::text::uuid[]) group by 1, 2`;
+  const counts = new Map<Uuid, Record<string, number>>(backfillIds.map((id) => [id, {}]));
+  for (const { backfillId, state, count } of rows) Object.assign(counts.get(backfillId) ?? {}, { [state]: count });
+  return counts;
+}
+
+export async function countBackfillRuns(sql: Sql, backfillId: Uuid): Promise<Record<string, number>> {
+  return (await countBackfillsRuns(sql, [backfillId])).get(backfillId) ?? {};
 }
 
 export interface BackfillRunRow {

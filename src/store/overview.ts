@@ -23,6 +23,27 @@ export async function queueRates(sql: Sql, queue: string | null, windowS: number
   return row ?? { leased: 0, succeeded: 0, failed: 0, retried: 0, dead: 0, waitedMs: 0, ranMs: 0 };
 }
 
+export interface QueueEnds {
+  readonly queue: string;
+  /** Seconds ago, in steps of `stepS`: 0 is the newest. */
+  readonly step: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  readonly retried: number;
+}
+
+/** What ended in each queue in the last `windowS` seconds, in steps of `stepS`, over all nodes. */
+export function queueEnds(sql: Sql, windowS: number, stepS: number): Promise<QueueEnds[]> {
+  return sql.query<QueueEnds>(
+    `select queue, step, sum(succeeded)::float8 as succeeded, sum(dead)::float8 as dead, sum(retried)::float8 as retried
+     from (
+       select queue, greatest(0, floor(extract(epoch from now() - at) / $2::float8))::int as step, succeeded, dead, retried
+       from queue_second where at > now() - $1::float8 * interval '1 second') as recent
+     group by queue, step`,
+    [windowS, stepS],
+  );
+}
+
 /** Counted up to here, beyond it estimated. */
 const countMax = 10_000;
 

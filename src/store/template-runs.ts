@@ -106,6 +106,16 @@ export async function listRuns(sql: Sql, filter: RunFilter): Promise<{ rows: Run
   return { rows: rows.slice(0, filter.limit), hasMore: rows.length > filter.limit };
 }
 
+/** The newest run of each of the templates that has one. */
+export function latestRuns(sql: Sql, templateIds: readonly string[]): Promise<RunRow[]> {
+  return sql.query<RunRow>(
+    `select run.* from unnest($1::text::text[]) as asked (id)
+     join lateral (
+       select ${columns} from template_run where template_id = asked.id order by created_at desc, run_id desc limit 1) as run on true`,
+    [array(templateIds)],
+  );
+}
+
 export type TaskCounts = Readonly<Record<string, number>>;
 
 /** How many products of each run are in each state; a run without a plan yet is absent. */

@@ -4,22 +4,35 @@ import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import uplot from "uplot/dist/uPlot.esm.js" with { type: "text" };
 import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
+import * as act from "./islands/act.js" with { type: "text" };
+import * as ask from "./islands/ask.js" with { type: "text" };
+import * as backfill from "./islands/backfill.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as job from "./islands/job.js" with { type: "text" };
+import * as jobLog from "./islands/job-log.js" with { type: "text" };
+import * as keys from "./islands/keys.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
 import * as live from "./islands/live.js" with { type: "text" };
+import * as morph from "./islands/morph.js" with { type: "text" };
+import * as part from "./islands/part.js" with { type: "text" };
 import * as pass from "./islands/pass.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
 import * as plots from "./islands/plots.js" with { type: "text" };
+import * as redrive from "./islands/redrive.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
+import * as template from "./islands/template.js" with { type: "text" };
 import logo from "./logo.svg" with { type: "text" };
+import actionStyle from "./styles/actions.css" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
+import jobStyle from "./styles/jobs.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import plotStyle from "./styles/plots.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
+import templateStyle from "./styles/templates.css" with { type: "text" };
 import timeline from "./styles/timeline.css" with { type: "text" };
 import tokens from "./styles/tokens.css" with { type: "text" };
 
@@ -37,13 +50,26 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 export const assetFiles: readonly AssetFile[] = [
   {
     name: "orrery.css",
-    text: [tokens, base, forms, states, tables, graphStyle, passStyle, timeline, uplotStyle, plotStyle].join("\n"),
+    text: [
+      ...[tokens, base, forms, states, tables, graphStyle, passStyle, timeline, uplotStyle, plotStyle],
+      ...[actionStyle, jobStyle, templateStyle],
+    ].join("\n"),
   },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
   { name: "relative-time.js", text: textOf(relativeTime) },
   { name: "live.js", text: textOf(live) },
+  { name: "keys.js", text: textOf(keys) },
+  { name: "morph.js", text: textOf(morph) },
+  { name: "part.js", text: textOf(part) },
+  { name: "ask.js", text: textOf(ask) },
+  { name: "act.js", text: textOf(act) },
+  { name: "job-log.js", text: textOf(jobLog) },
+  { name: "job.js", text: textOf(job) },
+  { name: "redrive.js", text: textOf(redrive) },
+  { name: "template.js", text: textOf(template) },
+  { name: "backfill.js", text: textOf(backfill) },
   { name: "layout-worker.js", text: textOf(layoutWorker) },
   { name: "graph-drawing.js", text: textOf(graphDrawing) },
   { name: "graph.js", text: textOf(graph) },

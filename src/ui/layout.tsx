@@ -5,7 +5,7 @@ import type { Child, FC } from "hono/jsx";
 import { assetUrl } from "./assets.ts";
 import type { Look } from "./look.ts";
 
-export type Section = "plans" | "passes" | null;
+export type Section = "plans" | "passes" | "jobs" | "templates" | null;
 
 interface LayoutProps {
   readonly section: Section;
@@ -30,7 +30,7 @@ const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, ch
       <link rel="stylesheet" href={assetUrl("orrery.css")} />
       {htmx ? <meta name="htmx-config" content={htmxConfig} /> : null}
       {htmx ? <script defer src={assetUrl("htmx.js")} /> : null}
-      {["relative-time.js", ...islands].map((name) => (
+      {["relative-time.js", "keys.js", ...islands].map((name) => (
         <script type="module" src={assetUrl(name)} />
       ))}
     </head>
@@ -51,13 +51,21 @@ const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, ch
             <a href="/pass" aria-current={section === "passes" ? "true" : undefined}>
               Passes
             </a>
+            <a href="/job" aria-current={section === "jobs" ? "true" : undefined}>
+              Jobs
+            </a>
+            <a href="/template" aria-current={section === "templates" ? "true" : undefined}>
+              Templates
+            </a>
             <a href="/swagger">API</a>
           </nav>
           <Viewer {...look} />
         </div>
       </header>
       <main id="main">{children}</main>
-      <footer class="foot">Times are relative to now; point at one for the exact instant in UTC.</footer>
+      <footer class="foot">
+        Times are relative to now; point at one for the exact instant in UTC. <kbd>?</kbd> shows the keys.
+      </footer>
     </body>
   </html>
 );

@@ -5,16 +5,38 @@ import { readSearch } from "../http/search-query.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
 import { searchPlans } from "../store/search.ts";
+import { backfillPageRoutes } from "./backfill-routes.ts";
+import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
 import { homePage } from "./home-page.tsx";
+import { jobPageRoutes } from "./job-routes.ts";
 import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
+import { createLiveParts } from "./part-stream.ts";
 import { passOverview, passPageRoutes } from "./pass-routes.ts";
 import { planPage, planUpdate } from "./plan-page.tsx";
+import { runPageRoutes } from "./run-routes.ts";
 import { type Found, searchRows } from "./search-rows.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { templatePageRoutes } from "./template-routes.ts";
+import { workerPageRoutes } from "./worker-routes.ts";
 
-type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground" | "history" | "auth" | "config">;
+type PageParts = Pick<
+  AppParts,
+  | "supervisor"
+  | "database"
+  | "clock"
+  | "ground"
+  | "history"
+  | "auth"
+  | "config"
+  | "intake"
+  | "computes"
+  | "templates"
+  | "scheduler"
+  | "log"
+  | "closing"
+>;
 
 const nothingFound: Found = { rows: [], nextPage: null };
 /** A live update that names more products than this gets the whole plan. */
@@ -27,6 +49,17 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   const routes = new Hono();
   routes.route("/", passPageRoutes(parts, lookOf));
   routes.route("/", signInRoutes(parts, lookOf));
+  const live = createLiveParts(parts, lookOf, nowMs);
+  for (const pages of [
+    jobPageRoutes,
+    deadLetterPageRoutes,
+    workerPageRoutes,
+    templatePageRoutes,
+    runPageRoutes,
+    backfillPageRoutes,
+  ]) {
+    routes.route("/", pages(parts, lookOf, live));
+  }
 
   routes.get("/", async (c) => {
     const { searchBy, ask } = homeSearch(c.req.url);

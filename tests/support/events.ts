@@ -17,8 +17,11 @@ export class EventReader {
   /** Resolves when the stream has begun: from then on nothing is missed. */
   static async open(url: string, lastEventId?: string): Promise<EventReader> {
     const headers = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
-    const response = await fetch(url, { headers });
-    if (response.status !== 200 || response.body === null) throw new Error(`${url} answered ${response.status}`);
+    return EventReader.of(await fetch(url, { headers }));
+  }
+
+  static async of(response: Response): Promise<EventReader> {
+    if (response.status !== 200 || response.body === null) throw new Error(`It answered ${response.status}`);
     const decoder = new TextDecoderStream();
     // The decoder takes any bytes; the stream's type names its own kind of buffer.
     response.body.pipeTo(decoder.writable as WritableStream<Uint8Array>).catch(() => {}); // cut by close()

@@ -1,6 +1,7 @@
 /** A whole node with templates of a test's own, and a service that may do everything with them. */
 import assert from "node:assert/strict";
 import { hashSync } from "bcryptjs";
+import type { Config } from "../../src/config.ts";
 import { type Answer, type Ask, openTestRuntime, services, type TestRuntime } from "./runtime.ts";
 import { until } from "./signal.ts";
 
@@ -32,8 +33,11 @@ const owner = {
   roles: ["disable", "pause", "publish", "update", "operate", "admin"] as const,
 };
 
-export async function openTemplateRuntime(templatesDir: string | null): Promise<TemplateRuntime> {
-  const node = await openTestRuntime({ config: { templatesDir, services: [...services, owner] } });
+export async function openTemplateRuntime(
+  templatesDir: string | null,
+  more: Partial<Config> = {},
+): Promise<TemplateRuntime> {
+  const node = await openTestRuntime({ config: { templatesDir, services: [...services, owner], ...more } });
   const login = await node.request("POST", "/api/authenticate", { body: { service: "owner", key: "owner-key" } });
   const token: string = login.json.access_token;
   const call: TemplateRuntime["call"] = (method, path, body, headers = {}) =>

@@ -1,0 +1,257 @@
+/**
+ * Where the parts of a chart lie. States are cards in columns, from the initial one to the right; each of a card's rows is one
+ * transition. Arrows to one state join on the way, so that ten ways to be cancelled are one line; no arrow crosses a card.
+ */
+import type { Chart, ChartTransition } from "./machine.ts";
+
+export interface ChartRow {
+  readonly event: string;
+  /** Lines of text below the event: its guard, its actions. */
+  readonly lines: readonly { readonly kind: "guard" | "action"; readonly text: string }[];
+  readonly target: string | null;
+  readonly yPx: number;
+  readonly heightPx: number;
+}
+
+export interface ChartCard {
+  readonly name: string;
+  readonly kind: "anywhere" | "state" | "final";
+  readonly isInitial: boolean;
+  readonly xPx: number;
+  readonly yPx: number;
+  readonly heightPx: number;
+  /** Its entry and exit actions and what it invokes, below its name. */
+  readonly notes: readonly string[];
+  readonly rows: readonly ChartRow[];
+}
+
+export interface ChartArrow {
+  readonly from: string;
+  readonly event: string;
+  readonly to: string;
+  /** SVG path data. */
+  readonly path: string;
+}
+
+export interface ChartLayout {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly cards: readonly ChartCard[];
+  readonly arrows: readonly ChartArrow[];
+}
+
+export const chartSizes = { cardPx: 208, headPx: 28, linePx: 14, notePx: 14, padPx: 6, charactersMax: 31 } as const;
+const gutterPx = 56;
+const gapPx = 20;
+/** A lane for arrows that pass a column by. */
+const lanePx = 10;
+const marginPx = 14;
+export const anywhere = "any state";
+
+/** A card, or the lane of the arrows to one card, in a column. */
+interface Item {
+  readonly card: Omit<ChartCard, "xPx" | "yPx"> | null;
+  /** Of a lane: where it leads to. */
+  readonly to: string | null;
+  readonly heightPx: number;
+  yPx: number;
+}
+
+interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly event: string;
+  /** The middle of its row, from the top of its card. */
+  readonly rowPx: number;
+}
+
+export function layOut(chart: Chart): ChartLayout {
+  const cards = cardsOf(chart);
+  const edges = cards.flatMap((card) =>
+    card.rows.flatMap(({ target, event, yPx, heightPx }): Edge[] =>
+      target === null || target === card.name
+        ? []
+        : [{ from: card.name, to: target, event, rowPx: yPx + Math.min(heightPx / 2, 12) }],
+    ),
+  );
+  const columnOf = columnsOf(chart, edges);
+  const columns = columnsWithLanes(cards, edges, columnOf);
+  const heightPx = stack(columns, edges);
+  const xOf = (column: number): number => marginPx + column * (chartSizes.cardPx + gutterPx);
+  const placed = columns.flatMap((items, column) =>
+    items.flatMap(({ card, yPx }) => (card === null ? [] : [{ ...card, xPx: xOf(column), yPx }])),
+  );
+  return {
+    widthPx:
+      xOf(columns.length - 1) + chartSizes.cardPx + marginPx + (hasLoopAtRight(edges, columnOf) ? gutterPx / 2 : 0),
+    heightPx: heightPx + marginPx,
+    cards: placed,
+    arrows: edges.map((edge) => ({
+      from: edge.from,
+      event: edge.event,
+      to: edge.to,
+      path: pathOf(edge, columns, columnOf, xOf),
+    })),
+  };
+}
+
+function cardsOf(chart: Chart): Omit<ChartCard, "xPx" | "yPx">[] {
+  const states = chart.states.map((state) => {
+    const notes = [
+      ...state.entry.map((name) => `entry / ${name}`),
+      ...state.exit.map((name) => `exit / ${name}`),
+      ...state.invoked.map((name) => `invoke ${name}`),
+    ].flatMap((text) => wrapped(text));
+    const kind = state.isFinal ? ("final" as const) : ("state" as const);
+    return cardOf(state.name, kind, state.isInitial, notes, state.transitions);
+  });
+  return chart.anywhere.length === 0 ? states : [cardOf(anywhere, "anywhere", false, [], chart.anywhere), ...states];
+}
+
+function cardOf(
+  name: string,
+  kind: ChartCard["kind"],
+  isInitial: boolean,
+  notes: readonly string[],
+  transitions: readonly ChartTransition[],
+): Omit<ChartCard, "xPx" | "yPx"> {
+  const { headPx, linePx, notePx, padPx } = chartSizes;
+  let yPx = headPx + notes.length * notePx + (notes.length > 0 ? padPx : 0);
+  const rows = transitions.map(({ event, guard, actions, target }): ChartRow => {
+    const lines = [
+      ...wrapped(guard === null ? "" : `[${guard}]`).map((text) => ({ kind: "guard" as const, text })),
+      ...wrapped(actions.length === 0 ? "" : `/ ${actions.join(", ")}`).map((text) => ({
+        kind: "action" as const,
+        text,
+      })),
+    ];
+    const heightPx = (1 + lines.length) * linePx + padPx;
+    const row = { event, lines, target: target === name ? null : target, yPx, heightPx };
+    yPx += heightPx;
+    return row;
+  });
+  return { name, kind, isInitial, notes, rows, heightPx: yPx + (rows.length > 0 ? 2 : 0) };
+}
+
+/** In lines that a card has room for. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ").filter((part) => part !== "")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= chartSizes.charactersMax)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** The longest way from the initial state, without going back. */
+function columnsOf(chart: Chart, edges: readonly Edge[]): ReadonlyMap<string, number> {
+  const columns = new Map<string, number>();
+  const open = new Set<string>();
+  const first = edges.some(({ from }) => from === anywhere) ? 1 : 0;
+  const visit = (name: string, column: number): void => {
+    if (open.has(name) || (columns.get(name) ?? -1) >= column) return;
+    columns.set(name, column);
+    open.add(name);
+    for (const { from, to } of edges) if (from === name) visit(to, column + 1);
+    open.delete(name);
+  };
+  for (const { name, isInitial } of chart.states) if (isInitial) visit(name, first);
+  // What no state leads to.
+  for (const { name } of chart.states) if (!columns.has(name)) columns.set(name, first);
+  return columns.set(anywhere, 0);
+}
+
+function columnsWithLanes(
+  cards: readonly Omit<ChartCard, "xPx" | "yPx">[],
+  edges: readonly Edge[],
+  columnOf: ReadonlyMap<string, number>,
+): Item[][] {
+  const columns: Item[][] = Array.from({ length: Math.max(...columnOf.values()) + 1 }, () => []);
+  for (const card of cards) {
+    columns[columnOf.get(card.name) ?? 0]?.push({ card, to: null, heightPx: card.heightPx, yPx: 0 });
+  }
+  for (const { from, to } of edges) {
+    for (const column of between(columnOf.get(from) ?? 0, columnOf.get(to) ?? 0)) {
+      const items = columns[column];
+      if (items?.some((item) => item.to === to) === false) items.push({ card: null, to, heightPx: lanePx, yPx: 0 });
+    }
+  }
+  return columns;
+}
+
+/** The columns that an arrow passes by, in order. */
+function between(from: number, to: number): number[] {
+  const step = Math.sign(to - from);
+  const passed: number[] = [];
+  for (let column = from + step; step !== 0 && column !== to; column += step) passed.push(column);
+  return passed;
+}
+
+/** Puts each column's items one below the other, near what leads to them. Returns the height of the highest one. */
+function stack(columns: readonly Item[][], edges: readonly Edge[]): number {
+  const heights = columns.map((items) => items.reduce((sum, { heightPx }) => sum + heightPx + gapPx, -gapPx));
+  const heightPx = Math.max(...heights);
+  columns.forEach((items, column) => {
+    const wish = new Map(items.map((item) => [item, wishedY(item, columns[column - 1] ?? [], edges)]));
+    items.sort((a, b) => (wish.get(a) ?? 0) - (wish.get(b) ?? 0));
+    let yPx = marginPx + (heightPx - (heights[column] ?? 0)) / 2;
+    for (const item of items) {
+      item.yPx = yPx;
+      yPx += item.heightPx + gapPx;
+    }
+  });
+  return heightPx + marginPx;
+}
+
+/** The mean height of what leads to it from the column before; the first column stays as it was declared. */
+function wishedY(item: Item, before: readonly Item[], edges: readonly Edge[]): number {
+  const name = item.card?.name ?? item.to;
+  const heights = before.flatMap((other) => {
+    if (other.to === name) return [other.yPx];
+    return edges.flatMap(({ from, to, rowPx }) =>
+      to === name && from === other.card?.name ? [other.yPx + rowPx] : [],
+    );
+  });
+  return heights.length === 0 ? 0 : heights.reduce((sum, y) => sum + y, 0) / heights.length;
+}
+
+const hasLoopAtRight = (edges: readonly Edge[], columnOf: ReadonlyMap<string, number>): boolean => {
+  const last = Math.max(...columnOf.values());
+  return edges.some(({ from, to }) => columnOf.get(from) === last && columnOf.get(to) === last);
+};
+
+function pathOf(
+  { from, to, rowPx }: Edge,
+  columns: readonly Item[][],
+  columnOf: ReadonlyMap<string, number>,
+  xOf: (column: number) => number,
+): string {
+  const { cardPx, headPx } = chartSizes;
+  const [start, end] = [columnOf.get(from) ?? 0, columnOf.get(to) ?? 0];
+  const itemOf = (column: number, is: (item: Item) => boolean): Item | undefined => columns[column]?.find(is);
+  const startY = (itemOf(start, ({ card }) => card?.name === from)?.yPx ?? 0) + rowPx;
+  const endY = (itemOf(end, ({ card }) => card?.name === to)?.yPx ?? 0) + headPx / 2;
+  const isForward = end > start;
+  if (end === start) {
+    const x = xOf(start) + cardPx;
+    const bow = x + gutterPx * 0.55;
+    return `M${x} ${startY}C${bow} ${startY} ${bow} ${endY} ${x + 7} ${endY}`;
+  }
+  let path = `M${isForward ? xOf(start) + cardPx : xOf(start)} ${startY}`;
+  let [x, y] = [isForward ? xOf(start) + cardPx : xOf(start), startY];
+  const curveTo = (nextX: number, nextY: number): void => {
+    const middle = (x + nextX) / 2;
+    path += `C${middle} ${y} ${middle} ${nextY} ${nextX} ${nextY}`;
+    [x, y] = [nextX, nextY];
+  };
+  for (const column of between(start, end)) {
+    const lane = (itemOf(column, (item) => item.to === to)?.yPx ?? 0) + lanePx / 2;
+    curveTo(isForward ? xOf(column) : xOf(column) + cardPx, lane);
+    x = isForward ? xOf(column) + cardPx : xOf(column);
+    path += `H${x}`;
+  }
+  curveTo(isForward ? xOf(end) - 7 : xOf(end) + cardPx + 7, endY);
+  return path;
+}

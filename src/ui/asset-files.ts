@@ -4,6 +4,8 @@ import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as inspect from "./islands/inspect.js" with { type: "text" };
+import * as inspectList from "./islands/inspect-list.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
 import * as live from "./islands/live.js" with { type: "text" };
 import * as pass from "./islands/pass.js" with { type: "text" };
@@ -13,6 +15,7 @@ import logo from "./logo.svg" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
+import inspectStyle from "./styles/inspect.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
@@ -30,7 +33,7 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle].join("\n") },
+  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle, inspectStyle].join("\n") },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
@@ -41,4 +44,6 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "graph.js", text: textOf(graph) },
   { name: "plan.js", text: textOf(plan) },
   { name: "pass.js", text: textOf(pass) },
+  { name: "inspect.js", text: textOf(inspect) },
+  { name: "inspect-list.js", text: textOf(inspectList) },
 ];

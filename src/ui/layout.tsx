@@ -2,10 +2,11 @@
 /** What every page has: title, header with the logo, navigation, footer, and the assets it names. */
 import { raw } from "hono/html";
 import type { Child, FC } from "hono/jsx";
+import { mayInspect } from "../http/inspect-access.ts";
 import { assetUrl } from "./assets.ts";
 import type { Look } from "./look.ts";
 
-export type Section = "plans" | "passes" | null;
+export type Section = "plans" | "passes" | "inspect" | null;
 
 interface LayoutProps {
   readonly section: Section;
@@ -51,6 +52,11 @@ const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, ch
             <a href="/pass" aria-current={section === "passes" ? "true" : undefined}>
               Passes
             </a>
+            {look.viewer !== null && mayInspect(look.viewer) ? (
+              <a href="/inspect" aria-current={section === "inspect" ? "true" : undefined}>
+                Inspect
+              </a>
+            ) : null}
             <a href="/swagger">API</a>
           </nav>
           <Viewer {...look} />

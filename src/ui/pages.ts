@@ -6,6 +6,7 @@ import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
 import { searchPlans } from "../store/search.ts";
 import { homePage } from "./home-page.tsx";
+import { inspectRoutes } from "./inspect/routes.ts";
 import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
@@ -14,7 +15,10 @@ import { planPage, planUpdate } from "./plan-page.tsx";
 import { type Found, searchRows } from "./search-rows.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
 
-type PageParts = Pick<AppParts, "supervisor" | "database" | "clock" | "ground" | "auth" | "config">;
+type PageParts = Pick<
+  AppParts,
+  "supervisor" | "database" | "clock" | "ground" | "auth" | "config" | "computes" | "closing" | "metrics"
+>;
 
 const nothingFound: Found = { rows: [], nextPage: null };
 /** A live update that names more products than this gets the whole plan. */
@@ -27,6 +31,7 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   const routes = new Hono();
   routes.route("/", passPageRoutes(parts, lookOf));
   routes.route("/", signInRoutes(parts, lookOf));
+  routes.route("/", inspectRoutes(parts, lookOf));
 
   routes.get("/", async (c) => {
     const { searchBy, ask } = homeSearch(c.req.url);

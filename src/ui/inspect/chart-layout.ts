@@ -19,6 +19,7 @@ export interface ChartCard {
   readonly isInitial: boolean;
   readonly xPx: number;
   readonly yPx: number;
+  readonly widthPx: number;
   readonly heightPx: number;
   /** Its entry and exit actions and what it invokes, below its name. */
   readonly notes: readonly string[];
@@ -40,17 +41,27 @@ export interface ChartLayout {
   readonly arrows: readonly ChartArrow[];
 }
 
-export const chartSizes = { cardPx: 208, headPx: 28, linePx: 14, notePx: 14, padPx: 6, charactersMax: 31 } as const;
-const gutterPx = 56;
+export const chartSizes = {
+  widePx: 208,
+  narrowPx: 128,
+  headPx: 28,
+  linePx: 14,
+  notePx: 14,
+  padPx: 6,
+  charactersMax: 29,
+} as const;
+const gutterPx = 44;
 const gapPx = 20;
 /** A lane for arrows that pass a column by. */
 const lanePx = 10;
 const marginPx = 14;
 export const anywhere = "any state";
 
+type Unplaced = Omit<ChartCard, "xPx" | "yPx" | "widthPx">;
+
 /** A card, or the lane of the arrows to one card, in a column. */
 interface Item {
-  readonly card: Omit<ChartCard, "xPx" | "yPx"> | null;
+  readonly card: Unplaced | null;
   /** Of a lane: where it leads to. */
   readonly to: string | null;
   readonly heightPx: number;
@@ -77,25 +88,43 @@ export function layOut(chart: Chart): ChartLayout {
   const columnOf = columnsOf(chart, edges);
   const columns = columnsWithLanes(cards, edges, columnOf);
   const heightPx = stack(columns, edges);
-  const xOf = (column: number): number => marginPx + column * (chartSizes.cardPx + gutterPx);
+  const places = placesOf(columns);
   const placed = columns.flatMap((items, column) =>
-    items.flatMap(({ card, yPx }) => (card === null ? [] : [{ ...card, xPx: xOf(column), yPx }])),
+    items.flatMap(({ card, yPx }) => (card === null ? [] : [{ ...card, ...placeOf(places, column), yPx }])),
   );
+  const last = placeOf(places, columns.length - 1);
   return {
-    widthPx:
-      xOf(columns.length - 1) + chartSizes.cardPx + marginPx + (hasLoopAtRight(edges, columnOf) ? gutterPx / 2 : 0),
+    widthPx: last.xPx + last.widthPx + marginPx + (hasLoopAtRight(edges, columnOf) ? gutterPx / 2 : 0),
     heightPx: heightPx + marginPx,
     cards: placed,
     arrows: edges.map((edge) => ({
       from: edge.from,
       event: edge.event,
       to: edge.to,
-      path: pathOf(edge, columns, columnOf, xOf),
+      path: pathOf(edge, columns, columnOf, places),
     })),
   };
 }
 
-function cardsOf(chart: Chart): Omit<ChartCard, "xPx" | "yPx">[] {
+interface Place {
+  readonly xPx: number;
+  readonly widthPx: number;
+}
+
+/** A column of names alone is narrow. */
+function placesOf(columns: readonly (readonly Item[])[]): Place[] {
+  let xPx = marginPx;
+  return columns.map((items) => {
+    const isWide = items.some(({ card }) => card !== null && card.rows.length + card.notes.length > 0);
+    const place = { xPx, widthPx: isWide ? chartSizes.widePx : chartSizes.narrowPx };
+    xPx += place.widthPx + gutterPx;
+    return place;
+  });
+}
+
+const placeOf = (places: readonly Place[], column: number): Place => places[column] ?? { xPx: 0, widthPx: 0 };
+
+function cardsOf(chart: Chart): Unplaced[] {
   const states = chart.states.map((state) => {
     const notes = [
       ...state.entry.map((name) => `entry / ${name}`),
@@ -114,7 +143,7 @@ function cardOf(
   isInitial: boolean,
   notes: readonly string[],
   transitions: readonly ChartTransition[],
-): Omit<ChartCard, "xPx" | "yPx"> {
+): Unplaced {
   const { headPx, linePx, notePx, padPx } = chartSizes;
   let yPx = headPx + notes.length * notePx + (notes.length > 0 ? padPx : 0);
   const rows = transitions.map(({ event, guard, actions, target }): ChartRow => {
@@ -164,7 +193,7 @@ function columnsOf(chart: Chart, edges: readonly Edge[]): ReadonlyMap<string, nu
 }
 
 function columnsWithLanes(
-  cards: readonly Omit<ChartCard, "xPx" | "yPx">[],
+  cards: readonly Unplaced[],
   edges: readonly Edge[],
   columnOf: ReadonlyMap<string, number>,
 ): Item[][] {
@@ -226,21 +255,23 @@ function pathOf(
   { from, to, rowPx }: Edge,
   columns: readonly Item[][],
   columnOf: ReadonlyMap<string, number>,
-  xOf: (column: number) => number,
+  places: readonly Place[],
 ): string {
-  const { cardPx, headPx } = chartSizes;
+  const { headPx } = chartSizes;
+  const leftOf = (column: number): number => placeOf(places, column).xPx;
+  const rightOf = (column: number): number => leftOf(column) + placeOf(places, column).widthPx;
   const [start, end] = [columnOf.get(from) ?? 0, columnOf.get(to) ?? 0];
   const itemOf = (column: number, is: (item: Item) => boolean): Item | undefined => columns[column]?.find(is);
   const startY = (itemOf(start, ({ card }) => card?.name === from)?.yPx ?? 0) + rowPx;
   const endY = (itemOf(end, ({ card }) => card?.name === to)?.yPx ?? 0) + headPx / 2;
   const isForward = end > start;
   if (end === start) {
-    const x = xOf(start) + cardPx;
+    const x = rightOf(start);
     const bow = x + gutterPx * 0.55;
     return `M${x} ${startY}C${bow} ${startY} ${bow} ${endY} ${x + 7} ${endY}`;
   }
-  let path = `M${isForward ? xOf(start) + cardPx : xOf(start)} ${startY}`;
-  let [x, y] = [isForward ? xOf(start) + cardPx : xOf(start), startY];
+  let path = `M${isForward ? rightOf(start) : leftOf(start)} ${startY}`;
+  let [x, y] = [isForward ? rightOf(start) : leftOf(start), startY];
   const curveTo = (nextX: number, nextY: number): void => {
     const middle = (x + nextX) / 2;
     path += `C${middle} ${y} ${middle} ${nextY} ${nextX} ${nextY}`;
@@ -248,10 +279,10 @@ function pathOf(
   };
   for (const column of between(start, end)) {
     const lane = (itemOf(column, (item) => item.to === to)?.yPx ?? 0) + lanePx / 2;
-    curveTo(isForward ? xOf(column) : xOf(column) + cardPx, lane);
-    x = isForward ? xOf(column) + cardPx : xOf(column);
+    curveTo(isForward ? leftOf(column) : rightOf(column), lane);
+    x = isForward ? rightOf(column) : leftOf(column);
     path += `H${x}`;
   }
-  curveTo(isForward ? xOf(end) - 7 : xOf(end) + cardPx + 7, endY);
+  curveTo(isForward ? leftOf(end) - 7 : rightOf(end) + 7, endY);
   return path;
 }

@@ -26,7 +26,7 @@ export function chartSvg(machine: MachineName, lit: Lit | null): string {
   const drawn = arrows.map((arrow) => arrowSvg(arrow, isTaken(arrow, lit)));
   return (
     `<svg class="chart" viewBox="0 0 ${widthPx} ${heightPx}" width="${widthPx}" height="${heightPx}" role="img" aria-label="${escapeHtml(label)}">` +
-    `<defs><marker id="arrow-head" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>` +
+    `<defs><marker id="arrow-head" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>` +
     `${drawn.join("")}${cards.map((card) => cardSvg(card, lit)).join("")}</svg>`
   );
 }
@@ -44,8 +44,8 @@ const arrowSvg = ({ from, path }: ChartArrow, isLit: boolean): string =>
   `<path class="arrow${from === anywhere ? " anywhere" : ""}${isLit ? " lit" : ""}" d="${path}"/>`;
 
 function cardSvg(card: ChartCard, lit: Lit | null): string {
-  const { name, kind, isInitial, xPx, yPx, heightPx, notes, rows } = card;
-  const { cardPx, headPx, notePx, linePx, padPx } = chartSizes;
+  const { name, kind, isInitial, xPx, yPx, widthPx, heightPx, notes, rows } = card;
+  const { headPx, notePx, linePx, padPx } = chartSizes;
   const isLit = lit?.state === name && kind !== "anywhere";
   const note = isLit ? lit.note : isInitial ? "initial" : kind === "final" ? "final" : "";
   const heads = notes.map(
@@ -55,20 +55,20 @@ function cardSvg(card: ChartCard, lit: Lit | null): string {
     const rowLit = isTaken({ from: name, event: row.event, to: row.target }, lit);
     const lines = row.lines.map(
       ({ kind: of, text }, i) =>
-        `<text class="${of}" x="${of === "guard" ? 18 : 18}" y="${row.yPx + 13 + (i + 1) * linePx}">${escapeHtml(text)}</text>`,
+        `<text class="${of}" x="18" y="${row.yPx + 13 + (i + 1) * linePx}">${escapeHtml(text)}</text>`,
     );
     return (
       `<g class="row${row.target === null ? " stays" : ""}${rowLit ? " lit" : ""}">` +
-      `<rect x="4" y="${row.yPx}" width="${cardPx - 8}" height="${row.heightPx - padPx / 2}" rx="4"/>` +
+      `<rect x="4" y="${row.yPx}" width="${widthPx - 8}" height="${row.heightPx - padPx / 2}" rx="4"/>` +
       `<text class="event" x="10" y="${row.yPx + 13}">${escapeHtml(row.event)}</text>${lines.join("")}</g>`
     );
   });
   const inner =
-    kind === "final" ? `<rect class="edge" x="3" y="3" width="${cardPx - 6}" height="${heightPx - 6}" rx="5"/>` : "";
+    kind === "final" ? `<rect class="edge" x="3" y="3" width="${widthPx - 6}" height="${heightPx - 6}" rx="5"/>` : "";
   return (
     `<g class="card-of ${kind}${isLit ? " lit" : ""}" data-state="${escapeHtml(name)}" transform="translate(${xPx} ${yPx})">` +
-    `<rect class="edge" width="${cardPx}" height="${heightPx}" rx="8"/>${inner}` +
+    `<rect class="edge" width="${widthPx}" height="${heightPx}" rx="8"/>${inner}` +
     `<text class="name" x="10" y="18">${escapeHtml(name)}</text>` +
-    `<text class="tag" x="${cardPx - 10}" y="18" text-anchor="end">${escapeHtml(note)}</text>${heads.join("")}${drawn.join("")}</g>`
+    `<text class="tag" x="${widthPx - 10}" y="18" text-anchor="end">${escapeHtml(note)}</text>${heads.join("")}${drawn.join("")}</g>`
   );
 }

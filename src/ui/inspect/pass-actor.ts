@@ -4,6 +4,7 @@ import { contextOf } from "../../ground/pass-context.ts";
 import { replayPass } from "../../ground/replay.ts";
 import type { AppParts } from "../../http/parts.ts";
 import type { PassId } from "../../model/pass.ts";
+import type { Step } from "../../observe/inspection.ts";
 import { redacted } from "../../observe/redact.ts";
 import type { ReplayedEvent } from "../../observe/replay.ts";
 import { passLeaseEnd } from "../../store/due-times.ts";
@@ -75,12 +76,18 @@ export async function passActor(
 /** What of the replay happened to the listener. Of several steps by one event the last one stands. */
 function listenerRows(replayed: readonly ReplayedEvent[], actorId: string): LogRow[] {
   return replayed.flatMap((one) => {
-    const own = one.steps.filter((step) => step.actorId === actorId);
+    const own = one.steps.filter(({ actorId: id, event }) => id === actorId && event.type !== "xstate.stop");
     const [first, last] = [own[0], own.at(-1)];
     if (first === undefined || last === undefined) return [];
     const event = last.event.type === "xstate.init" ? "created" : last.event.type;
     return [{ ...rowOf(one, actorId), event, before: first.before, state: last.state, emitted: [], follows: true }];
   });
+}
+
+/** Whoever stops a child is its parent; what comes from outside is told by the runner, or by its socket. */
+function senderOf({ event: { type } }: Step, passId: PassId): string {
+  if (type === "xstate.stop") return passId;
+  return type.startsWith("socket.") ? "socket" : "runner";
 }
 
 function sequenceOf(passId: PassId, port: number, replayed: readonly ReplayedEvent[], position: number): Sequence {
@@ -104,9 +111,9 @@ function sequenceOf(passId: PassId, port: number, replayed: readonly ReplayedEve
               state: step.state,
             }
           : {
-              from: step.sourceId ?? (step.event.type.startsWith("socket.") ? "socket" : "runner"),
+              from: step.sourceId ?? senderOf(step, passId),
               to: step.actorId,
-              text: step.event.type,
+              text: step.event.type === "xstate.stop" ? "stopped" : step.event.type,
               state: step.before === step.state ? null : step.state,
             },
     ),

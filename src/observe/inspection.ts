@@ -13,6 +13,8 @@ export interface Step {
   /** Which actor sent the event; null: it came from outside. */
   readonly sourceId: string | null;
   readonly event: AnyEventObject;
+  /** Grows in the order in which events were sent; an actor's step is heard of after those of whom it had told of the event. */
+  readonly order: number;
   /** The state before the event; null: it was not there. */
   readonly before: string | null;
   readonly state: string;
@@ -27,6 +29,11 @@ export interface Step {
 /** A machine's id, and how its actors are called outside of their system. */
 export type NameActor = (ref: AnyActorRef) => string;
 
+interface Sent {
+  readonly source: AnyActorRef | undefined;
+  readonly order: number;
+}
+
 interface Taken {
   readonly before: string;
   readonly guards: string[];
@@ -35,14 +42,19 @@ interface Taken {
 
 /** Calls `hear` for each event that an actor of the root's system takes from now on; call the answer to stop. */
 export function watchSystem(root: AnyActorRef, nameOf: NameActor, hear: (step: Step) => void): () => void {
-  const sources = new WeakMap<object, AnyActorRef>();
+  /** By who gets it: an actor may pass on the very object that it was sent. */
+  const sent = new WeakMap<object, WeakMap<object, Sent>>();
+  let order = 0;
   const taken = new WeakMap<object, Taken>();
 
   function next(inspected: InspectionEvent): void {
     // A system's actors are all made by createActor.
     const ref = inspected.actorRef as AnyActorRef;
     if (inspected.type === "@xstate.event") {
-      if (inspected.sourceRef !== undefined) sources.set(inspected.event, inspected.sourceRef as AnyActorRef);
+      order += 1;
+      const to = sent.get(ref) ?? new WeakMap<object, Sent>();
+      to.set(inspected.event, { source: inspected.sourceRef as AnyActorRef | undefined, order });
+      sent.set(ref, to);
     } else if (inspected.type === "@xstate.microstep") {
       const now = taken.get(ref) ?? { before: stateOf(ref.getSnapshot()), guards: [], actions: [] };
       for (const { guard, actions } of inspected._transitions) {
@@ -56,7 +68,7 @@ export function watchSystem(root: AnyActorRef, nameOf: NameActor, hear: (step: S
       const state = stateOf(snapshot);
       const { before, guards, actions } = taken.get(ref) ?? { before: state, guards: [], actions: [] };
       taken.delete(ref);
-      const source = sources.get(event);
+      const { source, order: sentAs } = sent.get(ref)?.get(event) ?? { source: undefined, order: ++order };
       const parent: AnyActorRef | undefined = ref._parent;
       hear({
         machine: machineOf(ref),
@@ -64,6 +76,7 @@ export function watchSystem(root: AnyActorRef, nameOf: NameActor, hear: (step: S
         parentId: parent === undefined ? null : nameOf(parent),
         sourceId: source === undefined ? null : nameOf(source),
         event,
+        order: sentAs,
         before: event.type === "xstate.init" ? null : before,
         state,
         context: snapshot.context,

@@ -22,7 +22,7 @@ export interface PastEvent<E extends AnyEventObject> {
 
 /** What the actor and its children did with it. */
 export interface ReplayedEvent extends Omit<PastEvent<AnyEventObject>, "event"> {
-  /** The actor's own first: it is in `state` after them. */
+  /** In the order in which their events were sent. */
   readonly steps: readonly Step[];
   readonly state: string;
   readonly before: string | null;
@@ -59,6 +59,7 @@ export function replay<E extends AnyEventObject>(
     const before = event === null ? null : String(actor.getSnapshot().value);
     if (event !== null) actor.send(event);
     const state = String(actor.getSnapshot().value);
+    steps.sort((a, b) => a.order - b.order);
     const done = { ...past, steps, emitted, state, before, event: event?.type ?? "created" };
     [steps, emitted] = [[], []];
     return { ...done, follows: past.stored === null || past.stored === state };

@@ -85,12 +85,11 @@ const pastOf = (turn: PastTurn, change: Change): Omit<PastEvent<never>, "event">
 /** A job's id is not kept with the change that made it: it stands for itself, by its turn. */
 const standIn = (turn: PastTurn | undefined): string => `job of turn ${turn?.revision ?? "before"}`;
 
-/** The job that change `i` made, if it made one: an attempt of it came next, or nothing is known and the compute would have. */
+/** The job that change `i` made, if it made one: its compute is one of ours, or an attempt came next. */
 function jobOf(changes: readonly PastChange[], i: number, dispatches: boolean): string | null {
   const next = changes[i + 1];
-  const isTold = next !== undefined && next.change.to !== "waiting" && next.change.to !== "disabled";
-  const hasJob = isTold && next.change.from !== next.change.to ? ofAttempts.has(next.turn.cause) : dispatches;
-  return hasJob ? standIn(changes[i]?.turn) : null;
+  const isAttempted = next !== undefined && next.change.to !== "waiting" && ofAttempts.has(next.turn.cause);
+  return dispatches || isAttempted ? standIn(changes[i]?.turn) : null;
 }
 
 /** The job that an attempt's change speaks for. */

@@ -15,7 +15,7 @@ export interface ChartRow {
 
 export interface ChartCard {
   readonly name: string;
-  readonly kind: "anywhere" | "state" | "final";
+  readonly kind: "anywhere" | "plain" | "final";
   readonly isInitial: boolean;
   readonly xPx: number;
   readonly yPx: number;
@@ -131,7 +131,7 @@ function cardsOf(chart: Chart): Unplaced[] {
       ...state.exit.map((name) => `exit / ${name}`),
       ...state.invoked.map((name) => `invoke ${name}`),
     ].flatMap((text) => wrapped(text));
-    const kind = state.isFinal ? ("final" as const) : ("state" as const);
+    const kind = state.isFinal ? ("final" as const) : ("plain" as const);
     return cardOf(state.name, kind, state.isInitial, notes, state.transitions);
   });
   return chart.anywhere.length === 0 ? states : [cardOf(anywhere, "anywhere", false, [], chart.anywhere), ...states];
@@ -149,7 +149,7 @@ function cardOf(
   const rows = transitions.map(({ event, guard, actions, target }): ChartRow => {
     const lines = [
       ...wrapped(guard === null ? "" : `[${guard}]`).map((text) => ({ kind: "guard" as const, text })),
-      ...wrapped(actions.length === 0 ? "" : `/ ${actions.join(", ")}`).map((text) => ({
+      ...wrapped(said(target, actions)).map((text) => ({
         kind: "action" as const,
         text,
       })),
@@ -160,6 +160,12 @@ function cardOf(
     return row;
   });
   return { name, kind, isInitial, notes, rows, heightPx: yPx + (rows.length > 0 ? 2 : 0) };
+}
+
+/** Nothing done and nowhere gone: the event is declared so that no other rule takes it. */
+function said(target: string | null, actions: readonly string[]): string {
+  if (actions.length > 0) return `/ ${actions.join(", ")}`;
+  return target === null ? "ignored" : "";
 }
 
 /** In lines that a card has room for. */

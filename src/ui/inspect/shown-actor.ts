@@ -60,8 +60,10 @@ export interface Travel {
 
 export const noSequence: Sequence = { lanes: [], messages: [], leftOut: null };
 
-/** What a replay did, the actor's own step of it. */
+/** What a replay did: the actor's own step of it, the one that moved it if one did. */
 export function rowOf(replayed: ReplayedEvent, actorId: string): LogRow {
-  const own = replayed.steps.find((step) => step.actorId === actorId);
-  return { ...replayed, guards: own?.guards ?? [], actions: own?.actions ?? [] };
+  const own = replayed.steps.filter((step) => step.actorId === actorId);
+  const step = own.find(({ before, state }) => before !== null && before !== state) ?? own[0];
+  if (step === undefined || step.event.type === "xstate.init") return { ...replayed, guards: [], actions: [] };
+  return { ...replayed, event: step.event.type, guards: step.guards, actions: step.actions };
 }

@@ -88,7 +88,8 @@ async function round(supervisor: Supervisor): Promise<number> {
   const user = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      turns += await onePlan(supervisor);
+      const done = await onePlan(supervisor);
+      turns += done;
     }
   };
   await Promise.all(Array.from({ length: atOnce }, user));

@@ -111,12 +111,14 @@ const statesOf = (machine: MachineName | null): string[] => {
 export function listPart({ page, filter, more, due, plans, passes }: InspectList, nowMs: number): string {
   const { dataset, product, pass, listener } = page.counts;
   const counts = [
-    [dataset, "datasets"],
-    [product, "products"],
-    [pass, "passes"],
-    [listener, "listeners"],
+    [dataset, "dataset", "datasets"],
+    [product, "product", "products"],
+    [pass, "pass", "passes"],
+    [listener, "listener", "listeners"],
   ] as const;
-  const figures = counts.map(([n, what]) => `<li><strong>${count(n)}</strong> ${what}</li>`).join("");
+  const figures = counts
+    .map(([n, one, many]) => `<li><strong>${count(n)}</strong> ${n === 1 ? one : many}</li>`)
+    .join("");
   const next = more === null ? "" : `<p class="more"><a href="/inspect?${escapeHtml(more)}">More actors</a></p>`;
   return (
     `<ul class="inspect-counts">${figures}</ul>` +

@@ -4,7 +4,8 @@ import { refuseForeign } from "../../http/guard.ts";
 import { createInspectAccess, mayInspect } from "../../http/inspect-access.ts";
 import { inspectSocketRoutes } from "../../http/inspect-socket.ts";
 import type { AppParts } from "../../http/parts.ts";
-import { parseUuid, type Uuid } from "../../model/ids.ts";
+import { type JobId, parseUuid, type Uuid } from "../../model/ids.ts";
+import { dueOfJobs } from "../../store/due-times.ts";
 import { findJob } from "../../store/job-views.ts";
 import { findPass, listPasses } from "../../store/passes.ts";
 import { searchPlans } from "../../store/search.ts";
@@ -13,7 +14,7 @@ import { notFoundPage } from "../not-found.tsx";
 import { htmlAnswer } from "../page-headers.ts";
 import { actorPage, actorPart } from "./actor-page.tsx";
 import { type ActorFilter, listActors } from "./actors.ts";
-import { dueOfPass } from "./due.ts";
+import { type Due, dueOfJob, dueOfPass } from "./due.ts";
 import { jobActor } from "./job-actor.ts";
 import { forbiddenPage, type InspectList, listPage, listPart, machinePage, ticketPage } from "./list-page.tsx";
 import { isMachineName } from "./machine.ts";
@@ -29,6 +30,7 @@ type Handle = (c: Context, look: Look) => Response | Promise<Response>;
 
 const rowsAPage = 50;
 const restingMax = 5;
+const jobsMax = 200;
 const pageMax = 1_000;
 
 export function inspectRoutes(parts: InspectParts, lookOf: LookOf): Hono {
@@ -132,15 +134,29 @@ export function inspectRoutes(parts: InspectParts, lookOf: LookOf): Hono {
       isFirst ? searchPlans(database.sql, { text: "", page: 0, limit: restingMax }) : { rows: [] },
       isFirst ? listPasses(database.sql, { state: null, ship: null, page: 0, limit: restingMax }) : { rows: [] },
     ]);
-    const due = parts.ground.inspection.residents().flatMap((live) => dueOfPass(live.pass, live, null));
     return {
       page: found,
       filter,
       more: found.hasMore ? query.toString() : null,
-      due,
+      due: await dueHere(),
       plans: plans.rows,
       passes: passes.rows,
     };
+  }
+
+  /** Of the passes and the jobs of the products in memory here. */
+  async function dueHere(): Promise<Due[]> {
+    const names = new Map<JobId, string>();
+    for (const { view } of parts.supervisor.inspection.residents()) {
+      if (names.size >= jobsMax) break;
+      for (const { jobId, name } of view.products.values()) if (jobId !== null) names.set(jobId, `job of ${name}`);
+    }
+    const ids = [...names.keys()].slice(0, jobsMax);
+    const jobs = ids.length === 0 ? [] : await dueOfJobs(database.sql, ids);
+    return [
+      ...parts.ground.inspection.residents().flatMap((live) => dueOfPass(live.pass, live, null)),
+      ...jobs.flatMap((job) => dueOfJob(job, names.get(job.jobId) ?? "job")),
+    ];
   }
 
   /** A whole id is asked of the store: what it is the id of. */

@@ -12,10 +12,16 @@ const nasty = `<img src=x onerror=alert(1)>"'&`;
 let api: TestRuntime;
 let cookie = "";
 before(async () => {
-  const shell = { command: ["/bin/sh", "-c", "exit 0"] };
-  const failing = { command: ["/bin/sh", "-c", "exit 3"], attempts: 1 };
+  const shell = { kind: "shell" as const, command: ["/bin/sh", "-c", "exit 0"] };
+  const failing = { ...shell, command: ["/bin/sh", "-c", "exit 3"], attempts: 1 };
   api = await openTestRuntime({
-    config: { computes: { shell: { kind: "shell", ...shell }, broken: { kind: "shell", ...failing } } } as never,
+    config: {
+      computes: {
+        shell,
+        broken: failing,
+        remote: { kind: "worker" },
+      },
+    },
   });
   cookie = await cookieOf(api, "operator");
 });
@@ -82,6 +88,24 @@ describe("the inspector's pages", () => {
     assert.match(await shown("/inspect?q=nothing-like-it"), /No actor in memory fits/);
     for (const query of ["?page=-1", "?page=x", "?machine=%00&state=none"])
       assert.equal((await get(`/inspect${query}`)).status, 200);
+  });
+
+  it("say what is due: a job that waits, a deadline", async () => {
+    const scene = new Scene(api);
+    const [product] = scene.body("a").data_products;
+    done(
+      await scene.publish({
+        ...scene.body("a"),
+        data_products: [{ ...product, compute: "remote", deadline_s: 3600 } as never],
+      }),
+    );
+    const html = textOf(await shown(`/inspect/product/${scene.datasetId}/${scene.id("a")}`));
+    assert.match(html, /due to run\s*job of a/);
+    assert.match(html, /must be success\s*a/);
+    await until("listed", async () => {
+      await scene.get();
+      return /due to run\s*job of a/.test(textOf(await shown("/inspect?machine=product")));
+    });
   });
 
   it("open what rests by its whole id", async () => {

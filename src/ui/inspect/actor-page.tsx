@@ -12,7 +12,7 @@ import type { LogRow, ShownActor, Travel } from "./shown-actor.ts";
 
 /** `query`: of the page, as the live part is fetched again under it. */
 export function actorPage(shown: ShownActor, query: string, look: Look): string {
-  const { path, root, id, machine } = shown;
+  const { path, root, machine } = shown;
   return document(
     { section: "inspect", look, islands: ["inspect.js"] },
     String(
@@ -41,7 +41,7 @@ export function actorPage(shown: ShownActor, query: string, look: Look): string 
             <p class="muted" id="live_missed" hidden></p>
           </div>
         )}
-        <span hidden>{id}</span>
+        <div id="inspect_context">{raw(contextMarkup(shown))}</div>
       </>,
     ),
   );
@@ -51,8 +51,16 @@ export function actorPage(shown: ShownActor, query: string, look: Look): string 
 const actorIdOf = ({ machine, root, id }: ShownActor): string =>
   machine === "product" ? `${root}/${id}` : machine === "listener" ? `${id}/listener` : id;
 
-/** All that changes, which is all but the live log. */
-export function actorPart(shown: ShownActor, nowMs: number): string {
+/** What a live update fetches: both parts under their ids. */
+export function actorUpdate(shown: ShownActor, nowMs: number): string {
+  return (
+    `<div id="inspect_part">${actorPart(shown, nowMs)}</div>` +
+    `<div id="inspect_context">${contextMarkup(shown)}</div>`
+  );
+}
+
+/** All above the live log. */
+function actorPart(shown: ShownActor, nowMs: number): string {
   const { machine, name, id, state, residence, isResident, travel, at, links, caveat } = shown;
   const note = travel.isPast ? "then" : "now";
   const lit = { state, note, by: at === null ? null : { event: at.event, before: at.before } };
@@ -82,8 +90,7 @@ export function actorPart(shown: ShownActor, nowMs: number): string {
       : `<div class="block"><h2 id="sequence_title">Messages${at === null ? "" : ` of ${travel.parameter} ${at.position}`}</h2>` +
         `<section class="card chart-frame" aria-labelledby="sequence_title" tabindex="0">${sequence}${sequenceList(shown.sequence)}</section></div>`) +
     `<div class="block"><h2 id="log_title">Log</h2>${logMarkup(shown, nowMs)}` +
-    `${caveat === null ? "" : `<p class="muted caveat">${escapeHtml(caveat)}</p>`}</div>` +
-    contextMarkup(shown)
+    `${caveat === null ? "" : `<p class="muted caveat">${escapeHtml(caveat)}</p>`}</div>`
   );
 }
 
@@ -103,7 +110,7 @@ function travelBar(shown: ShownActor, nowMs: number): string {
   return (
     `<nav class="travel" aria-label="Time travel">${step("prev", "← Earlier", travel.previous)}` +
     `<span class="where"><strong>${word(travel)} ${at.position}</strong>${of(travel)}${when}</span>` +
-    `${step("next", "Later →", travel.next)}${now}</nav>`
+    `${step("next", "Later →", travel.next)}${now}<span class="muted keys">or the arrow keys</span></nav>`
   );
 }
 

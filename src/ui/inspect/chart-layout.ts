@@ -2,29 +2,8 @@
  * Where the parts of a chart lie. States are cards in columns, from the initial one to the right; each of a card's rows is one
  * transition. Arrows to one state join on the way, so that ten ways to be cancelled are one line; no arrow crosses a card.
  */
-import type { Chart, ChartTransition } from "./machine.ts";
-
-export interface ChartRow {
-  readonly event: string;
-  /** Lines of text below the event: its guard, its actions. */
-  readonly lines: readonly { readonly kind: "guard" | "action"; readonly text: string }[];
-  readonly target: string | null;
-  readonly yPx: number;
-  readonly heightPx: number;
-}
-
-export interface ChartCard {
-  readonly name: string;
-  readonly kind: "anywhere" | "plain" | "final";
-  readonly isInitial: boolean;
-  readonly xPx: number;
-  readonly yPx: number;
-  readonly widthPx: number;
-  readonly heightPx: number;
-  /** Its entry and exit actions and what it invokes, below its name. */
-  readonly notes: readonly string[];
-  readonly rows: readonly ChartRow[];
-}
+import { anywhere, type ChartCard, cardsOf, chartSizes, textWidthOf, type Unplaced } from "./chart-cards.ts";
+import type { Chart } from "./machine.ts";
 
 export interface ChartArrow {
   readonly from: string;
@@ -41,23 +20,11 @@ export interface ChartLayout {
   readonly arrows: readonly ChartArrow[];
 }
 
-export const chartSizes = {
-  widePx: 208,
-  narrowPx: 128,
-  headPx: 28,
-  linePx: 14,
-  notePx: 14,
-  padPx: 6,
-  charactersMax: 29,
-} as const;
 const gutterPx = 44;
 const gapPx = 20;
 /** A lane for arrows that pass a column by. */
 const lanePx = 10;
 const marginPx = 14;
-export const anywhere = "any state";
-
-type Unplaced = Omit<ChartCard, "xPx" | "yPx" | "widthPx">;
 
 /** A card, or the lane of the arrows to one card, in a column. */
 interface Item {
@@ -111,74 +78,18 @@ interface Place {
   readonly widthPx: number;
 }
 
-/** A column of names alone is narrow. */
+/** As wide as its widest text, within bounds. */
 function placesOf(columns: readonly (readonly Item[])[]): Place[] {
   let xPx = marginPx;
   return columns.map((items) => {
-    const isWide = items.some(({ card }) => card !== null && card.rows.length + card.notes.length > 0);
-    const place = { xPx, widthPx: isWide ? chartSizes.widePx : chartSizes.narrowPx };
+    const widest = Math.max(...items.map(({ card }) => (card === null ? 0 : textWidthOf(card))));
+    const place = { xPx, widthPx: Math.min(chartSizes.widePx, Math.max(chartSizes.narrowPx, Math.ceil(widest))) };
     xPx += place.widthPx + gutterPx;
     return place;
   });
 }
 
 const placeOf = (places: readonly Place[], column: number): Place => places[column] ?? { xPx: 0, widthPx: 0 };
-
-function cardsOf(chart: Chart): Unplaced[] {
-  const states = chart.states.map((state) => {
-    const notes = [
-      ...state.entry.map((name) => `entry / ${name}`),
-      ...state.exit.map((name) => `exit / ${name}`),
-      ...state.invoked.map((name) => `invoke ${name}`),
-    ].flatMap((text) => wrapped(text));
-    const kind = state.isFinal ? ("final" as const) : ("plain" as const);
-    return cardOf(state.name, kind, state.isInitial, notes, state.transitions);
-  });
-  return chart.anywhere.length === 0 ? states : [cardOf(anywhere, "anywhere", false, [], chart.anywhere), ...states];
-}
-
-function cardOf(
-  name: string,
-  kind: ChartCard["kind"],
-  isInitial: boolean,
-  notes: readonly string[],
-  transitions: readonly ChartTransition[],
-): Unplaced {
-  const { headPx, linePx, notePx, padPx } = chartSizes;
-  let yPx = headPx + notes.length * notePx + (notes.length > 0 ? padPx : 0);
-  const rows = transitions.map(({ event, guard, actions, target }): ChartRow => {
-    const lines = [
-      ...wrapped(guard === null ? "" : `[${guard}]`).map((text) => ({ kind: "guard" as const, text })),
-      ...wrapped(said(target, actions)).map((text) => ({
-        kind: "action" as const,
-        text,
-      })),
-    ];
-    const heightPx = (1 + lines.length) * linePx + padPx;
-    const row = { event, lines, target: target === name ? null : target, yPx, heightPx };
-    yPx += heightPx;
-    return row;
-  });
-  return { name, kind, isInitial, notes, rows, heightPx: yPx + (rows.length > 0 ? 2 : 0) };
-}
-
-/** Nothing done and nowhere gone: the event is declared so that no other rule takes it. */
-function said(target: string | null, actions: readonly string[]): string {
-  if (actions.length > 0) return `/ ${actions.join(", ")}`;
-  return target === null ? "ignored" : "";
-}
-
-/** In lines that a card has room for. */
-function wrapped(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ").filter((part) => part !== "")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= chartSizes.charactersMax)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}
 
 /** The longest way from the initial state, without going back. */
 function columnsOf(chart: Chart, edges: readonly Edge[]): ReadonlyMap<string, number> {

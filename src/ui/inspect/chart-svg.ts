@@ -1,6 +1,7 @@
 /** Draws a chart as SVG, the state it is in lit, and the transition that led there. */
 import { escapeHtml } from "../markup.ts";
-import { anywhere, type ChartArrow, type ChartCard, chartSizes, layOut } from "./chart-layout.ts";
+import { anywhere, type ChartCard, chartSizes } from "./chart-cards.ts";
+import { type ChartArrow, layOut } from "./chart-layout.ts";
 import { charts, type MachineName } from "./machine.ts";
 
 export interface Lit {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fromPromise, setup } from "xstate";
-import { anywhere, layOut } from "./chart-layout.ts";
+import { anywhere } from "./chart-cards.ts";
+import { layOut } from "./chart-layout.ts";
 import { chartSvg } from "./chart-svg.ts";
 import { chartOf, charts, definitionJson, machineNames } from "./machine.ts";
 

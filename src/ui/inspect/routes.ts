@@ -12,7 +12,7 @@ import { searchPlans } from "../../store/search.ts";
 import type { Look, LookOf } from "../look.ts";
 import { notFoundPage } from "../not-found.tsx";
 import { htmlAnswer } from "../page-headers.ts";
-import { actorPage, actorPart } from "./actor-page.tsx";
+import { actorPage, actorUpdate } from "./actor-page.tsx";
 import { type ActorFilter, listActors } from "./actors.ts";
 import { type Due, dueOfJob, dueOfPass } from "./due.ts";
 import { jobActor } from "./job-actor.ts";
@@ -111,7 +111,7 @@ export function inspectRoutes(parts: InspectParts, lookOf: LookOf): Hono {
       guarded(async (c, look) => {
         const shown = await find(c);
         if (shown === null) return htmlAnswer(c, notFoundPage(look), 404);
-        return htmlAnswer(c, `<div id="inspect_part">${actorPart(shown, look.nowMs)}</div>`);
+        return htmlAnswer(c, actorUpdate(shown, look.nowMs));
       }),
     );
   }

@@ -22,7 +22,8 @@ async function refresh() {
   while (isDue) {
     isDue = false;
     try {
-      replaceContent(await fetchFragment(part.dataset.part ?? ""), part.id);
+      const fragment = await fetchFragment(part.dataset.part ?? "");
+      for (const id of [part.id, "inspect_context"]) replaceContent(fragment, id);
     } catch {
       // the next event, or a reload, shows it
     }
@@ -39,7 +40,7 @@ function piece(text, name, kind = "span") {
   return element;
 }
 
-/** @typedef {{ type: string, sessionId?: string, createdAt?: string, count?: number, event?: { type: string }, snapshot?: { value: string, context: unknown }, orrery?: { machine: string, before: string | null, guards: string[], actions: string[], revision: number | null, cause: string | null } }} Message */
+/** @typedef {{ type: string, sessionId?: string, createdAt?: string, count?: number, event?: { type: string }, snapshot?: { value: string, context: { name?: string } | null }, orrery?: { machine: string, before: string | null, guards: string[], actions: string[], revision: number | null, cause: string | null } }} Message */
 
 /** @param {Message} message */
 function show(message) {
@@ -57,7 +58,12 @@ function show(message) {
   if (before !== null && before !== state) summary.append(piece(`${before} →`, "muted"), " ");
   summary.append(piece(state, "after"), " ");
   const by = [...guards.map((guard) => `[${guard}]`), ...actions].join(", ");
-  summary.append(piece(message.sessionId === actor ? by : `${machine} ${message.sessionId}`, "muted"));
+  summary.append(
+    piece(
+      message.sessionId === actor ? by : `${machine} ${message.snapshot?.context?.name ?? message.sessionId}`,
+      "muted",
+    ),
+  );
   const text = JSON.stringify({ event: message.event, context: message.snapshot?.context, revision }, null, 2);
   details.append(summary, piece(text, undefined, "pre"));
   item.append(details);

@@ -167,6 +167,7 @@ class Listening {
 
   #say(message: string): void {
     this.#queue.push(message);
+    if (this.#queue.length > queueMax) this.#flush();
     if (this.#queue.length <= queueMax) return;
     // Half of them at once, as each removal moves the rest. What they made known is told again.
     this.#missed += this.#queue.splice(0, queueMax / 2).length;

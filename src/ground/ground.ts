@@ -9,6 +9,7 @@ import type { Database } from "../store/sql.ts";
 import type { Alarms } from "../supervisor/alarms.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { ContactPlanner } from "./contact-planner.ts";
+import { type GroundInspection, RunnerInspection } from "./inspection.ts";
 import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
 import { createPacketMeters } from "./packet-meters.ts";
@@ -51,6 +52,7 @@ export interface Ground {
   live(passId: PassId): LivePass | null;
   /** The latest values that passes held here have decoded of a ship. */
   liveValues(ship: string): Record<string, LatestValue>[];
+  readonly inspection: GroundInspection;
   /** A pass was planned or cancelled in the store: look, here and on other nodes. */
   changed(change: PassChange): void;
   /** A contact was saved: plan it, now. */
@@ -63,10 +65,12 @@ export function createGround(parts: GroundParts): Ground {
   const { database, telemetry, clock, log, metrics, alarms, nodeId, dataDir, settings } = parts;
   const events = new PassEvents();
   const receivers = parts.receivers ?? createThreadReceivers(log);
+  const time = createStoreTime(() => clock.monotonicMs());
+  const inspection = new RunnerInspection(() => schedule.runners, time.nowMs);
   const schedule = new Schedule({
     ...{ database, telemetry, receivers, clock, log, alarms, nodeId, dataDir },
     staleAfterMs: settings.staleAfterS * 1000,
-    time: createStoreTime(() => clock.monotonicMs()),
+    time,
     meters: createPacketMeters(metrics),
     host: settings.host,
     packetSizeMax: settings.packetSizeMax,
@@ -76,6 +80,7 @@ export function createGround(parts: GroundParts): Ground {
       events.changed({ passId: pass.passId, ship: pass.ship, state });
       if (what === "state") database.notify(passChannel, pass.passId);
     },
+    onBegun: (runner) => inspection.began(runner),
     onMovedElsewhere: (passId) => void tell(passId),
   });
   function changed(change: PassChange): void {
@@ -110,6 +115,7 @@ export function createGround(parts: GroundParts): Ground {
     },
     liveValues: (ship) =>
       schedule.runners.filter((runner) => runner.pass.ship === ship).map((runner) => runner.latestValues()),
+    inspection,
     changed,
     lookAtContacts: () => contacts.wake(),
     onPassChanged: (hear) => events.on(hear),

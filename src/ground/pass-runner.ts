@@ -73,6 +73,10 @@ export class PassRunner {
     return this.#run.pass;
   }
 
+  get actor(): Actor<typeof passMachine> {
+    return this.#actor;
+  }
+
   get state(): PassState {
     return this.#actor.getSnapshot().value;
   }

@@ -27,6 +27,8 @@ export interface ScheduleParts extends Omit<RunnerParts, "sql" | "onEnded"> {
   readonly nodeId: string;
   readonly host: string;
   readonly leaseMs: number;
+  /** A pass was taken, and is about to begin. */
+  readonly onBegun: (runner: PassRunner) => void;
   /** A pass that was moved by a sweep, or on another node. */
   readonly onMovedElsewhere: (passId: PassId) => void;
 }
@@ -155,6 +157,7 @@ export class Schedule {
       }
       const parts = { ...this.#parts, sql: database.sql, onEnded: () => this.#ended(held) };
       held.runner = new PassRunner(parts, run);
+      this.#parts.onBegun(held.runner);
       held.runner.begin(held.holdUntilMs);
       log.info({ passId: pass.passId, ship: pass.ship, port: pass.port, token: pass.token }, "pass taken");
     } catch (error) {

@@ -63,7 +63,11 @@ export function createGuard({ auth, keys, audit, sessions, baseUrl }: GuardParts
  * write comes from. Throws 403.
  */
 export function refuseForeign({ method, headers }: Request, ownOrigin: string): void {
-  if (method === "GET" || method === "HEAD") return;
+  if (method !== "GET" && method !== "HEAD") requireOwnOrigin(headers, ownOrigin);
+}
+
+/** Throws 403 unless a page of ours asks. A WebSocket begins with a GET that any page may send, the cookie along with it. */
+export function requireOwnOrigin(headers: Headers, ownOrigin: string): void {
   const origin = headers.get("origin");
   const isOurs = origin === ownOrigin || (origin !== null && hostOf(origin) === headers.get("host"));
   if (!isOurs) throw new ForeignOriginError(origin);

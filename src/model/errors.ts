@@ -73,15 +73,15 @@ export class RoleMissingError extends OrreryError {
   }
 }
 
-/** A browser sent its session along with a write that no page of ours made. */
+/** A browser sent its session along with a write, or a WebSocket, that no page of ours made. */
 export class ForeignOriginError extends OrreryError {
   override readonly code = "foreign_origin";
   override readonly status = 403;
   constructor(origin: string | null) {
     super(
       origin === null
-        ? "A write by a session needs the header Origin: send a token or an API key instead"
-        : `A write by a session was sent from ${origin}: only pages of this server may; where a proxy shows another address, set BASE_URL to it`,
+        ? "A write or a WebSocket by a session needs the header Origin: send a token or an API key instead"
+        : `A write or a WebSocket by a session was asked for by ${origin}: only pages of this server may; where a proxy shows another address, set BASE_URL to it`,
     );
   }
 }

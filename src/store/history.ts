@@ -46,11 +46,11 @@ export async function planHistory(
   return { turns, next: rows.length > limit ? (turns.at(-1)?.revision ?? null) : null };
 }
 
-/** Turns that changed the product, each with its changes of that product only. */
+/** Turns that changed the product, or (null) the dataset itself, each with its changes of that one only. */
 export async function productHistory(
   sql: Sql,
   datasetId: DatasetId,
-  productId: ProductId,
+  productId: ProductId | null,
   below: number | null,
   limit: number,
 ): Promise<PastPage> {
@@ -62,7 +62,7 @@ export async function productHistory(
       where dataset_id = ${datasetId}::uuid and revision < ${below ?? Number.MAX_SAFE_INTEGER}::bigint
       order by revision desc, part desc limit ${seenMax}),
     matched as (
-      select * from seen where position(${`"${productId}"`} in changes) > 0 order by revision desc, part desc limit ${limit + 1}::int),
+      select * from seen where position(${mentionOf(productId)} in changes) > 0 order by revision desc, part desc limit ${limit + 1}::int),
     last as (select min(revision) as revision, count(*)::int as n from seen)
     select last.revision as "lastRevision", last.n as "seen", m.revision, m.service, m.cause, m.changes,
       to_char(m.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as "at"
@@ -83,6 +83,27 @@ export async function productHistory(
   if (turns.length > 0 || found.length === 0) return { turns, next: bound + 1 };
   return { turns: found.map((turn) => ({ ...turn, isCut: true })), next: bound };
 }
+
+/** The first turn after `above` that changed the product, or (null) the dataset itself; null: none of the next 5,000 did. */
+export async function nextTurnOf(
+  sql: Sql,
+  datasetId: DatasetId,
+  productId: ProductId | null,
+  above: number,
+): Promise<number | null> {
+  const [row] = await inOrder(
+    sql,
+    (tx) => tx<{ revision: number }>`
+    with seen as materialized (
+      select revision, changes from event where dataset_id = ${datasetId}::uuid and revision > ${above}::bigint
+      order by revision, part limit ${seenMax})
+    select revision from seen where position(${mentionOf(productId)} in changes) > 0 order by revision limit 1`,
+  );
+  return row?.revision ?? null;
+}
+
+/** How a change of it begins in `changes`. */
+const mentionOf = (productId: ProductId | null): string => (productId === null ? "[null," : `"${productId}"`);
 
 interface Walked {
   readonly lastRevision: number;

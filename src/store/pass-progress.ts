@@ -69,3 +69,11 @@ export async function findLatestValues(sql: Sql, ship: string, passesMax: number
     select latest from pass_progress where ship = ${ship} order by at desc limit ${passesMax}::int`;
   return rows.map((row) => row.latest);
 }
+
+/** When each of a pass's holders first noted something, by token: milliseconds since 1970. Of the first `countMax` tokens. */
+export async function firstNotes(sql: Sql, passId: PassId, countMax: number): Promise<Map<number, number>> {
+  const rows = await sql<{ token: number; atMs: number }>`
+    select token, (extract(epoch from min(at)) * 1000)::float8 as "atMs" from pass_snapshot
+    where pass_id = ${passId}::uuid group by token order by token limit ${countMax}::int`;
+  return new Map(rows.map(({ token, atMs }) => [token, atMs]));
+}

@@ -8,6 +8,8 @@ import { WorkingPlan } from "./working-plan.ts";
 
 export interface LivePlanEnv {
   readonly loads: Batcher<DatasetId, PlanRows>;
+  /** Whether somebody watches what actors do. */
+  isWatched(): boolean;
   /** Lets the event loop serve others. */
   breathe(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export class LivePlan {
     const working = await pace(WorkingPlan.restore(rows), this.#env.breathe, isWanted);
     if (!isWanted() || working === undefined) return;
     this.committed = new Projection(rows);
+    if (this.#env.isWatched()) working.watch(true);
     this.working = working;
   }
 }

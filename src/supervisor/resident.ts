@@ -88,6 +88,10 @@ export class Resident {
     return this.#live.committed;
   }
 
+  watch(isWatched: boolean): void {
+    this.#live.working?.watch(isWatched);
+  }
+
   /** Turns wait that no batch has taken. */
   get hasTurns(): boolean {
     return !this.blocked && this.#uncommitted.length > this.#inFlight;

@@ -13,6 +13,7 @@ import type { PlanStore } from "../store/plan-store.ts";
 import { Batcher } from "./batcher.ts";
 import { Committer } from "./committer.ts";
 import { type Answer, Entry, type Origin } from "./entry.ts";
+import { ResidentInspection, type SupervisorInspection } from "./inspection.ts";
 import type { KeepPlaces, Leased } from "./places.ts";
 import type { PlanView } from "./projection.ts";
 import { Resident, type ResidentEnv } from "./resident.ts";
@@ -56,6 +57,7 @@ export interface Supervisor {
   /** Calls `hear` for each turn that this node committed, after its commit. Returns how to stop it. */
   onCommitted(hear: (turn: Committed) => void): () => void;
   residents(): Residency;
+  readonly inspection: SupervisorInspection;
   /** Takes no more commands, and waits until those it has are committed. */
   stop(): Promise<void>;
 }
@@ -119,6 +121,7 @@ class ResidentSupervisor implements Supervisor {
   readonly #limits: SupervisorLimits;
   /** In order of first use since the last sweep. */
   readonly #residents = new Map<DatasetId, Resident>();
+  readonly inspection: ResidentInspection;
   readonly #revisions: Batcher<DatasetId, number>;
   readonly #env: ResidentEnv;
   readonly #hearers = new Set<(turn: Committed) => void>();
@@ -130,6 +133,7 @@ class ResidentSupervisor implements Supervisor {
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     this.#limits = { ...defaultLimits, ...parts.limits };
+    this.inspection = new ResidentInspection(this.#residents, (error) => parts.observe.defect(error));
     const { store, clock, timers } = parts;
     const loads = new Batcher<DatasetId, PlanRows>((ids) => store.load(ids), { inFlightMax: 4, keysMax: 64 });
     this.#revisions = new Batcher((ids) => store.revisions(ids), { inFlightMax: 2, keysMax: 1000 });
@@ -143,6 +147,7 @@ class ResidentSupervisor implements Supervisor {
     this.#env = {
       store,
       loads,
+      isWatched: () => this.inspection.isWatched,
       clock,
       computes: parts.computes,
       alone: parts.alone,
@@ -262,6 +267,7 @@ class ResidentSupervisor implements Supervisor {
 
   #tell(turn: Turn, leased: Leased): void {
     this.#parts.observe.turn(turn.cause, "committed");
+    if (turn.steps !== null) this.inspection.tell(turn, turn.steps);
     if (this.#hearers.size === 0) return;
     const committed: Committed = {
       datasetId: turn.datasetId,

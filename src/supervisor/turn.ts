@@ -3,6 +3,7 @@ import type { Stamp } from "../../actors/product.ts";
 import type { DatasetId, JobId, ProductId, TurnId } from "../model/ids.ts";
 import type { DatasetRow, DependencyRow, Expectation, ProductRow } from "../model/plan.ts";
 import type { AnswerInsert, Change, JobInsert, JobMove } from "../store/plan-store.ts";
+import type { TurnSteps } from "./inspection.ts";
 
 export interface Turn {
   readonly turnId: TurnId;
@@ -27,6 +28,8 @@ export interface Turn {
   answer: AnswerInsert | null;
   /** Why the command was refused; such a turn only checks that the state it relied on is current. */
   refusal: Error | null;
+  /** What the actors did, for the inspector; null unless somebody watches. */
+  steps: TurnSteps | null;
 }
 
 export function newTurn(head: Pick<Turn, "turnId" | "datasetId" | "stamp" | "cause" | "revision">): Turn {
@@ -43,6 +46,7 @@ export function newTurn(head: Pick<Turn, "turnId" | "datasetId" | "stamp" | "cau
     jobMoves: [],
     answer: null,
     refusal: null,
+    steps: null,
   };
 }
 

@@ -5,6 +5,8 @@ import { type ProductEmitted, type ProductEvent, productMachine, type Stamp } fr
 import { Graph } from "../model/graph.ts";
 import type { ProductId } from "../model/ids.ts";
 import type { DatasetRow, DependencyRow, Expectation, PlanRows, ProductDefinition, ProductRow } from "../model/plan.ts";
+import { watchSystem } from "../observe/inspection.ts";
+import { namePlanActor, stepsMax } from "./inspection.ts";
 import type { Turn } from "./turn.ts";
 
 export class WorkingPlan {
@@ -16,6 +18,7 @@ export class WorkingPlan {
   readonly #expectations = new Map<ProductId, Expectation>();
   #datasetRow: DatasetRow;
   #turn: Turn | null = null;
+  #unwatch: (() => void) | null = null;
 
   constructor(dataset: DatasetRow) {
     this.#datasetRow = dataset;
@@ -80,6 +83,19 @@ export class WorkingPlan {
   /** From here on, what the actors say belongs to `turn`. */
   record(turn: Turn | null): void {
     this.#turn = turn;
+  }
+
+  /** From here on, turns keep what the actors do, or do not. */
+  watch(isWatched: boolean): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    if (!isWatched) return;
+    this.#unwatch = watchSystem(this.#dataset, namePlanActor, (step) => {
+      if (this.#turn === null) return;
+      this.#turn.steps ??= { steps: [], leftOut: 0 };
+      if (this.#turn.steps.steps.length < stepsMax) this.#turn.steps.steps.push(step);
+      else this.#turn.steps.leftOut += 1;
+    });
   }
 
   sendDataset(event: DatasetEvent): void {

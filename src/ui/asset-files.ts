@@ -9,6 +9,8 @@ import * as ask from "./islands/ask.js" with { type: "text" };
 import * as backfill from "./islands/backfill.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as inspect from "./islands/inspect.js" with { type: "text" };
+import * as inspectList from "./islands/inspect-list.js" with { type: "text" };
 import * as job from "./islands/job.js" with { type: "text" };
 import * as jobLog from "./islands/job-log.js" with { type: "text" };
 import * as keys from "./islands/keys.js" with { type: "text" };
@@ -27,6 +29,7 @@ import actionStyle from "./styles/actions.css" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
+import inspectStyle from "./styles/inspect.css" with { type: "text" };
 import jobStyle from "./styles/jobs.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import plotStyle from "./styles/plots.css" with { type: "text" };
@@ -52,7 +55,7 @@ export const assetFiles: readonly AssetFile[] = [
     name: "orrery.css",
     text: [
       ...[tokens, base, forms, states, tables, graphStyle, passStyle, timeline, uplotStyle, plotStyle],
-      ...[actionStyle, jobStyle, templateStyle],
+      ...[actionStyle, jobStyle, templateStyle, inspectStyle],
     ].join("\n"),
   },
   { name: "logo.svg", text: logo },
@@ -77,4 +80,6 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "pass.js", text: textOf(pass) },
   { name: "uplot.js", text: uplot, specifier: "uplot" },
   { name: "plots.js", text: textOf(plots) },
+  { name: "inspect.js", text: textOf(inspect) },
+  { name: "inspect-list.js", text: textOf(inspectList) },
 ];

@@ -2,10 +2,11 @@
 /** What every page has: title, header with the logo, navigation, footer, and the assets it names. */
 import { raw } from "hono/html";
 import type { Child, FC } from "hono/jsx";
+import { mayInspect } from "../http/inspect-access.ts";
 import { assetUrl } from "./assets.ts";
 import type { Look } from "./look.ts";
 
-export type Section = "plans" | "passes" | "jobs" | "templates" | null;
+export type Section = "plans" | "passes" | "jobs" | "templates" | "inspect" | null;
 
 interface LayoutProps {
   readonly section: Section;
@@ -57,6 +58,11 @@ const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, ch
             <a href="/template" aria-current={section === "templates" ? "true" : undefined}>
               Templates
             </a>
+            {look.viewer !== null && mayInspect(look.viewer) ? (
+              <a href="/inspect" aria-current={section === "inspect" ? "true" : undefined}>
+                Inspect
+              </a>
+            ) : null}
             <a href="/swagger">API</a>
           </nav>
           <Viewer {...look} />

@@ -8,6 +8,7 @@ import { searchPlans } from "../store/search.ts";
 import { backfillPageRoutes } from "./backfill-routes.ts";
 import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
 import { homePage } from "./home-page.tsx";
+import { inspectRoutes } from "./inspect/routes.ts";
 import { jobPageRoutes } from "./job-routes.ts";
 import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
@@ -35,6 +36,7 @@ type PageParts = Pick<
   | "templates"
   | "scheduler"
   | "log"
+  | "metrics"
   | "closing"
 >;
 
@@ -60,6 +62,7 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   ]) {
     routes.route("/", pages(parts, lookOf, live));
   }
+  routes.route("/", inspectRoutes(parts, lookOf));
 
   routes.get("/", async (c) => {
     const { searchBy, ask } = homeSearch(c.req.url);

@@ -25,7 +25,7 @@ export class PassRunner {
   readonly #parts: RunnerParts;
   /** As it was taken, but for its LOS: that may be moved. */
   #run: PassToRun;
-  readonly #actor: Actor<typeof passMachine>;
+  readonly actor: Actor<typeof passMachine>;
   readonly #socket: PassSocket;
   readonly #intake: Intake;
   readonly #record: PassRecord;
@@ -64,25 +64,21 @@ export class PassRunner {
     });
     const input = contextOf(pass);
     const snapshot = passMachine.resolveState({ value: pass.state, context: input });
-    this.#actor = createActor(passMachine, { input, snapshot });
-    this.#actor.on("*", (wish) => this.#do(wish));
-    this.#actor.subscribe(() => this.#follow());
+    this.actor = createActor(passMachine, { input, snapshot });
+    this.actor.on("*", (wish) => this.#do(wish));
+    this.actor.subscribe(() => this.#follow());
   }
 
   get pass(): PassRow {
     return this.#run.pass;
   }
 
-  get actor(): Actor<typeof passMachine> {
-    return this.#actor;
-  }
-
   get state(): PassState {
-    return this.#actor.getSnapshot().value;
+    return this.actor.getSnapshot().value;
   }
 
   get reason(): string | null {
-    return this.#actor.getSnapshot().context.reason;
+    return this.actor.getSnapshot().context.reason;
   }
 
   get isListening(): boolean {
@@ -101,7 +97,7 @@ export class PassRunner {
 
   begin(holdUntilMs: number): void {
     this.#socket.holdUntil(holdUntilMs);
-    this.#actor.start();
+    this.actor.start();
     this.#send({ type: "lease.taken", nowMs: this.#parts.time.nowMs(), heardUntilMs: this.#run.start.heardUntilMs });
   }
 
@@ -114,7 +110,7 @@ export class PassRunner {
   tick(): void {
     if (this.#isOver || this.#isLeaving) return;
     const nowMs = this.#parts.time.nowMs();
-    if (nowMs >= dueMsOf(this.#actor.getSnapshot(), nowMs)) this.#send({ type: "clock.ticked", nowMs });
+    if (nowMs >= dueMsOf(this.actor.getSnapshot(), nowMs)) this.#send({ type: "clock.ticked", nowMs });
     if (this.#socket.isOpen) this.#record.heardUntilMs = nowMs;
     this.#alarms.look(this.state === "receiving" && this.#socket.isOpen);
     if (this.#record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
@@ -166,7 +162,7 @@ export class PassRunner {
   }
 
   #send(event: PassEvent): void {
-    if (!this.#isOver) this.#actor.send(event);
+    if (!this.#isOver) this.actor.send(event);
   }
 
   #do(wish: PassWish): void {
@@ -194,7 +190,7 @@ export class PassRunner {
 
   /** Stores each new state. Completed is stored with its plan, cancelled was stored by whoever did it. */
   #follow(): void {
-    const { value: state, context } = this.#actor.getSnapshot();
+    const { value: state, context } = this.actor.getSnapshot();
     const before = this.#stored;
     const now: PassStanding = { state, reason: context.reason, isOpen: context.isOpen, wasOpened: context.everOpen };
     this.#stored = now;
@@ -291,7 +287,7 @@ export class PassRunner {
     this.#isOver = true;
     await this.#socket.close();
     await this.#intake.close().catch(() => {}); // what it could not take back is in its checkpoint
-    this.#actor.stop();
+    this.actor.stop();
     this.#parts.onEnded(this);
   }
 

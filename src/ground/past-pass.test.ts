@@ -33,6 +33,8 @@ const row = (change: Partial<PassRow>): PassRow => ({
     openedAt: null,
     receiveBufferBytes: 1,
     archive: null,
+    archiveRemovedAt: null,
+    archiveRemovedWhy: null,
     datasetId: null,
     contact: null,
     createdBy: "t",

@@ -2,18 +2,22 @@
 
 import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import * as drawer from "./islands/drawer.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as jobLog from "./islands/job-log.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
 import * as live from "./islands/live.js" with { type: "text" };
 import * as pass from "./islands/pass.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
+import * as planActions from "./islands/plan-actions.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
 import logo from "./logo.svg" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
+import planStyle from "./styles/plan.css" with { type: "text" };
 import states from "./styles/states.css" with { type: "text" };
 import tables from "./styles/tables.css" with { type: "text" };
 import tokens from "./styles/tokens.css" with { type: "text" };
@@ -30,7 +34,7 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle].join("\n") },
+  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle, planStyle].join("\n") },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
@@ -39,6 +43,9 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "layout-worker.js", text: textOf(layoutWorker) },
   { name: "graph-drawing.js", text: textOf(graphDrawing) },
   { name: "graph.js", text: textOf(graph) },
+  { name: "job-log.js", text: textOf(jobLog) },
+  { name: "drawer.js", text: textOf(drawer) },
+  { name: "plan-actions.js", text: textOf(planActions) },
   { name: "plan.js", text: textOf(plan) },
   { name: "pass.js", text: textOf(pass) },
 ];

@@ -8,6 +8,7 @@ import { count } from "./figures.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
 import { escapeHtml, timeMarkup } from "./markup.ts";
+import { planButtons } from "./plan-actions.ts";
 import { prettyJson } from "./pretty-json.ts";
 import { graphSource, inOrder, productRows } from "./product-rows.ts";
 
@@ -22,7 +23,7 @@ export interface ShownPlan {
 
 const order: readonly ProductState[] = ["failed", "running", "queued", "waiting", "success", "disabled"];
 
-export function planPage(plan: ShownPlan, look: Look): string {
+export function planPage(plan: ShownPlan, look: Look, { drawer }: { readonly drawer: string }): string {
   const { nowMs } = look;
   const { datasetId } = plan.dataset;
   const products = inOrder(plan);
@@ -42,6 +43,10 @@ export function planPage(plan: ShownPlan, look: Look): string {
           <span class="states" id="plan_state">
             {raw(planState(plan))}
           </span>
+          <span class="spacer" />
+          <div class="buttons needs-script" id="plan_actions" hidden>
+            {raw(planActions(plan, look))}
+          </div>
         </div>
         <div id="plan" data-dataset={datasetId}>
           <dl class="facts" id="plan_facts">
@@ -78,6 +83,9 @@ export function planPage(plan: ShownPlan, look: Look): string {
             </section>
           </div>
         </div>
+        {raw(drawer)}
+        <dialog id="confirm" class="confirm" aria-labelledby="effect_title" />
+        <p class="toast" id="toast" role="status" hidden />
       </>,
     ),
   );
@@ -89,8 +97,11 @@ const columns = ["Data Product ID", "Compute", "Name", "Version", "Eager", "Stat
  * What a live update fetches: the parts of the page that change, under the same ids. With `only`, just the rows of those
  * products, as a plan of thousands would be too much to send for each change.
  */
-export function planUpdate(plan: ShownPlan, only: readonly ProductId[], nowMs: number): string {
-  const head = `<span id="plan_state">${planState(plan)}</span><dl id="plan_facts">${planFacts(plan, nowMs)}</dl>`;
+export function planUpdate(plan: ShownPlan, only: readonly ProductId[], look: Look): string {
+  const { nowMs } = look;
+  const head =
+    `<span id="plan_state">${planState(plan)}</span><dl id="plan_facts">${planFacts(plan, nowMs)}</dl>` +
+    `<div id="plan_actions">${planActions(plan, look)}</div>`;
   if (only.length > 0) {
     const some = only.map((id) => plan.products.get(id)).filter((product) => product !== undefined);
     return `${head}<table><tbody id="products">${productRows(some, nowMs)}</tbody></table>`;
@@ -115,6 +126,13 @@ function planState({ dataset, products }: ShownPlan): string {
     if (n !== undefined) markup += ` <span class="state ${state}">${count(n)} ${state}</span>`;
   }
   return markup;
+}
+
+function planActions({ dataset, products }: ShownPlan, { viewer }: Look): string {
+  if (viewer === null) return "";
+  let failed = 0;
+  for (const { state } of products.values()) if (state === "failed") failed += 1;
+  return planButtons(dataset, failed, viewer);
 }
 
 function planFacts({ dataset }: ShownPlan, nowMs: number): string {

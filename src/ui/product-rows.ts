@@ -11,7 +11,7 @@ export function productRows(products: Iterable<ProductRow>, nowMs: number): stri
       `<tr id="product-${product.productId}" data-state="${product.state}">` +
       `<td class="id">${product.productId}</td>` +
       `<td>${escapeHtml(computeTitle(product.compute))}</td>` +
-      `<td>${escapeHtml(product.name)}</td>` +
+      `<td><a href="?product=${product.productId}" data-open="${product.productId}">${escapeHtml(product.name)}</a></td>` +
       `<td>${escapeHtml(product.version)}</td>` +
       `<td>${product.eager}</td>` +
       `<td>${stateMarkup(product.state)}</td>` +

@@ -68,7 +68,7 @@ function drawNode(node, width, [x, y]) {
   const left = x - width / 2;
   const card = element(
     "a",
-    { href: `#product-${node.product}`, "data-product": node.product },
+    { href: `?product=${node.product}`, "data-product": node.product, "data-open": node.product },
     element("title", {}, document.createTextNode("")),
     element("rect", { x: left, y: y - nodeHeightPx / 2, width, height: nodeHeightPx, rx: 7 }),
     element("path", { class: "mark", transform: `translate(${left + 11} ${y - 6})` }),

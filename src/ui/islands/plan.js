@@ -1,7 +1,9 @@
 // @ts-check
 /** The plan page: its graph, and its live parts kept true in place. */
+import { refreshDrawer } from "./drawer.js";
 import { showGraph, showStates } from "./graph.js";
 import { fetchFragment, keepLive, replaceContent } from "./live.js";
+import "./plan-actions.js";
 
 const plan = document.getElementById("plan");
 const datasetId = plan?.dataset.dataset ?? "";
@@ -23,6 +25,8 @@ async function refresh() {
   const fragment = await update(isPart ? `?${[...ids].map((id) => `product=${id}`).join("&")}` : "");
   replaceContent(fragment, "plan_state");
   replaceContent(fragment, "plan_facts");
+  replaceContent(fragment, "plan_actions");
+  refreshDrawer();
   if (isPart && showRows(fragment)) return catchUpLater();
   showWhole(isPart ? await update() : fragment);
 }

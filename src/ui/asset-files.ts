@@ -3,6 +3,7 @@
 import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import * as drawer from "./islands/drawer.js" with { type: "text" };
+import * as gantt from "./islands/gantt.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
 import * as jobLog from "./islands/job-log.js" with { type: "text" };
@@ -15,6 +16,7 @@ import * as relativeTime from "./islands/relative-time.js" with { type: "text" }
 import logo from "./logo.svg" with { type: "text" };
 import base from "./styles/base.css" with { type: "text" };
 import forms from "./styles/forms.css" with { type: "text" };
+import ganttStyle from "./styles/gantt.css" with { type: "text" };
 import graphStyle from "./styles/graph.css" with { type: "text" };
 import passStyle from "./styles/passes.css" with { type: "text" };
 import planStyle from "./styles/plan.css" with { type: "text" };
@@ -34,7 +36,10 @@ const textOf = (file: unknown): string => (file as { default: string }).default;
 
 /** A file may name (as `./name`) only those above it: it is served with their hashed names. */
 export const assetFiles: readonly AssetFile[] = [
-  { name: "orrery.css", text: [tokens, base, forms, states, tables, graphStyle, passStyle, planStyle].join("\n") },
+  {
+    name: "orrery.css",
+    text: [tokens, base, forms, states, tables, graphStyle, passStyle, planStyle, ganttStyle].join("\n"),
+  },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
   { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
@@ -45,6 +50,7 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "graph.js", text: textOf(graph) },
   { name: "job-log.js", text: textOf(jobLog) },
   { name: "drawer.js", text: textOf(drawer) },
+  { name: "gantt.js", text: textOf(gantt) },
   { name: "plan-actions.js", text: textOf(planActions) },
   { name: "plan.js", text: textOf(plan) },
   { name: "pass.js", text: textOf(pass) },

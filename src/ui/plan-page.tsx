@@ -23,7 +23,11 @@ export interface ShownPlan {
 
 const order: readonly ProductState[] = ["failed", "running", "queued", "waiting", "success", "disabled"];
 
-export function planPage(plan: ShownPlan, look: Look, { drawer }: { readonly drawer: string }): string {
+export function planPage(
+  plan: ShownPlan,
+  look: Look,
+  { drawer, gantt }: { readonly drawer: string; readonly gantt: string },
+): string {
   const { nowMs } = look;
   const { datasetId } = plan.dataset;
   const products = inOrder(plan);
@@ -59,6 +63,12 @@ export function planPage(plan: ShownPlan, look: Look, { drawer }: { readonly dra
                 {raw(graphSource(products, plan.dependencies.values()))}
               </ol>
               {products.length === 0 ? <EmptyPlan datasetId={datasetId} /> : null}
+            </section>
+          </div>
+          <div class="block">
+            <h2 id="gantt_title">Attempts</h2>
+            <section class="card scrolled" id="gantt" aria-labelledby="gantt_title" tabindex={0}>
+              {raw(gantt)}
             </section>
           </div>
           <div class="block">

@@ -11,6 +11,7 @@ import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
 import { actionNames, mayAct, planActions } from "./plan-actions.ts";
 import { effectForm, refusedForm } from "./plan-effect.ts";
+import { planGantt } from "./plan-gantt.ts";
 import { planPage, planUpdate } from "./plan-page.tsx";
 import { productDrawer } from "./product-drawer.ts";
 import { findShownProduct } from "./shown-product.ts";
@@ -32,7 +33,8 @@ export function planPageRoutes(parts: PlanPageParts, lookOf: LookOf): Hono {
     const productId = parseUuid(c.req.query("product") ?? "");
     const shown = productId === null ? null : await findShownProduct(parts, plan, productId);
     const drawer = shown === null ? "" : productDrawer(shown, look.viewer, look.nowMs);
-    return htmlAnswer(c, planPage(plan, look, { drawer }));
+    const gantt = await planGantt(parts, plan, look.nowMs);
+    return htmlAnswer(c, planPage(plan, look, { drawer, gantt }));
   });
 
   /** `?product=…&product=…`: only the rows of these. */
@@ -49,6 +51,12 @@ export function planPageRoutes(parts: PlanPageParts, lookOf: LookOf): Hono {
     const shown = plan === null || productId === null ? null : await findShownProduct(parts, plan, productId);
     if (shown === null) return htmlAnswer(c, notFoundPage(look), 404);
     return htmlAnswer(c, productDrawer(shown, look.viewer, nowMs()));
+  });
+
+  routes.get("/component/plan/:dataset_id/gantt", async (c) => {
+    const plan = await findPlan(c);
+    if (plan === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
+    return htmlAnswer(c, `<div id="gantt">${await planGantt(parts, plan, nowMs())}</div>`);
   });
 
   /** `?action=…&product=…`: what it would change, for those who may do it. Nothing is done. */

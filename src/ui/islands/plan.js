@@ -1,6 +1,7 @@
 // @ts-check
 /** The plan page: its graph, and its live parts kept true in place. */
 import { refreshDrawer } from "./drawer.js";
+import { refreshGantt } from "./gantt.js";
 import { showGraph, showStates } from "./graph.js";
 import { fetchFragment, keepLive, replaceContent } from "./live.js";
 import "./plan-actions.js";
@@ -27,6 +28,7 @@ async function refresh() {
   replaceContent(fragment, "plan_facts");
   replaceContent(fragment, "plan_actions");
   refreshDrawer();
+  refreshGantt();
   if (isPart && showRows(fragment)) return catchUpLater();
   showWhole(isPart ? await update() : fragment);
 }

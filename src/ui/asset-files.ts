@@ -1,12 +1,14 @@
 /** Every file that a page loads, as text that is part of the program: the same from a checkout and from the single binary. */
 
-import * as viz from "@viz-js/viz" with { type: "text" };
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import * as drawer from "./islands/drawer.js" with { type: "text" };
 import * as gantt from "./islands/gantt.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
+import * as graphSearch from "./islands/graph-search.js" with { type: "text" };
+import * as graphView from "./islands/graph-view.js" with { type: "text" };
 import * as jobLog from "./islands/job-log.js" with { type: "text" };
+import * as layeredLayout from "./islands/layered-layout.js" with { type: "text" };
 import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" };
 import * as live from "./islands/live.js" with { type: "text" };
 import * as pass from "./islands/pass.js" with { type: "text" };
@@ -27,8 +29,6 @@ import tokens from "./styles/tokens.css" with { type: "text" };
 export interface AssetFile {
   readonly name: string;
   readonly text: string;
-  /** What other files import it by, when that is not `./name`. */
-  readonly specifier?: string;
 }
 
 /** A script imported as text: TypeScript sees the script's own exports, the runtime gives its text. */
@@ -42,11 +42,13 @@ export const assetFiles: readonly AssetFile[] = [
   },
   { name: "logo.svg", text: logo },
   { name: "htmx.js", text: htmx },
-  { name: "viz.js", text: textOf(viz), specifier: "@viz-js/viz" },
   { name: "relative-time.js", text: textOf(relativeTime) },
   { name: "live.js", text: textOf(live) },
+  { name: "layered-layout.js", text: textOf(layeredLayout) },
   { name: "layout-worker.js", text: textOf(layoutWorker) },
   { name: "graph-drawing.js", text: textOf(graphDrawing) },
+  { name: "graph-view.js", text: textOf(graphView) },
+  { name: "graph-search.js", text: textOf(graphSearch) },
   { name: "graph.js", text: textOf(graph) },
   { name: "job-log.js", text: textOf(jobLog) },
   { name: "drawer.js", text: textOf(drawer) },

@@ -20,6 +20,9 @@ export const rowsMax = 100;
 /** Silence of this length, and longer than all that came after it, separates one run of the plan from the one before. */
 const gapMsMin = 600_000;
 const ticksMax = 6;
+/** Percent: a bar without any width is not drawn at all. */
+const widthMin = 0.05;
+const byName = new Intl.Collator("en", { numeric: true });
 const stepsS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
 
 interface Axis {
@@ -44,7 +47,7 @@ export function ganttMarkup(
   }
   const shown = products
     .filter(({ productId }) => byProduct.has(productId))
-    .toSorted((a, b) => startOf(byProduct, a) - startOf(byProduct, b));
+    .toSorted((a, b) => startOf(byProduct, a) - startOf(byProduct, b) || byName.compare(a.name, b.name));
   const isLive = bars.some(({ toMs }) => toMs === null);
   const rows = shown.map((product) => row(datasetId, product, byProduct.get(product.productId) ?? [], axis, nowMs));
   return (
@@ -88,7 +91,7 @@ function row(datasetId: DatasetId, product: ProductRow, bars: readonly Bar[], ax
   for (const { fromMs, toMs, tone, what } of bars) {
     const [x, end] = [place(axis, fromMs), place(axis, toMs ?? nowMs)];
     drawn +=
-      `<rect class="bar ${tone}" x="${x}%" y="4" width="${Math.max(end - x, 0).toFixed(3)}%" height="12" rx="2">` +
+      `<rect class="bar ${tone}" x="${x}%" y="4" width="${Math.max(end - x, widthMin).toFixed(3)}%" height="12" rx="2">` +
       `<title>${name}: ${escapeHtml(what)}, ${spanText(fromMs, toMs, nowMs)}</title></rect>`;
   }
   const said = bars.map(({ fromMs, toMs, what }) => `${what}, ${spanText(fromMs, toMs, nowMs)}`).join("; ");

@@ -57,7 +57,10 @@ export function planPage(
             {raw(planFacts(plan, nowMs))}
           </dl>
           <div class="block">
-            <h2 id="graph_title">Graph</h2>
+            <div class="heading">
+              <h2 id="graph_title">Graph</h2>
+              <GraphTools />
+            </div>
             <section class="card graph" id="graph" aria-labelledby="graph_title" tabindex={0}>
               <ol class="graph-source" id="graph_source">
                 {raw(graphSource(products, plan.dependencies.values()))}
@@ -156,6 +159,32 @@ function planFacts({ dataset }: ShownPlan, nowMs: number): string {
     `<div><dt>Modified</dt><dd>${timeMarkup(dataset.modifiedAt, nowMs)}</dd></div>${extra}`
   );
 }
+
+/** Shown once there is a drawing to look around in. */
+const GraphTools: FC = () => (
+  <div class="graph-tools" id="graph_tools" hidden>
+    <span id="graph_found" role="status" class="muted" />
+    <input
+      type="search"
+      id="graph_search"
+      placeholder="Find a product ( / )"
+      aria-label="Find a product in the graph"
+      autocomplete="off"
+      spellcheck={false}
+    />
+    <span class="buttons">
+      <button type="button" data-view="out" aria-label="Zoom out" title="Zoom out (-)">
+        −
+      </button>
+      <button type="button" data-view="in" aria-label="Zoom in" title="Zoom in (+, Ctrl and wheel)">
+        +
+      </button>
+      <button type="button" data-view="fit" title="Show all of it (0)">
+        Fit
+      </button>
+    </span>
+  </div>
+);
 
 const EmptyPlan: FC<{ datasetId: DatasetId }> = ({ datasetId }) => (
   <div class="empty">

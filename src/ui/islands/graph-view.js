@@ -12,6 +12,10 @@ const clickPx = 4;
 const heightMaxPx = 560;
 const heightMinPx = 120;
 const map = { width: 190, height: 110 };
+/** Of more cards only those in and around the view are laid out. */
+const wholeMax = 200;
+/** From so far away names are specks: only the cards' colours are drawn. */
+const farScale = 0.35;
 
 /** @typedef {ReturnType<typeof import("./graph-drawing.js").drawGraph>} Drawn */
 
@@ -33,7 +37,20 @@ export function openGraphView(into, drawn, label) {
     x = held(x, size.width, width * k);
     y = held(y, size.height, height * k);
     world.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
+    svg.classList.toggle("far", k < farScale);
+    if (cards.size > wholeMax) cull();
     minimap.show();
+  }
+  /** Half a view more on each side, so that Tab and a drag find what comes next. */
+  function cull() {
+    const [spareX, spareY] = [size.width / 2, size.height / 2];
+    for (const { x: at, y: atY, card } of cards.values()) {
+      const [viewX, viewY] = [at * k + x, atY * k + y];
+      const isNear = viewX > -spareX && viewX < size.width + spareX && viewY > -spareY && viewY < size.height + spareY;
+      if (isNear !== card.hasAttribute("display")) continue;
+      if (isNear) card.removeAttribute("display");
+      else card.setAttribute("display", "none");
+    }
   }
   /** Nobody loses the graph: what is smaller than the view is centred, what is larger covers it. @param {number} at @param {number} view @param {number} all */
   function held(at, view, all) {

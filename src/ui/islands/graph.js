@@ -3,6 +3,7 @@
 import { drawGraph, nodeHeightPx, shortLabel, showState } from "./graph-drawing.js";
 import { findIn } from "./graph-search.js";
 import { openGraphView } from "./graph-view.js";
+import { fetchFragment, replaceContent } from "./live.js";
 
 /** @typedef {import("./graph-drawing.js").GraphNode} GraphNode */
 
@@ -12,6 +13,12 @@ let drawing = 0;
 /** @type {{ view: ReturnType<typeof openGraphView>, drawn: ReturnType<typeof drawGraph> } | null} */
 let shown = null;
 
+/** Groups change as one of many products does: their counts need not follow each one at once. */
+const groupsMs = 1000;
+
+const datasetId = document.getElementById("plan")?.dataset.dataset ?? "";
+/** Keys of groups whose products are shown one by one. */
+const opened = new Set(new URLSearchParams(location.search).getAll("open"));
 const graph = document.getElementById("graph");
 const tools = document.getElementById("graph_tools");
 
@@ -157,11 +164,46 @@ function place(nodes, sizes) {
   });
 }
 
+async function fetchGroups() {
+  const query = new URLSearchParams([...opened].map((key) => ["open", key]));
+  replaceContent(await fetchFragment(`/component/plan/${datasetId}/graph?${query}`), "graph_source");
+  tools?.querySelector("[data-view=collapse]")?.toggleAttribute("hidden", opened.size === 0);
+  await showGraph();
+}
+
+/** @type {ReturnType<typeof setTimeout> | null} */
+let groupsDue = null;
+/** The plan has changed, and its graph shows groups. */
+export function refreshGroups() {
+  if (groupsDue !== null) return;
+  groupsDue = setTimeout(() => {
+    groupsDue = null;
+    fetchGroups().catch(() => {}); // the next change tries again
+  }, groupsMs);
+}
+
+/** Opens one group, or closes all (null). @param {string | null} key */
+function open(key) {
+  if (key === null) opened.clear();
+  else opened.add(key);
+  fetchGroups().then(
+    () => key !== null && shown?.view.fit(),
+    () => location.assign(`?${new URLSearchParams([...opened].map((one) => ["open", one]))}`),
+  );
+}
+
+graph?.addEventListener("click", (event) => {
+  const group = event.target instanceof Element ? event.target.closest("a[data-group]") : null;
+  if (group === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  open(group.getAttribute("data-group"));
+});
 tools?.addEventListener("click", (event) => {
   const asked = event.target instanceof Element ? event.target.closest("[data-view]")?.getAttribute("data-view") : null;
   if (asked === "in") shown?.view.zoomIn();
   if (asked === "out") shown?.view.zoomOut();
   if (asked === "fit") shown?.view.fit();
+  if (asked === "collapse") open(null);
 });
 graph?.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

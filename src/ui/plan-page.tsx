@@ -140,6 +140,7 @@ const GraphTools: FC = () => (
       autocomplete="off"
       spellcheck={false}
     />
+    <ul id="graph_hits" class="hits" aria-label="Products found" />
     <span class="buttons">
       <button type="button" data-view="out" aria-label="Zoom out" title="Zoom out (-)">
         −

@@ -4,7 +4,7 @@ import type { ProductId } from "../model/ids.ts";
 import type { DatasetRow, DependencyRow, ProductRow, ProductState } from "../model/plan.ts";
 import { count } from "./figures.ts";
 import type { Look } from "./look.ts";
-import { escapeHtml, timeMarkup } from "./markup.ts";
+import { escapeHtml, stateMarkup, timeMarkup } from "./markup.ts";
 import { planButtons } from "./plan-actions.ts";
 import { groupedSource } from "./plan-groups.ts";
 import { prettyJson } from "./pretty-json.ts";
@@ -85,6 +85,26 @@ export function graphList(ordered: readonly ProductRow[], plan: ShownPlan, { ope
   return isLarge(plan)
     ? groupedSource(ordered, [...plan.dependencies.values()], open)
     : graphSource(ordered, plan.dependencies.values());
+}
+
+/** Products that a search lists. */
+const foundMax = 12;
+
+/** Links to products whose `name:version` holds `text`, in any letter case: of a large plan, whose graph does not have them all. */
+export function foundList({ products, dataset }: ShownPlan, text: string): string {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === "") return "";
+  let [found, items] = [0, ""];
+  for (const { productId, name, version, state } of products.values()) {
+    const label = `${name}:${version}`;
+    if (!label.toLowerCase().includes(wanted)) continue;
+    found += 1;
+    if (found > foundMax) continue;
+    const href = `/plan/${dataset.datasetId}?product=${productId}`;
+    items += `<li><a href="${href}" data-open="${productId}">${escapeHtml(label)}</a>${stateMarkup(state)}</li>`;
+  }
+  const note = found > foundMax ? `${foundMax} of ${count(found)}` : found === 0 ? "None found" : "";
+  return items + (note === "" ? "" : `<li class="muted">${note}</li>`);
 }
 
 export function onPage(ordered: readonly ProductRow[], plan: ShownPlan, { page }: Part): readonly ProductRow[] {

@@ -14,7 +14,7 @@ import { actionNames, mayAct, planActions } from "./plan-actions.ts";
 import { effectForm, refusedForm } from "./plan-effect.ts";
 import { planGantt } from "./plan-gantt.ts";
 import { planPage } from "./plan-page.tsx";
-import { graphList, type Part, planJson, planUpdate, type Wanted } from "./plan-parts.ts";
+import { foundList, graphList, type Part, planJson, planUpdate, type Wanted } from "./plan-parts.ts";
 import { productDrawer } from "./product-drawer.ts";
 import { inOrder } from "./product-rows.ts";
 import { findShownProduct } from "./shown-product.ts";
@@ -52,6 +52,13 @@ export function planPageRoutes(parts: PlanPageParts, lookOf: LookOf): Hono {
     const plan = await findPlan(c);
     if (plan === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
     return htmlAnswer(c, `<ol id="graph_source">${graphList(inOrder(plan), plan, partIn(c))}</ol>`);
+  });
+
+  /** `?name=…`: products called so. */
+  routes.get("/component/plan/:dataset_id/find", async (c) => {
+    const plan = await findPlan(c);
+    if (plan === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
+    return htmlAnswer(c, `<ul id="graph_hits">${foundList(plan, c.req.query("name") ?? "")}</ul>`);
   });
 
   routes.get("/component/plan/:dataset_id/json", async (c) => {

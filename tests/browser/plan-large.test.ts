@@ -50,6 +50,18 @@ describe("the page of a plan of thousands", () => {
     await close();
   });
 
+  it("finds a single product by its name, and leads to it", async () => {
+    const { page, faults, close } = await visit(browser, `${api.url}/plan/${large.datasetId}`);
+    await page.waitForSelector("#graph.drawn");
+    await page.fill("#graph_search", "stage15_part_9");
+    await page.locator("#graph_hits").getByText("stage15_part_97:1.0").waitFor();
+    assert.equal(await page.locator("#graph_hits a").count(), 11);
+    await page.locator("#graph_hits").getByText("stage15_part_97:1.0").click();
+    await page.locator("#drawer").getByRole("heading", { name: "stage15_part_97:1.0" }).waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
   it("has 500 rows a page, which change in place, and leads to the JSON", async () => {
     const { page, faults, close } = await visit(browser, `${api.url}/plan/${large.datasetId}`);
     await page.waitForSelector("#live_state.on");

@@ -1,6 +1,11 @@
 // @ts-check
 /** Finds products in the graph by a part of their name: those found stand out, and the view goes from one to the next. */
 
+import { fetchFragment, replaceContent } from "./live.js";
+
+/** Nobody waits longer than this for the next letter. */
+const typingMs = 150;
+const plan = document.getElementById("plan");
 const input = /** @type {HTMLInputElement | null} */ (document.getElementById("graph_search"));
 const told = document.getElementById("graph_found");
 
@@ -36,12 +41,31 @@ function go() {
   if (key) shown?.view.centre(key);
 }
 
-input?.addEventListener("input", mark);
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let asking;
+/** The graph of a large plan shows groups: the server finds single products, and they are listed. */
+function list() {
+  if (plan?.dataset.large !== "true") return;
+  clearTimeout(asking);
+  asking = setTimeout(async () => {
+    const name = input?.value.trim() ?? "";
+    const query = new URLSearchParams({ name });
+    const fragment = await fetchFragment(`/component/plan/${plan.dataset.dataset}/find?${query}`).catch(() => null);
+    // Without an answer the next letter asks again.
+    if (fragment !== null && name === input?.value.trim()) replaceContent(fragment, "graph_hits");
+  }, typingMs);
+}
+
+input?.addEventListener("input", () => {
+  mark();
+  list();
+});
 input?.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && input.value !== "") {
     event.stopPropagation();
     input.value = "";
     mark();
+    list();
   }
   if (event.key !== "Enter" || hits.length === 0) return;
   event.preventDefault();

@@ -186,8 +186,13 @@ export function refreshGroups() {
 function open(key) {
   if (key === null) opened.clear();
   else opened.add(key);
+  const before = new Set(shown?.drawn.cards.keys());
   fetchGroups().then(
-    () => key !== null && shown?.view.fit(),
+    () => {
+      const first = [...(shown?.drawn.cards.keys() ?? [])].find((one) => !before.has(one));
+      if (key === null || first === undefined) shown?.view.fit();
+      else shown?.view.centre(first);
+    },
     () => location.assign(`?${new URLSearchParams([...opened].map((one) => ["open", one]))}`),
   );
 }

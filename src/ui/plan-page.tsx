@@ -67,7 +67,12 @@ export function planPage(plan: ShownPlan, look: Look, { part, drawer, gantt }: G
               <h2 id="graph_title">Graph</h2>
               <GraphTools />
             </div>
-            <section class="card graph" id="graph" aria-labelledby="graph_title" tabindex={0}>
+            <section
+              class={`card graph${deferred === "" ? "" : " tall"}`}
+              id="graph"
+              aria-labelledby="graph_title"
+              tabindex={0}
+            >
               <ol class="graph-source" id="graph_source">
                 {raw(graphList(products, plan, part))}
               </ol>
@@ -82,8 +87,8 @@ export function planPage(plan: ShownPlan, look: Look, { part, drawer, gantt }: G
           </div>
           <div class="block">
             <h2 id="products_title">Data products</h2>
-            <section class={`card table${deferred}`} aria-labelledby="products_title" tabindex={0}>
-              <table class="products stack">
+            <section class="card table" aria-labelledby="products_title" tabindex={0}>
+              <table class={`products stack${deferred === "" ? "" : " many"}`}>
                 <thead>
                   <tr>
                     {columns.map((column) => (

@@ -23,7 +23,6 @@ const farScale = 0.35;
 export function openGraphView(into, drawn, label) {
   const { world, width, height, cards } = drawn;
   const svg = svgElement("svg", { class: "view", role: "group", "aria-label": label }, world);
-  into.append(svg);
   /** How much of the world is drawn larger, and where its origin is in the view. */
   let [k, x, y] = [1, 0, 0];
   const size = { width: 1, height: 1 };
@@ -117,7 +116,6 @@ export function openGraphView(into, drawn, label) {
       ...dots.values(),
       frame,
     );
-    into.append(small);
     /** @param {PointerEvent} event */
     const go = (event) => {
       const box = small.getBoundingClientRect();
@@ -133,6 +131,7 @@ export function openGraphView(into, drawn, label) {
       if (small.hasPointerCapture(event.pointerId)) go(event);
     });
     return {
+      element: small,
       show() {
         const isWhole = width * k <= size.width + 1 && height * k <= size.height + 1;
         small.classList.toggle("needed", !isWhole && cards.size > 20);
@@ -209,9 +208,11 @@ export function openGraphView(into, drawn, label) {
     apply();
   });
 
+  // Before it is part of the page: only what is near the view is ever laid out.
   measure();
   k = Math.max(fitScale(), readableScale);
   apply();
+  into.append(svg, minimap.element);
   observer.observe(into);
   const keys = /** @type {Record<string, () => void>} */ ({
     "+": () => zoom(stepFactor),
@@ -245,7 +246,7 @@ export function openGraphView(into, drawn, label) {
     remove() {
       observer.disconnect();
       svg.remove();
-      into.querySelector(".minimap")?.remove();
+      minimap.element.remove();
     },
   };
 }

@@ -65,6 +65,8 @@ export async function showGraph() {
     colour(readSource(source)); // they may have changed meanwhile
   } catch (error) {
     console.error("The graph could not be drawn; the list is shown instead:", error);
+    clear();
+    graph.classList.add("undrawn");
   } finally {
     graph.classList.remove("drawing");
   }
@@ -83,6 +85,7 @@ function draw(nodes, sizes, placed) {
   const before = shown?.view.place();
   shown?.view.remove();
   const drawn = drawGraph(nodes, sizes, placed);
+  graph.classList.remove("undrawn");
   graph.classList.add("drawn");
   const isGrouped = nodes.some(({ group }) => group !== "");
   const view = openGraphView(

@@ -67,55 +67,12 @@ export function explainRoutes(parts: AppParts): OpenAPIHono {
   const routes = new OpenAPIHono();
   const { sql } = database;
 
-  async function existing(datasetId: string, productId: string): Promise<{ view: PlanView; product: ProductRow }> {
-    const view = await supervisor.read(datasetId);
-    if (view === null) throw new NotFoundError("dataset", datasetId);
-    const product = view.products.get(productId);
-    if (product === undefined) throw new NotFoundError("data product", productId, ` in dataset ${datasetId}`);
-    return { view, product };
-  }
-
   openOperation(
     routes,
     { method: "get", path: `${one}/explain`, summary: "Why a product is in its state", tag, answer: Explanation },
     async ({ param }) => {
-      const { view, product } = await existing(param("dataset_id"), param("data_product_id"));
-      const { dataset } = view;
-      // Before the next await: the view follows later commits.
-      const blockers = blockersOf(view, product);
-      const { datasetId } = dataset;
-      const { productId, state } = product;
-      const failure = state === "failed" ? await failureOf(parts, datasetId, productId) : null;
-      const job = await jobOf(parts, datasetId, product, failure);
-      const expectation = await findExpectation(sql, datasetId, productId);
-      const isQueued = state === "queued" && job !== null;
-      const nowMs = epochMsOf(parts.clock.now());
-      const told = explained({
-        dataset,
-        product,
-        blockers,
-        isExternal: product.jobId === null && !parts.computes.dispatches(product.compute),
-        job,
-        pause: isQueued ? await findPause(sql, job.queue, job.jobType) : null,
-        delay: isQueued ? await findDelay(sql, job, nowMs) : null,
-        nobody: isQueued ? await nobodyFor(parts, job) : null,
-        failure,
-        deadline: expectation?.deadlineAt ? { at: expectation.deadlineAt, missedAt: expectation.missedAt } : null,
-      });
-      return json({
-        state,
-        summary: told.summary,
-        blocked_by: blockers.slice(0, blockersMax).map((row) => ({
-          id: row.productId,
-          name: row.name,
-          state: row.state,
-          since: row.modifiedAt,
-        })),
-        job_id: product.jobId,
-        next_run_at: told.next_run_at,
-        last_error: told.last_error,
-        suggested_action: told.suggested_action,
-      });
+      const { view, product } = await existing(supervisor, param("dataset_id"), param("data_product_id"));
+      return json(await explainProduct(parts, view, product));
     },
   );
 
@@ -131,7 +88,7 @@ export function explainRoutes(parts: AppParts): OpenAPIHono {
     },
     async ({ c, param }) => {
       const { below, limit } = pageIn(c.req.raw.url);
-      const { view, product } = await existing(param("dataset_id"), param("data_product_id"));
+      const { view, product } = await existing(supervisor, param("dataset_id"), param("data_product_id"));
       const { turns, next } = await productHistory(sql, view.dataset.datasetId, product.productId, below, limit);
       const rows = turns.flatMap(({ revision, at, service, cause, changes }) =>
         changes.toReversed().map(({ from, to, why = null }) => ({ revision, at, service, cause, from, to, why })),
@@ -169,6 +126,65 @@ export function explainRoutes(parts: AppParts): OpenAPIHono {
   return routes;
 }
 
+async function existing(
+  supervisor: AppParts["supervisor"],
+  datasetId: string,
+  productId: string,
+): Promise<{ view: PlanView; product: ProductRow }> {
+  const view = await supervisor.read(datasetId);
+  if (view === null) throw new NotFoundError("dataset", datasetId);
+  const product = view.products.get(productId);
+  if (product === undefined) throw new NotFoundError("data product", productId, ` in dataset ${datasetId}`);
+  return { view, product };
+}
+
+export type ExplainParts = Pick<AppParts, "database" | "computes" | "clock">;
+
+/** Why `product` is in its state, as `explain` answers it. The view may be of before the first await only. */
+export async function explainProduct(
+  parts: ExplainParts,
+  view: PlanView,
+  product: ProductRow,
+): Promise<z.output<typeof Explanation>> {
+  const { sql } = parts.database;
+  const { dataset } = view;
+  // Before the next await: the view follows later commits.
+  const blockers = blockersOf(view, product);
+  const { datasetId } = dataset;
+  const { productId, state } = product;
+  const failure = state === "failed" ? await failureOf(parts, datasetId, productId) : null;
+  const job = await jobOf(parts, datasetId, product, failure);
+  const expectation = await findExpectation(sql, datasetId, productId);
+  const isQueued = state === "queued" && job !== null;
+  const nowMs = epochMsOf(parts.clock.now());
+  const told = explained({
+    dataset,
+    product,
+    blockers,
+    isExternal: product.jobId === null && !parts.computes.dispatches(product.compute),
+    job,
+    pause: isQueued ? await findPause(sql, job.queue, job.jobType) : null,
+    delay: isQueued ? await findDelay(sql, job, nowMs) : null,
+    nobody: isQueued ? await nobodyFor(parts, job) : null,
+    failure,
+    deadline: expectation?.deadlineAt ? { at: expectation.deadlineAt, missedAt: expectation.missedAt } : null,
+  });
+  return {
+    state,
+    summary: told.summary,
+    blocked_by: blockers.slice(0, blockersMax).map((row) => ({
+      id: row.productId,
+      name: row.name,
+      state: row.state,
+      since: row.modifiedAt,
+    })),
+    job_id: product.jobId,
+    next_run_at: told.next_run_at,
+    last_error: told.last_error,
+    suggested_action: told.suggested_action,
+  };
+}
+
 function blockersOf(view: PlanView, product: ProductRow): ProductRow[] {
   if (product.state !== "waiting") return [];
   const blockers: ProductRow[] = [];
@@ -181,7 +197,7 @@ function blockersOf(view: PlanView, product: ProductRow): ProductRow[] {
 
 /** The job that the product waits for; of one that has failed by a job, that one. */
 async function jobOf(
-  { database }: AppParts,
+  { database }: ExplainParts,
   datasetId: string,
   product: ProductRow,
   failure: Failure | null,
@@ -191,7 +207,7 @@ async function jobOf(
 }
 
 /** Null when somebody can run it. */
-async function nobodyFor({ computes, database }: AppParts, job: ToldJob): Promise<string | null> {
+async function nobodyFor({ computes, database }: ExplainParts, job: ToldJob): Promise<string | null> {
   const compute = computes.get(job.jobType);
   const isRemote = compute?.kind === "worker";
   if (!isRemote && compute !== undefined && job.requires.length === 0) return null;
@@ -204,7 +220,7 @@ async function nobodyFor({ computes, database }: AppParts, job: ToldJob): Promis
 }
 
 /** What made it fail: the newest turn that was about its state, not only about its definition. */
-async function failureOf({ database }: AppParts, datasetId: string, productId: ProductId): Promise<Failure | null> {
+async function failureOf({ database }: ExplainParts, datasetId: string, productId: ProductId): Promise<Failure | null> {
   const { turns } = await productHistory(database.sql, datasetId, productId, null, failureTurnsMax);
   for (const { service, cause, changes } of turns) {
     const change = changes.findLast(({ from, to, why }) => to === "failed" && (from !== "failed" || why !== undefined));

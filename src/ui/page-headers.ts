@@ -1,10 +1,9 @@
 /** The headers of every page: nothing is loaded from elsewhere, nothing inline runs, nobody frames us. */
 import type { Context } from "hono";
 
-/** `wasm-unsafe-eval` lets Graphviz compile in the browser; it permits no JavaScript evaluation. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
+  "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
   "font-src 'self'",

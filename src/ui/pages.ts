@@ -1,9 +1,8 @@
 /** The pages and the fragments that keep them live (CONTRACT.md §9). Everything is read as committed; nothing needs a token. */
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import type { AppParts } from "../http/parts.ts";
 import { readSearch } from "../http/search-query.ts";
 import { epochMsOf } from "../model/clock.ts";
-import { parseUuid } from "../model/ids.ts";
 import { searchPlans } from "../store/search.ts";
 import { backfillPageRoutes } from "./backfill-routes.ts";
 import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
@@ -11,11 +10,10 @@ import { homePage } from "./home-page.tsx";
 import { inspectRoutes } from "./inspect/routes.ts";
 import { jobPageRoutes } from "./job-routes.ts";
 import type { LookOf } from "./look.ts";
-import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
 import { createLiveParts } from "./part-stream.ts";
 import { passOverview, passPageRoutes } from "./pass-routes.ts";
-import { planPage, planUpdate } from "./plan-page.tsx";
+import { planPageRoutes } from "./plan-routes.ts";
 import { runPageRoutes } from "./run-routes.ts";
 import { type Found, searchRows } from "./search-rows.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
@@ -41,15 +39,14 @@ type PageParts = Pick<
 >;
 
 const nothingFound: Found = { rows: [], nextPage: null };
-/** A live update that names more products than this gets the whole plan. */
-const productsNamedMax = 100;
 
 export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
-  const { supervisor, database, clock } = parts;
+  const { database, clock } = parts;
   const nowMs = (): number => epochMsOf(clock.now());
   const overview = passOverview(parts);
   const routes = new Hono();
   routes.route("/", passPageRoutes(parts, lookOf));
+  routes.route("/", planPageRoutes(parts, lookOf));
   routes.route("/", signInRoutes(parts, lookOf));
   const live = createLiveParts(parts, lookOf, nowMs);
   for (const pages of [
@@ -83,24 +80,6 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
     }
     return htmlAnswer(c, searchRows(found, ask.text, nowMs()));
   });
-
-  routes.get("/plan/:dataset_id", async (c) => {
-    const [look, plan] = await Promise.all([lookOf(c), findPlan(c)]);
-    return plan === null ? htmlAnswer(c, notFoundPage(look), 404) : htmlAnswer(c, planPage(plan, look));
-  });
-
-  /** `?product=…&product=…`: only the rows of these. */
-  routes.get("/component/plan/:dataset_id", async (c) => {
-    const plan = await findPlan(c);
-    if (plan === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
-    const named = (c.req.queries("product") ?? []).map(parseUuid).filter((id) => id !== null);
-    return htmlAnswer(c, planUpdate(plan, named.length > productsNamedMax ? [] : named, nowMs()));
-  });
-
-  async function findPlan(c: Context<object, "/:dataset_id">) {
-    const datasetId = parseUuid(c.req.param("dataset_id"));
-    return datasetId === null ? null : supervisor.read(datasetId);
-  }
   return routes;
 }
 

@@ -11,7 +11,7 @@ export function productRows(products: Iterable<ProductRow>, nowMs: number): stri
       `<tr id="product-${product.productId}" data-state="${product.state}">` +
       `<td class="id">${product.productId}</td>` +
       `<td>${escapeHtml(computeTitle(product.compute))}</td>` +
-      `<td>${escapeHtml(product.name)}</td>` +
+      `<td><a href="?product=${product.productId}" data-open="${product.productId}">${escapeHtml(product.name)}</a></td>` +
       `<td>${escapeHtml(product.version)}</td>` +
       `<td>${product.eager}</td>` +
       `<td>${stateMarkup(product.state)}</td>` +
@@ -22,7 +22,11 @@ export function productRows(products: Iterable<ProductRow>, nowMs: number): stri
   return markup;
 }
 
-/** Parents before children, as the graph shows them; disabled products, which no order holds, last. No recursion. */
+/** `part_9` before `part_10`. Comparing so costs 1 µs: beyond this many the order is the store's. */
+const byName = new Intl.Collator("en", { numeric: true });
+const sortedMax = 1500;
+
+/** Parents before children, as the graph shows them, else by name; disabled products, which no order holds, last. No recursion. */
 export function inOrder({ products, dependencies }: Graphed): ProductRow[] {
   const parentsOpen = new Map<ProductId, number>();
   const children = new Map<ProductId, ProductId[]>();
@@ -35,7 +39,9 @@ export function inOrder({ products, dependencies }: Graphed): ProductRow[] {
   }
   const ordered: ProductRow[] = [];
   const disabled: ProductRow[] = [];
-  for (const product of products.values()) {
+  const all = [...products.values()];
+  if (all.length <= sortedMax) all.sort((a, b) => byName.compare(a.name, b.name));
+  for (const product of all) {
     if (isOut(product)) disabled.push(product);
     else if (!parentsOpen.has(product.productId)) ordered.push(product);
   }

@@ -1,12 +1,16 @@
 // @ts-check
 /** Draws a placed graph as SVG by the DOM: names become text nodes and nothing else. */
 
-/** @typedef {{ product: string, state: string, label: string, parents: readonly number[] }} GraphNode */
+/**
+ * `group`: it stands for several products, and is opened by this key. `parts`: how many of them are in each state.
+ * @typedef {{ product: string, state: string, label: string, parents: readonly number[], group: string, parts: readonly (readonly [string, number])[] }} GraphNode
+ * @typedef {{ key: string, x: number, y: number, width: number, card: SVGAElement, label: string }} Card
+ */
 
 const svgNamespace = "http://www.w3.org/2000/svg";
 export const nodeHeightPx = 34;
 const labelMax = 42;
-const marginPx = 6;
+const marginPx = 8;
 
 /** The same shapes as the badges', in a box of 12 × 12. */
 const marks = {
@@ -24,93 +28,126 @@ export const shortLabel = (label) => (label.length > labelMax ? `${label.slice(0
  * @template {keyof SVGElementTagNameMap} Name
  * @param {Name} name @param {Record<string, string | number>} attributes @param {Node[]} children
  */
-function element(name, attributes, ...children) {
+export function svgElement(name, attributes, ...children) {
   const made = document.createElementNS(svgNamespace, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   made.append(...children);
   return made;
 }
 
-/** @param {string} text `x,y` in points @param {number} heightPx @returns {[number, number]} */
-function pointOf(text, heightPx) {
-  const [x = 0, y = 0] = text.split(",").map(Number);
-  return [x + marginPx, heightPx - y + marginPx]; // Graphviz counts y upwards
-}
-
 /**
+ * The world that a view shows a part of, its size, its cards by product or group, and what leaves each of them.
  * @param {readonly GraphNode[]} nodes @param {readonly { width: number }[]} sizes
- * @param {import("./layout-worker.js").Placed} placed
+ * @param {import("./layered-layout.js").Placed} placed
  */
 export function drawGraph(nodes, sizes, placed) {
-  const [, , width = 0, height = 0] = placed.bb.split(",").map(Number);
-  const edges = (placed.edges ?? []).flatMap((edge) => drawEdge(edge, nodes, height));
-  const cards = (placed.objects ?? []).flatMap((object) => {
-    const node = nodes[Number(object.name)];
-    const size = sizes[Number(object.name)];
-    return node && size && object.pos ? [drawNode(node, size.width, pointOf(object.pos, height))] : [];
-  });
-  return element(
-    "svg",
-    {
-      role: "group",
-      "aria-label": `Graph of ${nodes.length} data products`,
-      width: width + 2 * marginPx,
-      height: height + 2 * marginPx,
-      viewBox: `0 0 ${width + 2 * marginPx} ${height + 2 * marginPx}`,
-    },
-    ...edges,
-    ...cards,
-  );
+  /** @type {Map<string, Card>} */
+  const cards = new Map();
+  for (const [number, node] of nodes.entries()) {
+    const [at, size] = [placed.nodes[number], sizes[number]];
+    if (!at || !size) continue;
+    const [x, y] = [at.x + marginPx, at.y + marginPx];
+    cards.set(keyOf(node), {
+      key: keyOf(node),
+      x,
+      y,
+      width: size.width,
+      label: node.label,
+      card: drawNode(node, size.width, x, y),
+    });
+  }
+  const edges = drawEdges(nodes, placed);
+  const moved = svgElement("g", { transform: `translate(${marginPx} ${marginPx})` }, ...[...edges.values()].flat());
+  const world = svgElement("g", { class: "world" }, moved, ...[...cards.values()].map(({ card }) => card));
+  return { world, cards, edges, width: placed.width + 2 * marginPx, height: placed.height + 2 * marginPx };
 }
 
-/** @param {GraphNode} node @param {number} width @param {[number, number]} centre */
-function drawNode(node, width, [x, y]) {
+/** @param {GraphNode} node */
+const keyOf = ({ product, group }) => group || product;
+
+/** @param {GraphNode} node @param {number} width @param {number} x @param {number} y its centre */
+function drawNode(node, width, x, y) {
   const left = x - width / 2;
-  const card = element(
+  const isGroup = node.group !== "";
+  const card = svgElement(
     "a",
-    { href: `#product-${node.product}`, "data-product": node.product },
-    element("title", {}, document.createTextNode("")),
-    element("rect", { x: left, y: y - nodeHeightPx / 2, width, height: nodeHeightPx, rx: 7 }),
-    element("path", { class: "mark", transform: `translate(${left + 11} ${y - 6})` }),
-    element("text", { x: left + 31, y: y + 4.5 }, ...labelParts(shortLabel(node.label))),
+    isGroup
+      ? { href: `?open=${encodeURIComponent(node.group)}`, "data-group": node.group }
+      : { href: `?product=${node.product}`, "data-product": node.product, "data-open": node.product },
+    svgElement("title", {}),
+    svgElement("rect", { class: "box", x: left, y: y - nodeHeightPx / 2, width, height: nodeHeightPx, rx: 7 }),
+    svgElement("path", { class: "mark", transform: `translate(${left + 11} ${y - 6})` }),
+    svgElement("text", { x: left + 31, y: y + (isGroup ? 2.5 : 4.5) }, ...labelParts(shortLabel(node.label))),
   );
-  showState(card, node.state, node.label);
+  if (isGroup) {
+    const shares = { transform: `translate(${left + 31} ${y + 9})`, class: "shares", "data-width": width - 42 };
+    card.append(svgElement("g", shares));
+  }
+  showState(card, node);
   return card;
 }
 
-/** The name, then `:version` in a quieter tone. @param {string} label */
+/** The name, then `:version` or `×12` in a quieter tone. @param {string} label */
 function labelParts(label) {
-  const colon = label.lastIndexOf(":");
-  if (colon < 0) return [document.createTextNode(label)];
-  const version = element("tspan", { class: "version" }, document.createTextNode(label.slice(colon)));
-  return [document.createTextNode(label.slice(0, colon)), version];
+  const at = Math.max(label.lastIndexOf(":"), label.lastIndexOf(" ×"));
+  if (at < 0) return [document.createTextNode(label)];
+  const quieter = svgElement("tspan", { class: "version" }, document.createTextNode(label.slice(at)));
+  return [document.createTextNode(label.slice(0, at)), quieter];
 }
 
-/** Colours a card anew, in place. @param {SVGAElement} card @param {string} state @param {string} label */
-export function showState(card, state, label) {
-  card.setAttribute("class", `node ${state}`);
-  const [title, mark] = [card.querySelector("title"), card.querySelector(".mark")];
-  if (title) title.textContent = `${label}: ${state}`;
+/** Colours a card anew, in place. @param {SVGAElement} card @param {Pick<GraphNode, "state" | "label" | "parts">} node */
+export function showState(card, { state, label, parts }) {
+  const isHit = card.classList.contains("hit");
+  card.setAttribute("class", `node ${state}${isHit ? " hit" : ""}`);
+  const [title, mark, shares] = [
+    card.querySelector("title"),
+    card.querySelector(".mark"),
+    card.querySelector(".shares"),
+  ];
+  const said = parts.length === 0 ? state : parts.map(([name, n]) => `${n} ${name}`).join(", ");
+  if (title) title.textContent = `${label}: ${said}`;
   mark?.setAttribute("d", marks[/** @type {keyof typeof marks} */ (state)] ?? marks.waiting);
   mark?.setAttribute("class", state === "waiting" ? "mark hollow" : "mark");
+  if (shares) drawShares(shares, parts);
 }
 
-/** @param {import("./layout-worker.js").PlacedEdge} edge @param {readonly GraphNode[]} nodes @param {number} height */
-function drawEdge(edge, nodes, height) {
-  const points = (edge.pos ?? "").split(" ").filter((part) => /^[-\d]/.test(part));
-  const [start, ...rest] = points.map((point) => pointOf(point, height));
-  const end = rest.at(-1);
-  if (start === undefined || end === undefined) return [];
-  let path = `M${start}`;
-  for (let i = 0; i + 2 < rest.length; i += 3) path += `C${rest[i]} ${rest[i + 1]} ${rest[i + 2]}`;
-  const [tail, head] = [nodes[edge.tail]?.product ?? "", nodes[edge.head]?.product ?? ""];
-  const lit = nodes[edge.tail]?.state === "success" ? " lit" : "";
-  return [
-    element("path", { class: `edge${lit}`, d: path, "data-parent": tail, "data-child": head }),
-    element("path", {
-      class: `edge-head${lit}`,
-      d: `M${end[0]} ${end[1]}l-7 -3.6v7.2Z`,
-      "data-parent": tail,
+/** How large a part of a group is in each state. @param {Element} into @param {GraphNode["parts"]} parts */
+function drawShares(into, parts) {
+  const width = Number(into.getAttribute("data-width"));
+  const all = parts.reduce((sum, [, n]) => sum + n, 0);
+  let x = 0;
+  into.replaceChildren(
+    ...parts.map(([state, n]) => {
+      const share = (n / all) * width;
+      x += share;
+      return svgElement("rect", { class: `share ${state}`, x: x - share, y: 0, width: share, height: 4 });
     }),
-  ];
+  );
+}
+
+/**
+ * One path for all edges out of a node, and one for their heads: what they look like depends on that node alone.
+ * @param {readonly GraphNode[]} nodes @param {import("./layered-layout.js").Placed} placed
+ */
+function drawEdges(nodes, placed) {
+  /** @type {Map<number, { lines: string, heads: string }>} */
+  const paths = new Map();
+  for (const { tail, path, end } of placed.edges) {
+    const out = paths.get(tail) ?? { lines: "", heads: "" };
+    out.lines += path;
+    out.heads += `M${end[0]} ${end[1]}l-7 -3.6v7.2Z`;
+    paths.set(tail, out);
+  }
+  /** @type {Map<string, SVGPathElement[]>} */
+  const edges = new Map();
+  for (const [tail, { lines, heads }] of paths) {
+    const node = nodes[tail];
+    if (node === undefined) continue;
+    const lit = node.state === "success" ? " lit" : "";
+    edges.set(keyOf(node), [
+      svgElement("path", { class: `edge${lit}`, d: lines }),
+      svgElement("path", { class: `edge-head${lit}`, d: heads }),
+    ]);
+  }
+  return edges;
 }

@@ -1,38 +1,65 @@
 // @ts-check
 /** The plan page: its graph, and its live parts kept true in place. */
-import { showGraph, showStates } from "./graph.js";
+import { refreshDrawer } from "./drawer.js";
+import { refreshGantt } from "./gantt.js";
+import { refreshGroups, showGraph, showStates } from "./graph.js";
 import { fetchFragment, keepLive, replaceContent } from "./live.js";
+import "./plan-actions.js";
 
 const plan = document.getElementById("plan");
 const datasetId = plan?.dataset.dataset ?? "";
+/** Its graph shows groups, its table has pages. */
+const isLarge = plan?.dataset.large === "true";
 /** Up to here a whole fragment is as quick as a part of one. */
 const smallPlan = 60;
-const partMax = 50;
+const partMax = 100;
+/** The JSON of a plan that is not small follows when changes pause. */
+const pauseMs = 1500;
 
-/** Products to fetch next; null: everything. @type {Set<string> | null} */
+/** Products to fetch next; null: which ones is not known. @type {Set<string> | null} */
 let due = new Set();
 
-/** @param {string} [only] */
-const update = (only = "") => fetchFragment(`/component/plan/${datasetId}${only}`);
+/** @param {string} name */
+const headData = (name, from = document) => from.getElementById("plan_state")?.dataset[name] ?? "";
+
+/** @param {string} query */
+const update = (query) => fetchFragment(`/component/plan/${datasetId}?${query}`);
+/** Of a large plan what this page shows of it. */
+const everything = () => update(location.search.slice(1).replaceAll(/(^|&)product=[^&]*/g, ""));
 
 async function refresh() {
-  const rows = document.querySelectorAll("#products tr").length;
+  const isSmall = document.querySelectorAll("#products tr").length <= smallPlan && !isLarge;
   const ids = due;
   due = new Set();
-  const isPart = ids !== null && ids.size > 0 && ids.size <= partMax && rows > smallPlan;
-  const fragment = await update(isPart ? `?${[...ids].map((id) => `product=${id}`).join("&")}` : "");
-  replaceContent(fragment, "plan_state");
-  replaceContent(fragment, "plan_facts");
-  if (isPart && showRows(fragment)) return catchUpLater();
-  showWhole(isPart ? await update() : fragment);
+  const since = `since=${encodeURIComponent(headData("newest"))}`;
+  const isNamed = ids !== null && ids.size > 0 && ids.size <= partMax;
+  const some = isNamed ? [...ids].map((id) => `product=${id}`).join("&") : since;
+  const fragment = await (isSmall || headData("newest") === "" ? everything() : update(some));
+  const isWhole = fragment.getElementById("plan_json") !== null;
+  const isSameShape = headData("shape") === headData("shape", fragment);
+  for (const id of ["plan_state", "plan_facts", "plan_actions"]) replaceContent(fragment, id);
+  for (const name of ["shape", "newest"]) {
+    const head = document.getElementById("plan_state");
+    if (head) head.dataset[name] = headData(name, fragment);
+  }
+  refreshDrawer();
+  refreshGantt();
+  if (isLarge) refreshGroups();
+  if (isWhole) return showWhole(fragment);
+  if (showRows(fragment) && isSameShape) return catchUpLater();
+  showWhole(await everything());
 }
 
-/** The JSON of a large plan follows when changes pause. */
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let catchUp;
 function catchUpLater() {
+  if (isLarge) return;
   clearTimeout(catchUp);
-  catchUp = setTimeout(async () => showWhole(await update()), 1500);
+  catchUp = setTimeout(async () => {
+    const fragment = await fetchFragment(`/component/plan/${datasetId}/json`).catch(() => null); // the next change tries again
+    const [next, here] = [fragment?.querySelector("code"), document.querySelector("#plan_json code")];
+    if (next && here) here.replaceWith(document.importNode(next, true));
+  }, pauseMs);
 }
 
 /** @param {Document} fragment */
@@ -51,24 +78,29 @@ function showRows(fragment) {
   let isSameGraph = true;
   const states = [];
   for (const row of fragment.querySelectorAll("#products tr")) {
-    const next = document.importNode(row, true);
-    const state = next.getAttribute("data-state") ?? "";
-    const here = document.getElementById(next.id);
+    const here = document.getElementById(row.id);
     const before = here?.getAttribute("data-state");
+    const state = row.getAttribute("data-state") ?? "";
+    states.push({ product: row.id.slice("product-".length), state });
     if (here === null) {
-      document.getElementById("products")?.append(next);
+      if (isLarge) continue; // it is on another page
+      document.getElementById("products")?.append(document.importNode(row, true));
       isSameGraph = false;
-    } else if (here.innerHTML !== next.innerHTML) {
+    } else if (here.innerHTML !== row.innerHTML) {
+      if (labelOf(here) !== labelOf(row)) isSameGraph = false;
+      const next = document.importNode(row, true);
+      if (here.classList.contains("chosen-row")) next.classList.add("chosen-row");
+      if (before !== state) next.querySelector(".state")?.parentElement?.classList.add("flash");
       here.replaceWith(next);
     }
-    if (before === state) continue;
-    next.querySelector(".state")?.parentElement?.classList.add("flash");
-    states.push({ product: next.id.slice("product-".length), state });
-    if (before === "disabled" || state === "disabled") isSameGraph = false;
+    if (before !== state && (before === "disabled" || state === "disabled")) isSameGraph = false;
   }
   if (isSameGraph) showStates(states);
   return isSameGraph;
 }
+
+/** What its card says: name and version. @param {Element} row */
+const labelOf = (row) => `${row.children[2]?.textContent}:${row.children[3]?.textContent}`;
 
 showGraph();
 keepLive({
@@ -79,9 +111,14 @@ keepLive({
   },
   wanted: {
     plan: (event) => {
-      const products = /** @type {{ id: string }[] | null} */ (event.products);
-      if (products === null || event.redefined === true) due = null;
-      else for (const { id } of products) due?.add(id);
+      const products = /** @type {{ id: string, state: string }[] | null} */ (event.products);
+      if (products === null) {
+        due = null;
+        return;
+      }
+      for (const { id } of products) due?.add(id);
+      // Cards need no more than the event tells; one that leaves or enters the graph is seen with its row.
+      showStates(products.filter(({ state }) => state !== "disabled").map(({ id, state }) => ({ product: id, state })));
     },
   },
 });

@@ -25,7 +25,8 @@ const browser = await chromium.launch({
 try {
   for (const size of sizes) {
     const plan = await publish(node, size);
-    for (let round = 1; round <= rounds; round++) console.log(JSON.stringify({ size, round, ...(await look(plan)) }));
+    for (let round = 1; round <= rounds; round++)
+      console.log(JSON.stringify({ size, round, ...(await look(plan, round)) }));
   }
 } finally {
   await browser.close();
@@ -59,7 +60,7 @@ async function publish({ url, token }: MeasuredNode, size: number): Promise<{ da
   return { datasetId, ids };
 }
 
-async function look({ datasetId, ids }: { datasetId: string; ids: string[] }) {
+async function look({ datasetId, ids }: { datasetId: string; ids: string[] }, round: number) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
   const page = await context.newPage();
   await page.addInitScript(() => {
@@ -82,7 +83,7 @@ async function look({ datasetId, ids }: { datasetId: string; ids: string[] }) {
   );
   const loadTaskMs = await longestTask(page);
   const shown: number[] = [];
-  for (let n = 0; n < updates; n++) shown.push(await update(page, datasetId, ids[n % 50] ?? "", n));
+  for (let n = 0; n < updates; n++) shown.push(await update(page, datasetId, ids[n % 50] ?? "", n + round));
   await page.waitForTimeout(2500); // what follows when changes pause
   const updateTaskMs = await longestTask(page);
   await context.close();
@@ -106,7 +107,7 @@ async function longestTask(page: Page): Promise<number> {
   });
 }
 
-/** Milliseconds from the answer of the report to a frame that shows it; both processes have one clock. */
+/** What `n` is odd for was even the round before, so that each report is a change. Milliseconds from the answer of the report to a frame that shows it; both processes have one clock. */
 async function update(page: Page, datasetId: string, id: string, n: number): Promise<number> {
   const state = n % 2 === 0 ? "running" : "failed";
   const seen = page.evaluate(

@@ -59,7 +59,7 @@ export function alarmRoutes({ database, alarms, auth, clock }: AppParts): OpenAP
       path: "/alarm/{alarm_id}/acknowledge",
       role: "operate",
       audit: "alarm.acknowledge",
-      ships: async ({ param }) => [(await findAlarm(sql, param("alarm_id")))?.ship ?? []].flat(),
+      ships: ({ param }) => shipsOf(param("alarm_id")),
       summary: "Acknowledge an alarm, once, under one's name",
       tag,
       body: Acknowledgement,
@@ -75,6 +75,12 @@ export function alarmRoutes({ database, alarms, auth, clock }: AppParts): OpenAP
       throw new AlarmAcknowledgedError(alarmId, alarm.acknowledgedBy ?? "", alarm.acknowledgedAt ?? "");
     },
   );
+
+  /** None: it is not there, or of no ship. */
+  async function shipsOf(alarmId: Uuid): Promise<string[]> {
+    const ship = (await findAlarm(sql, alarmId))?.ship ?? null;
+    return ship === null ? [] : [ship];
+  }
 
   async function known(alarmId: Uuid): Promise<SentAlarmRow> {
     const alarm = await findAlarm(sql, alarmId);

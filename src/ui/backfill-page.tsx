@@ -8,7 +8,7 @@ import { actionMarkup, actionsMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
-import { escapeHtml, exactTime, stateMarkup, timeMarkup } from "./markup.ts";
+import { escapeHtml, exactTime, type Fact, factsMarkup, stateMarkup, timeMarkup } from "./markup.ts";
 import { progressBar, templateLink } from "./run-rows.ts";
 import { emptyCard, livePart, olderLink, tabbedPage, tableCard } from "./tabs.tsx";
 
@@ -161,7 +161,7 @@ export function backfillPage(shown: OneBackfill, look: Look): string {
 export function backfillPart(shown: OneBackfill, look: Look): string {
   const { backfill, rows, nextAfter } = shown;
   const { nowMs } = look;
-  const facts: [string, string | null][] = [
+  const facts: Fact[] = [
     ["Backfill ID", `<span class="id">${backfill.backfillId}</span>`],
     ["Template", `${templateLink(backfill.templateId)}, version ${backfill.version}`],
     ["Runs at once", count(backfill.concurrencyMax)],
@@ -181,12 +181,9 @@ export function backfillPart(shown: OneBackfill, look: Look): string {
     ],
   }));
   const actions = goesOn(backfill) ? actionsMarkup(look, "operate", "cancel it", [cancelOf(shown)]) : "";
-  const factsMarkup = facts.map(([name, value]) =>
-    value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`,
-  );
   return (
     `<div class="title"><h1>Backfill</h1>${stateMarkup(backfillStateOf(backfill))}<span class="spacer"></span>${actions}</div>` +
-    `<dl class="facts">${factsMarkup.join("")}</dl><div class="block">${bar(shown)}</div>` +
+    `<dl class="facts">${factsMarkup(facts)}</dl><div class="block">${bar(shown)}</div>` +
     `<div class="block"><h2>Runs, in order</h2>${tableCard("Runs of the backfill", ["Run", "State", "For", "Parameters"], table, "backfill-runs")}` +
     `${olderLink(`/backfill/${backfill.backfillId}`, nextAfter === null ? null : `after=${nextAfter}`, "More runs")}</div>`
   );

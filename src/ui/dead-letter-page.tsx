@@ -5,6 +5,7 @@ import type { JobSummary } from "../model/job-view.ts";
 import type { DeadFilter, DeadReason } from "../store/dead-letters.ts";
 import { may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
+import { ChoiceFilter, FilterForm, TextFilter } from "./filter-form.tsx";
 import { jobLink, queueLink } from "./job-rows.ts";
 import type { Look } from "./look.ts";
 import { escapeHtml, timeMarkup } from "./markup.ts";
@@ -33,30 +34,12 @@ export function deadLetterPage(letters: DeadLetters, look: Look): string {
 }
 
 const Filter: FC<DeadFilter> = ({ queue, jobType, reason }) => (
-  <search>
-    <form class="filters" method="get" action="/dead-letter">
-      <label>
-        Queue
-        <input type="search" name="queue" value={queue ?? ""} autocomplete="off" spellcheck={false} />
-      </label>
-      <label>
-        Type
-        <input type="search" name="job_type" value={jobType ?? ""} autocomplete="off" spellcheck={false} />
-      </label>
-      <label>
-        Reason
-        <select name="reason">
-          <option value="">any</option>
-          {Object.entries(deathWords).map(([known, words]) => (
-            <option value={known} selected={known === reason}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button type="submit">Filter</button>
-    </form>
-  </search>
+  <FilterForm action="/dead-letter">
+    <TextFilter label="Queue" name="queue" value={queue} />
+    <TextFilter label="Type" name="job_type" value={jobType} />
+    <ChoiceFilter label="Reason" name="reason" value={reason} choices={Object.entries(deathWords)} />
+    <button type="submit">Filter</button>
+  </FilterForm>
 );
 
 const deathWords: Readonly<Record<string, string>> = {

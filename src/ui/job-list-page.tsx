@@ -4,6 +4,7 @@ import type { FC } from "hono/jsx";
 import type { DatasetId } from "../model/ids.ts";
 import { type JobState, jobStates } from "../model/job.ts";
 import type { JobSummary } from "../model/job-view.ts";
+import { ChoiceFilter, FilterForm, TextFilter } from "./filter-form.tsx";
 import { jobTable } from "./job-rows.ts";
 import type { Look } from "./look.ts";
 import { emptyCard, olderLink, tabbedPage } from "./tabs.tsx";
@@ -26,36 +27,18 @@ export function jobListPage(page: JobPage, look: Look): string {
 }
 
 const Filter: FC<JobPage> = ({ queue, jobType, state, datasetId }) => (
-  <search>
-    <form class="filters" method="get" action="/job/list">
-      {datasetId === null ? null : <input type="hidden" name="dataset_id" value={datasetId} />}
-      <label>
-        Queue
-        <input type="search" name="queue" value={queue ?? ""} autocomplete="off" spellcheck={false} />
-      </label>
-      <label>
-        Type
-        <input type="search" name="job_type" value={jobType ?? ""} autocomplete="off" spellcheck={false} />
-      </label>
-      <label>
-        State
-        <select name="state">
-          <option value="">any</option>
-          {jobStates.map((known) => (
-            <option value={known} selected={known === state}>
-              {known}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button type="submit">Filter</button>
-      {datasetId === null ? null : (
-        <span class="muted">
-          of <a href={`/plan/${datasetId}`}>one plan</a>, or <a href="/job/list">of all</a>
-        </span>
-      )}
-    </form>
-  </search>
+  <FilterForm action="/job/list">
+    {datasetId === null ? null : <input type="hidden" name="dataset_id" value={datasetId} />}
+    <TextFilter label="Queue" name="queue" value={queue} />
+    <TextFilter label="Type" name="job_type" value={jobType} />
+    <ChoiceFilter label="State" name="state" value={state} choices={jobStates.map((known) => [known, known])} />
+    <button type="submit">Filter</button>
+    {datasetId === null ? null : (
+      <span class="muted">
+        of <a href={`/plan/${datasetId}`}>one plan</a>, or <a href="/job/list">of all</a>
+      </span>
+    )}
+  </FilterForm>
 );
 
 export function jobListPart({ jobs, nextCursor, ...page }: JobPage, look: Look): string {

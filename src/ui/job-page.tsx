@@ -12,7 +12,7 @@ import { storyMarkup } from "./job-story.ts";
 import { jsonMarkup } from "./json-markup.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
-import { escapeHtml, exactTime, stateMarkup, timeMarkup } from "./markup.ts";
+import { escapeHtml, exactTime, type Fact, factsMarkup, stateMarkup, timeMarkup } from "./markup.ts";
 import { livePart } from "./tabs.tsx";
 
 export interface ShownJob {
@@ -148,7 +148,7 @@ function actionsOf(job: JobView, look: Look): string {
 
 function facts(job: JobView, nowMs: number): string {
   const took = tookMs(job.startedAt, job.finishedAt);
-  const facts: [string, string | null][] = [
+  const facts: Fact[] = [
     ["Job ID", `<span class="id">${job.jobId}</span>`],
     ["Queue", queueLink(job.queue)],
     ["Attempt", `${job.attempt} of ${job.attemptsMax}`],
@@ -176,7 +176,7 @@ function facts(job: JobView, nowMs: number): string {
         : `<a class="id" href="/plan/${job.datasetId}#product-${job.productId}">${job.productId}</a>`,
     ],
   ];
-  return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
+  return factsMarkup(facts);
 }
 
 /** What is longer is cut: it is read elsewhere. */

@@ -41,6 +41,14 @@ export function stateMarkup(state: string): string {
   return `<span class="state ${state}">${state}</span>`;
 }
 
+/** A name and its markup; null: it has none, and is left out. */
+export type Fact = readonly [name: string, value: string | null];
+
+/** The items of a `<dl class="facts">`. */
+export function factsMarkup(facts: readonly Fact[]): string {
+  return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
+}
+
 const web = /^https?:\/\//i;
 
 /** A client's link: an anchor when it leads to the web, plain text when it is anything else (`javascript:` too). */

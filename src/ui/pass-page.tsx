@@ -10,7 +10,7 @@ import { latestTable } from "./latest-values.ts";
 import { Crumbs, document, LiveNote } from "./layout.tsx";
 import { apidTable, attribution, ledgerFigures, rejects } from "./ledger.ts";
 import type { Look } from "./look.ts";
-import { escapeHtml, stateMarkup, timeMarkup } from "./markup.ts";
+import { escapeHtml, type Fact, factsMarkup, stateMarkup, timeMarkup } from "./markup.ts";
 import { passTable } from "./pass-rows.ts";
 import { passTimeline, type Timeline } from "./pass-timeline.ts";
 import { completenessSentence } from "./pass-words.ts";
@@ -102,7 +102,7 @@ export function passPart(shown: ShownPass, alarms: readonly AlarmRow[], nowMs: n
 }
 
 function passFacts({ pass, ledger, notedAt }: ShownPass, nowMs: number): string {
-  const facts: [string, string][] = [
+  const facts: Fact[] = [
     ["Pass ID", `<span class="id">${pass.passId}</span>`],
     ["Ship", `<a href="/ship/${escapeHtml(pass.ship)}">${escapeHtml(pass.ship)}</a>`],
     ["Address", `<code>udp://${escapeHtml(pass.host)}:${pass.port}</code>`],
@@ -117,7 +117,7 @@ function passFacts({ pass, ledger, notedAt }: ShownPass, nowMs: number): string 
   const late = ledger?.late ?? null; // ledgers of earlier versions have none
   if (late !== null) facts.push(["Came later", `${count(late.stored)} packets, ${timeMarkup(late.last_at, nowMs)}`]);
   if (notedAt !== null) facts.push(["Noted", timeMarkup(notedAt, nowMs)]);
-  return facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+  return factsMarkup(facts);
 }
 
 function nothingYet({ pass }: ShownPass): string {

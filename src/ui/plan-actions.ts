@@ -3,6 +3,7 @@ import type { ClientCommand } from "../model/command.ts";
 import type { DatasetId, ProductId } from "../model/ids.ts";
 import type { DatasetRow, ProductRow } from "../model/plan.ts";
 import type { Caller, Role } from "../model/service.ts";
+import { may } from "./actions.ts";
 
 export const actionNames = ["pause", "unpause", "retry", "clear", "disable", "enable"] as const;
 export type ActionName = (typeof actionNames)[number];
@@ -66,8 +67,7 @@ export const planActions: Readonly<Record<ActionName, Action>> = {
   },
 };
 
-export const mayAct = (viewer: Caller | null, action: ActionName): boolean =>
-  viewer?.roles.includes(planActions[action].role) === true;
+export const mayAct = (viewer: Caller | null, action: ActionName): boolean => may({ viewer }, planActions[action].role);
 
 /** The plan's own actions that make sense now, of those that the viewer may do. They need script, so it is script that shows them. */
 export function planButtons(dataset: DatasetRow, failed: number, viewer: Caller | null): string {

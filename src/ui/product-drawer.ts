@@ -6,7 +6,7 @@ import type { Caller } from "../model/service.ts";
 import type { PastTurn } from "../store/history.ts";
 import type { ProductAttempt } from "../store/product-attempts.ts";
 import { jsonMarkup } from "./json-markup.ts";
-import { computeTitle, escapeHtml, linkMarkup, stateMarkup, timeMarkup } from "./markup.ts";
+import { computeTitle, escapeHtml, type Fact, factsMarkup, linkMarkup, stateMarkup, timeMarkup } from "./markup.ts";
 import { productButtons } from "./plan-actions.ts";
 import { storyMarkup } from "./product-story.ts";
 
@@ -66,7 +66,7 @@ function whyMarkup(datasetId: DatasetId, why: Why): string {
 }
 
 function facts(product: ProductRow, nowMs: number): string {
-  const all: [string, string][] = [
+  const all: Fact[] = [
     ["Product ID", `<span class="id">${product.productId}</span>`],
     ["Compute", escapeHtml(computeTitle(product.compute))],
     ["Eager", String(product.eager)],
@@ -74,7 +74,7 @@ function facts(product: ProductRow, nowMs: number): string {
   ];
   if (product.runId !== null) all.push(["Run ID", `<span class="id">${product.runId}</span>`]);
   if (product.link !== null) all.push(["Link", linkMarkup(product.link)]);
-  return all.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+  return factsMarkup(all);
 }
 
 /** Without script there is a link to the text. */

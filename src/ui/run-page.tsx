@@ -6,10 +6,11 @@ import type { DatasetRow, ProductRow } from "../model/plan.ts";
 import { type RunState, runStates } from "../store/template-runs.ts";
 import { actionsMarkup } from "./actions.ts";
 import { count } from "./figures.ts";
+import { ChoiceFilter, FilterForm, TextFilter } from "./filter-form.tsx";
 import { jsonMarkup } from "./json-markup.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
-import { escapeHtml, stateMarkup, timeMarkup } from "./markup.ts";
+import { escapeHtml, type Fact, factsMarkup, stateMarkup, timeMarkup } from "./markup.ts";
 import { runTable, type ShownRun, tasksBar, templateLink, took } from "./run-rows.ts";
 import { emptyCard, livePart, olderLink, tabbedPage, tableCard } from "./tabs.tsx";
 
@@ -26,26 +27,11 @@ export function runListPage(page: RunPage, look: Look): string {
 }
 
 const Filter: FC<RunPage> = ({ template, state }) => (
-  <search>
-    <form class="filters" method="get" action="/run">
-      <label>
-        Template
-        <input type="search" name="template" value={template ?? ""} autocomplete="off" spellcheck={false} />
-      </label>
-      <label>
-        State
-        <select name="state">
-          <option value="">any</option>
-          {runStates.map((known) => (
-            <option value={known} selected={known === state}>
-              {known}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button type="submit">Filter</button>
-    </form>
-  </search>
+  <FilterForm action="/run">
+    <TextFilter label="Template" name="template" value={template} />
+    <ChoiceFilter label="State" name="state" value={state} choices={runStates.map((known) => [known, known])} />
+    <button type="submit">Filter</button>
+  </FilterForm>
 );
 
 export function runListPart({ template, state, runs, nextCursor }: RunPage, look: Look): string {
@@ -126,7 +112,7 @@ function cancelAction({ run, tasks }: ShownRun, look: Look): string {
 }
 
 function facts({ run }: ShownRun, nowMs: number): string {
-  const facts: [string, string | null][] = [
+  const facts: Fact[] = [
     ["Run and dataset ID", `<span class="id">${run.runId}</span>`],
     ["Template", `${templateLink(run.templateId)}, version ${run.version}`],
     ["Plan", `<a href="/plan/${run.runId}">graph and data products</a>`],
@@ -137,7 +123,7 @@ function facts({ run }: ShownRun, nowMs: number): string {
     ["Ended", run.finishedAt === null ? null : timeMarkup(run.finishedAt, nowMs)],
     ["Took", took(run, nowMs)],
   ];
-  return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
+  return factsMarkup(facts);
 }
 
 const gravestFirst = ["failed", "running", "queued", "waiting", "success", "disabled"];

@@ -11,6 +11,7 @@ import type { Look } from "./look.ts";
 import { escapeHtml, timeMarkup } from "./markup.ts";
 import { passTimeline, type Timeline } from "./pass-timeline.ts";
 import { skyPlot, type Track } from "./sky-plot.ts";
+import { tableCard } from "./tabs.tsx";
 
 /** A pass that an orbit says will come. */
 export interface Sighting {
@@ -70,7 +71,7 @@ export function stationPage({ station, timeline, sightings, notes, contacts }: S
             )}
           </figure>
           <div>
-            <h2 id="predicted_title">Predicted in the next 24 hours</h2>
+            <h2>Predicted in the next 24 hours</h2>
             {sightings.length === 0 ? (
               <p class="card empty">
                 {notes.length === 0
@@ -78,9 +79,7 @@ export function stationPage({ station, timeline, sightings, notes, contacts }: S
                   : "None."}
               </p>
             ) : (
-              <section class="card table" aria-labelledby="predicted_title" tabindex={0}>
-                {raw(sightingTable(sightings, nowMs))}
-              </section>
+              raw(sightingTable(sightings, nowMs))
             )}
             {notes.map((note) => (
               <p class="muted">{note}</p>
@@ -89,10 +88,8 @@ export function stationPage({ station, timeline, sightings, notes, contacts }: S
         </div>
         {contacts.length === 0 ? null : (
           <div class="block">
-            <h2 id="contacts_title">Contacts that come again and again</h2>
-            <section class="card table" aria-labelledby="contacts_title" tabindex={0}>
-              {raw(contactTable(contacts, nowMs))}
-            </section>
+            <h2>Contacts that come again and again</h2>
+            {raw(contactTable(contacts, nowMs))}
           </div>
         )}
       </>,
@@ -122,9 +119,7 @@ export function stationListPage(stations: readonly StationRow[], after: string |
               </p>
             </div>
           ) : (
-            <section class="card table" aria-label="Stations" tabindex={0}>
-              {raw(stationTable(stations, look.nowMs))}
-            </section>
+            raw(stationTable(stations, look.nowMs))
           )}
           {after === null ? null : (
             <p class="more">
@@ -148,51 +143,54 @@ const stationLink = ({ station }: StationRow): string =>
   `<a href="/station/${escapeHtml(encodeURIComponent(station))}">${escapeHtml(station)}</a>`;
 
 const stationTable = (stations: readonly StationRow[], nowMs: number): string =>
-  tableOf(
+  tableCard(
+    "Stations",
     ["Station", "Place", "Height", "Sees above", "Description", "Modified"],
-    stations.map((station) => [
-      stationLink(station),
-      placeText(station),
-      `${Math.round(station.heightM)} m`,
-      maskText(station.mask),
-      escapeHtml(station.description ?? ""),
-      timeMarkup(station.modifiedAt, nowMs),
-    ]),
+    stations.map((station) => ({
+      cells: [
+        stationLink(station),
+        placeText(station),
+        `${Math.round(station.heightM)} m`,
+        maskText(station.mask),
+        escapeHtml(station.description ?? ""),
+        timeMarkup(station.modifiedAt, nowMs),
+      ],
+    })),
   );
 
 const sightingTable = (sightings: readonly Sighting[], nowMs: number): string =>
-  tableOf(
-    ["", "Ship", "AOS", "Duration", "Highest", "From", "To", "Planned"],
-    sightings.map((sighting, i) => [
-      i < tracksDrawn ? `<span class="track-number">${i + 1}</span>` : "",
-      `<a href="/ship/${escapeHtml(sighting.ship)}">${escapeHtml(sighting.ship)}</a>`,
-      timeMarkup(sighting.aos, nowMs),
-      duration((epochMsOf(sighting.los) - epochMsOf(sighting.aos)) / 1000),
-      `${sighting.maxElevation.toFixed(0)}°`,
-      `${sighting.aosAzimuth.toFixed(0)}°`,
-      `${sighting.losAzimuth.toFixed(0)}°`,
-      sighting.passId === null ? `<span class="muted">no</span>` : `<a href="/pass/${sighting.passId}">pass</a>`,
-    ]),
+  tableCard(
+    "Predicted passes",
+    ["No.", "Ship", "AOS", "Duration", "Highest", "From", "To", "Planned"],
+    sightings.map((sighting, i) => ({
+      cells: [
+        i < tracksDrawn ? `<span class="track-number">${i + 1}</span>` : "",
+        `<a href="/ship/${escapeHtml(sighting.ship)}">${escapeHtml(sighting.ship)}</a>`,
+        timeMarkup(sighting.aos, nowMs),
+        duration((epochMsOf(sighting.los) - epochMsOf(sighting.aos)) / 1000),
+        `${sighting.maxElevation.toFixed(0)}°`,
+        `${sighting.aosAzimuth.toFixed(0)}°`,
+        `${sighting.losAzimuth.toFixed(0)}°`,
+        sighting.passId === null ? `<span class="muted">no</span>` : `<a href="/pass/${sighting.passId}">pass</a>`,
+      ],
+    })),
   );
 
 const contactTable = (contacts: readonly ContactRow[], nowMs: number): string =>
-  tableOf(
+  tableCard(
+    "Contacts",
     ["Contact", "Ship", "Pattern", "Time zone", "Duration", "Planned until"],
-    contacts.map(({ contact, definition, plannedUntil }) => [
-      escapeHtml(contact),
-      `<a href="/ship/${escapeHtml(definition.ship)}">${escapeHtml(definition.ship)}</a>`,
-      `<code>${escapeHtml(definition.cron)}</code>`,
-      escapeHtml(definition.timezone),
-      duration(definition.durationS),
-      timeMarkup(plannedUntil, nowMs),
-    ]),
+    contacts.map(({ contact, definition, plannedUntil }) => ({
+      cells: [
+        escapeHtml(contact),
+        `<a href="/ship/${escapeHtml(definition.ship)}">${escapeHtml(definition.ship)}</a>`,
+        `<code>${escapeHtml(definition.cron)}</code>`,
+        escapeHtml(definition.timezone),
+        duration(definition.durationS),
+        timeMarkup(plannedUntil, nowMs),
+      ],
+    })),
   );
-
-function tableOf(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = columns.map((column) => (column === "" ? "<td></td>" : `<th>${column}</th>`)).join("");
-  const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("");
-  return `<table class="stack"><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
-}
 
 /** `67.857° N, 20.964° E` */
 function placeText({ latitude, longitude }: StationRow): string {

@@ -10,7 +10,7 @@ import { type Action, actionMarkup, may, needsRole } from "./actions.ts";
 import { count, duration } from "./figures.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
-import { escapeHtml, stateMarkup, timeMarkup } from "./markup.ts";
+import { escapeHtml, type Fact, factsMarkup, stateMarkup, timeMarkup } from "./markup.ts";
 import { type CalendarDay, calendarMarkup } from "./run-calendar.ts";
 import { runTable, type ShownRun, templateLink } from "./run-rows.ts";
 import { emptyCard, livePart, olderLink, tabbedPage, tableCard } from "./tabs.tsx";
@@ -151,7 +151,7 @@ function actionsOf({ id }: Template, paused: boolean, look: Look): string {
 
 function facts(template: Template, head: KnownTemplate["head"], nowMs: number): string {
   const { id, version, schedule, deadlineS, labels, tasks } = template;
-  const facts: [string, string | null][] = [
+  const facts: Fact[] = [
     ["Template ID", `<code>${escapeHtml(id)}</code>`],
     ["Version", String(version)],
     ["Tasks", count(tasks.length)],
@@ -169,7 +169,7 @@ function facts(template: Template, head: KnownTemplate["head"], nowMs: number): 
     ],
     ["Modified", `${timeMarkup(head.modifiedAt, nowMs)} by ${escapeHtml(head.modifiedBy)}`],
   ];
-  return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
+  return factsMarkup(facts);
 }
 
 function scheduleWords(schedule: Schedule): string {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
 import { accessible, type Look, type Visit, visit } from "./browser.ts";
 import type { ServiceName, TestRuntime } from "./runtime.ts";
+import { signIn } from "./sign-in.ts";
 
 /** A page seen by a service that has signed in. */
 export async function visitAs(
@@ -12,11 +13,8 @@ export async function visitAs(
   path: string,
   look: Look = {},
 ): Promise<Visit> {
-  const seen = await visit(browser, `${node.url}/sign-in?next=${encodeURIComponent(path)}`, look);
-  await seen.page.fill("input[name=key]", `${service}-key`);
-  await seen.page.fill("input[name=service]", service);
-  await seen.page.click("main button[type=submit]");
-  await seen.page.waitForURL(`${node.url}${path}`);
+  const seen = await visit(browser, `${node.url}/sign-in`, look);
+  await signIn(seen.page, node.url, service, path);
   return seen;
 }
 

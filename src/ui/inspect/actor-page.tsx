@@ -3,7 +3,7 @@
 import { raw } from "hono/html";
 import { Crumbs, document } from "../layout.tsx";
 import type { Look } from "../look.ts";
-import { escapeHtml, exactTime, stateMarkup, timeMarkup } from "../markup.ts";
+import { escapeHtml, exactTime, factsMarkup, stateMarkup, timeMarkup } from "../markup.ts";
 import { prettyJson } from "../pretty-json.ts";
 import { chartSvg } from "./chart-svg.ts";
 import { dueMarkup } from "./due.ts";
@@ -80,7 +80,7 @@ function actorPart(shown: ShownActor, nowMs: number): string {
   const sequence = sequenceMarkup(shown.sequence);
   return (
     `<div class="title"><h1>${escapeHtml(name)}</h1>${stateMarkup(escapeHtml(state))}<span class="muted">${note}</span></div>` +
-    `<dl class="facts">${facts.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("")}</dl>` +
+    `<dl class="facts">${factsMarkup(facts)}</dl>` +
     travelBar(shown, nowMs) +
     `<section class="card chart-frame" aria-label="State chart" tabindex="0">${chartSvg(machine, lit)}</section>` +
     dueMarkup(shown.due, nowMs) +

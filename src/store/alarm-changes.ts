@@ -80,7 +80,8 @@ const raisedEvent = `case when ${reopens} then 'raised' else 'escalated' end`;
 
 /**
  * An alarm that is active already is escalated if this is graver, and then has to be acknowledged anew; one that was cleared is
- * raised again. `before` tells whether any of it happened, or only its detail is new.
+ * raised again. `before` tells whether any of it happened, or only its detail is new: it locks what is there, and `turnText` keeps
+ * others from adding what is not, as a statement sees no row that came after it began, but its `on conflict` meets it.
  */
 const raiseText = `
   with asked as materialized (
@@ -89,12 +90,12 @@ const raiseText = `
       as asked (key, id, kind, severity, ship, pass, subject, at, is_over, detail)),
   before as materialized (
     select alarm.key as before_key, alarm.change as before_change from asked join alarm on alarm.key = asked.key
-    where alarm.cleared_at is null or alarm.acknowledged_at is null),
+    where alarm.cleared_at is null or alarm.acknowledged_at is null order by alarm.key for update of alarm),
   stored as (
     insert into alarm (key, alarm_id, kind, severity, ship, pass_id, subject, at, cleared_at, detail, send_at)
     select key, id, kind, severity, ship, pass, subject, at, case when is_over then at end, detail,
       case when $11::boolean then clock_timestamp() end
-    from asked order by key
+    from asked left join before on before_key = key order by key
     on conflict (key) where key is not null and (cleared_at is null or acknowledged_at is null) do update set
       detail = excluded.detail,
       severity = greatest(alarm.severity, excluded.severity),
@@ -112,10 +113,15 @@ const raiseText = `
   select ${alarmColumns} from stored left join before on before_key = key
   where is_new or change > coalesce(before_change, 1)`;
 
+const turnText = `
+  select pg_advisory_xact_lock(turn) from (
+    select distinct hashtextextended(key, 0) as turn from unnest($1::text::text[]) as asked (key) order by turn) as turns`;
+
 /** In the caller's transaction: tell what it returns once that is committed. */
 export async function raiseAlarms(tx: Sql, asked: readonly AlarmRaise[], hasWebhook: boolean): Promise<AlarmRow[]> {
   if (asked.length === 0) return [];
   const of = (value: (one: AlarmRaise) => SqlValue) => array(asked.map(value));
+  await tx.query(turnText, [of(keyOf)]);
   const rows = await tx.query<StoredAlarm>(raiseText, [
     of(keyOf),
     of(() => newTimeUuid()),

@@ -22,7 +22,8 @@ export async function runTests(
 ): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "orrery-test-"));
   const report = join(folder, "junit.xml");
-  const jobs = Math.min(2, availableParallelism());
+  // Much of a file's time is waiting, for processes and clocks: one more than there are cores fills that.
+  const jobs = availableParallelism() + 1;
   const command =
     runtime === "bun"
       ? [

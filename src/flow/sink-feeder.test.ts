@@ -69,10 +69,15 @@ describe("the feeder of a sink", () => {
     assert.deepEqual(calls, [[0, 1]]);
   });
 
-  it("takes up what is delivered in the very turn in which it runs dry", async () => {
+  it("takes up what is delivered in the very turn in which it runs dry", { timeout: 5_000 }, async () => {
     const { feeder } = feed(() => ok);
-    for (let offset = 0; offset < 200; offset += 1) await feeder.deliver(delivery(offset));
-    assert.equal(feeder.counts.delivered, 200);
+    // How many microtasks lie between the two is the engine's affair: each of the first forty is tried.
+    for (let hops = 0; hops < 40; hops += 1) {
+      await feeder.deliver(delivery(hops));
+      for (let hop = 0; hop < hops; hop += 1) await null;
+      await feeder.deliver(delivery(hops));
+    }
+    assert.equal(feeder.counts.delivered, 80);
   });
 
   it("tries again only what the sink asked to have again", async () => {

@@ -4,23 +4,9 @@ import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { instantOf } from "../../src/model/clock.ts";
 import { accessible, openBrowser, visit } from "../support/browser.ts";
+import { freshTle } from "../support/fresh-tle.ts";
 import { done } from "../support/http.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
-
-/** Of the orbit of the ISS, as far as it matters here: its epoch is made to be today. */
-function freshTle(): string[] {
-  const now = new Date();
-  const day = (now.getTime() - Date.UTC(now.getUTCFullYear(), 0, 1)) / 86_400_000 + 1;
-  const epoch = `${String(now.getUTCFullYear() % 100).padStart(2, "0")}${day.toFixed(8).padStart(12, "0")}`;
-  const lines = [
-    `1 25544U 98067A   ${epoch}  .00016717  00000-0  10270-3 0  900`,
-    `2 25544  51.6400 208.9163 0006317  69.9862  25.2906 15.5000000000001`,
-  ];
-  return lines.map((line) => {
-    const sum = [...line].reduce((total, c) => total + (c === "-" ? 1 : c >= "0" && c <= "9" ? Number(c) : 0), 0);
-    return `${line}${sum % 10}`;
-  });
-}
 
 const nasty = `<img src=x onerror="document.title='pwned'">`;
 let api: TestRuntime;

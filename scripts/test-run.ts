@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { reportOf, testCases } from "./test-report.ts";
 
 export interface Counts {
   readonly passed: number;
@@ -21,7 +22,8 @@ export async function runTests(
 ): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "orrery-test-"));
   const report = join(folder, "junit.xml");
-  const jobs = Math.min(2, availableParallelism());
+  // Much of a file's time is waiting, for processes and clocks: one more than there are cores fills that.
+  const jobs = availableParallelism() + 1;
   const command =
     runtime === "bun"
       ? [
@@ -36,9 +38,14 @@ export async function runTests(
       : ["node_modules/.bin/deno", "test", "-A", "--no-check", "--parallel", `--junit-path=${report}`, ...files];
   try {
     const exit = await run(command, { ...process.env, DENO_JOBS: String(jobs), ...env });
-    const counts = existsSync(report) ? countsOf(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
+    const cases = existsSync(report) ? testCases(readFileSync(report, "utf8")) : [];
+    const count = (state: string) => cases.filter((one) => one.state === state).length;
+    const failed = count("failed");
+    console.log(`\n${reportOf(cases)}`);
     // A file that breaks outside its tests, or a crash, is in no report: the exit code tells.
-    return exit === 0 ? counts : { ...counts, failed: Math.max(counts.failed, 1) };
+    const isBroken = exit !== 0 && failed === 0;
+    if (isBroken) console.log(`failed tests:\n  none by name: ${runtime} exited with ${exit}, see its last lines`);
+    return { passed: count("passed"), failed: isBroken ? 1 : failed, skipped: count("skipped") };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -60,23 +67,4 @@ function run([program = "", ...args]: string[], env: NodeJS.ProcessEnv): Promise
       resolve(code ?? 1);
     });
   });
-}
-
-/** Counts leaves only: Deno also lists each `describe` as a case. */
-export function countsOf(junit: string): Counts {
-  const cases = [...junit.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"[^>]*?(\/>|>([\s\S]*?)<\/testcase>)/g)];
-  const groups = new Set<string>();
-  for (const [, name = "", suite = ""] of cases) {
-    if (!suite.startsWith("ext:")) continue;
-    for (let end = name.lastIndexOf(" &gt; "); end > 0; end = name.lastIndexOf(" &gt; ", end - 1))
-      groups.add(name.slice(0, end));
-  }
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const [, name = "", , , body = ""] of cases) {
-    if (groups.has(name)) continue;
-    if (body.includes("<failure") || body.includes("<error")) counts.failed += 1;
-    else if (body.includes("<skipped")) counts.skipped += 1;
-    else counts.passed += 1;
-  }
-  return counts;
 }

@@ -43,6 +43,8 @@ export interface LivePass {
   readonly reason: string | null;
   readonly isListening: boolean;
   readonly ledger: LedgerJson;
+  /** Received in each of the last 60 seconds, the latest last. */
+  readonly packetsPerSecond: readonly number[];
 }
 
 export interface Ground {
@@ -111,10 +113,11 @@ export function createGround(parts: GroundParts): Ground {
     live(passId) {
       const runner = schedule.runnerOf(passId);
       if (runner === null) return null;
-      return { state: runner.state, reason: runner.reason, isListening: runner.isListening, ledger: runner.ledger() };
+      const { state, reason, isListening, record } = runner;
+      return { state, reason, isListening, ledger: runner.ledger(), packetsPerSecond: record.rate.perSecond };
     },
     liveValues: (ship) =>
-      schedule.runners.filter((runner) => runner.pass.ship === ship).map((runner) => runner.latestValues()),
+      schedule.runners.filter((runner) => runner.pass.ship === ship).map((runner) => runner.record.latestValues()),
     inspection,
     changed,
     lookAtContacts: () => contacts.wake(),

@@ -95,6 +95,12 @@ export class Ledger {
     return stored + duplicates + storeDrops + idle;
   }
 
+  /** Packets of any kind, also those that were dropped before they were judged. */
+  get received(): number {
+    const sockets = this.#sockets();
+    return this.#arrival.received + sockets.queueDrops + sockets.overQuota;
+  }
+
   /** Nobody listened between these instants (milliseconds since 1970): between two sockets, or two nodes. */
   outage(fromMs: number, toMs: number): void {
     this.#arrival.outageMs += Math.max(0, toMs - fromMs);
@@ -145,7 +151,7 @@ export class Ledger {
     const distinct = arrival.stored - arrival.conflicts;
     const gapsEach = Math.min(gapsListedMax, Math.floor(gapsListedInAllMax / Math.max(1, accounts.length)));
     return {
-      received: arrival.received + sockets.queueDrops + sockets.overQuota,
+      received: this.received,
       stored: arrival.stored,
       duplicates: arrival.duplicates,
       out_of_order: arrival.outOfOrder,

@@ -105,7 +105,7 @@ export class PassAlarms {
     for (const turn of this.#run.start.latest?.limitAlarms.drain() ?? []) {
       const { parameter, level, peak, limit, value, atMs } = turn;
       const about = { ...this.#about("parameter.limit", parameter), at: this.#instantOf(atMs) };
-      const detail = JSON.stringify({ limit, value: Number.isFinite(value) ? value : null });
+      const detail = JSON.stringify({ value: Number.isFinite(value) ? value : null, limit });
       if (peak > 0) this.#pending.raise({ ...about, severity: severityOf(peak), detail });
       const clearedAt = peak > 0 ? this.#parts.clock.now() : about.at;
       if (level === 0) this.#pending.clear({ ...about, at: clearedAt, resolution: null });

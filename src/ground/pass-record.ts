@@ -6,6 +6,7 @@ import type { Sql } from "../store/sql.ts";
 import type { Intake } from "./intake.ts";
 import type { LatestValue, LatestValues } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
+import { PacketRate } from "./packet-rate.ts";
 import type { PassCheckpoint, Start } from "./resume.ts";
 
 export interface PassRecordParts {
@@ -20,13 +21,14 @@ export class PassRecord {
   readonly #parts: PassRecordParts;
   readonly #latest: LatestValues | null;
   /** Until when its port is known to have been open, by the database's clock. */
-  heardUntilMs: number | null;
+  #heardUntilMs: number | null;
+  readonly rate = new PacketRate();
   #savedAtMs: number;
 
   constructor(parts: PassRecordParts) {
     this.#parts = parts;
     this.#latest = parts.start.latest;
-    this.heardUntilMs = parts.start.heardUntilMs;
+    this.#heardUntilMs = parts.start.heardUntilMs;
     this.#savedAtMs = parts.clock.monotonicMs();
   }
 
@@ -36,6 +38,12 @@ export class PassRecord {
 
   latestValues(): Record<string, LatestValue> {
     return { ...this.#parts.start.latestBefore, ...this.#latest?.json() };
+  }
+
+  /** Its port is open. */
+  heard(nowMs: number): void {
+    this.#heardUntilMs = nowMs;
+    this.rate.note(nowMs, this.#parts.intake.ledger.received);
   }
 
   isOlderThan(ageMs: number): boolean {
@@ -52,7 +60,7 @@ export class PassRecord {
       const checkpoint: PassCheckpoint = {
         ledger: intake.ledger.checkpoint(),
         ...intake.position,
-        heardUntilMs: this.heardUntilMs,
+        heardUntilMs: this.#heardUntilMs,
       };
       return { ledger, checkpoint, latest: this.latestValues() };
     });

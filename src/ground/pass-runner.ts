@@ -9,7 +9,6 @@ import { hasEnded, type PassRow, type PassState } from "../model/pass.ts";
 import { endOfPass, movePass, type PassStanding, releasePass } from "../store/pass-leases.ts";
 import { archiveOnly, type CompletionOrder, completeAtLast } from "./completion.ts";
 import type { Intake } from "./intake.ts";
-import type { LatestValue } from "./latest.ts";
 import type { LedgerJson } from "./ledger-json.ts";
 import { PassAlarms } from "./pass-alarms.ts";
 import { contextOf, dueMsOf } from "./pass-context.ts";
@@ -28,7 +27,7 @@ export class PassRunner {
   readonly actor: Actor<typeof passMachine>;
   readonly #socket: PassSocket;
   readonly #intake: Intake;
-  readonly #record: PassRecord;
+  readonly record: PassRecord;
   readonly #alarms: PassAlarms;
   /** What is stored of its state, or is on its way there; writes follow one another. */
   #stored: PassStanding;
@@ -51,7 +50,7 @@ export class PassRunner {
       },
       onSealed: () => this.abandon("a newer holder has sealed its stream"),
     });
-    this.#record = new PassRecord({ ...parts, pass, intake: this.#intake, start });
+    this.record = new PassRecord({ ...parts, pass, intake: this.#intake, start });
     this.#alarms = new PassAlarms({ ...parts, onLost: () => this.abandon("its lease is another holder's") }, run);
     this.#socket = new PassSocket({
       receivers: parts.receivers,
@@ -91,10 +90,6 @@ export class PassRunner {
     return this.#intake.ledger.json();
   }
 
-  latestValues(): Record<string, LatestValue> {
-    return this.#record.latestValues();
-  }
-
   begin(holdUntilMs: number): void {
     this.#socket.holdUntil(holdUntilMs);
     this.actor.start();
@@ -111,9 +106,9 @@ export class PassRunner {
     if (this.#isOver || this.#isLeaving) return;
     const nowMs = this.#parts.time.nowMs();
     if (nowMs >= dueMsOf(this.actor.getSnapshot(), nowMs)) this.#send({ type: "clock.ticked", nowMs });
-    if (this.#socket.isOpen) this.#record.heardUntilMs = nowMs;
+    if (this.#socket.isOpen) this.record.heard(nowMs);
     this.#alarms.look(this.state === "receiving" && this.#socket.isOpen);
-    if (this.#record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
+    if (this.record.isOlderThan(this.#parts.reportEveryMs) && !this.#isSaving) void this.#write(() => this.#save());
     if (!this.#hasNews) return;
     this.#hasNews = false;
     this.#parts.onChanged(this, "numbers");
@@ -151,7 +146,7 @@ export class PassRunner {
   async release(): Promise<void> {
     if (this.#isOver) return;
     this.#isLeaving = true;
-    if (this.#socket.isOpen) this.#record.heardUntilMs = this.#parts.time.nowMs();
+    if (this.#socket.isOpen) this.record.heard(this.#parts.time.nowMs());
     await this.#socket.close();
     await this.#write(async () => {
       if (this.#isOver) return true; // its completion was under way and got through
@@ -231,7 +226,7 @@ export class PassRunner {
     try {
       const stats = this.#socket.stats();
       if (stats !== null) this.#count(stats, false);
-      return await this.#record.save();
+      return await this.record.save();
     } finally {
       this.#isSaving = false;
     }

@@ -14,7 +14,7 @@ import {
 } from "./receiver.ts";
 
 /** Bun really asks the kernel for it, capped at 2 × net.core.rmem_max; Deno ignores it and allocates as much per datagram. */
-const receiveBufferTargetBytes = 8 * 1024 * 1024;
+export const receiveBufferTargetBytes = 8 * 1024 * 1024;
 const isBun = process.versions.bun !== undefined;
 
 const sampleEveryMs = 1000;

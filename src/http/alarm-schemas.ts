@@ -1,6 +1,6 @@
 /** The schemas of alarms, for the document and for the check of an acknowledgement. */
 import { z } from "@hono/zod-openapi";
-import { alarmKinds, alarmStates, severities } from "../model/alarm.ts";
+import { acknowledgeCommentMax, alarmKinds, alarmStates, severities } from "../model/alarm.ts";
 import { anyJson, text } from "./check.ts";
 import { date, id } from "./schemas.ts";
 
@@ -20,15 +20,16 @@ export const AlarmQuery = z.object({
   cursor: z.string().optional(),
 });
 
-const commentMax = 500;
-
 export const Acknowledgement = z
   .object({
     comment: text
       .transform((given) => given.trim())
       .refine((given) => given !== "", "a comment is needed: what was seen, or done")
-      .refine((given) => given.length <= commentMax, `at most ${commentMax} characters are needed`)
-      .openapi({ type: "string", minLength: 1, maxLength: commentMax }),
+      .refine(
+        (given) => given.length <= acknowledgeCommentMax,
+        `at most ${acknowledgeCommentMax} characters are needed`,
+      )
+      .openapi({ type: "string", minLength: 1, maxLength: acknowledgeCommentMax }),
   })
   .openapi("AlarmAcknowledgement");
 

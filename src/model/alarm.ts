@@ -12,6 +12,8 @@ export const alarmKinds = [
   "product.late",
 ] as const;
 
+export const acknowledgeCommentMax = 500;
+
 /** Each graver than the one before; stored as 1, 2, 3. */
 export const severities = ["watch", "warning", "critical"] as const;
 export type Severity = (typeof severities)[number];

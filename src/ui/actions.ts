@@ -13,6 +13,8 @@ export interface Action {
   readonly title: string;
   readonly text: string;
   readonly confirm: string;
+  /** A text that the dialog asks for, and its place in the body. */
+  readonly field?: { readonly name: string; readonly label: string; readonly lengthMax: number };
   /** Where it leads when it is done; `{id}` is that of the answer. Absent: the page stays. */
   readonly leadsTo?: string;
   readonly isGrave?: boolean;
@@ -20,9 +22,23 @@ export interface Action {
 
 export const may = ({ viewer }: Pick<Look, "viewer">, role: Role): boolean => viewer?.roles.includes(role) ?? false;
 
-export function actionMarkup({ name, method, url, body, title, text, confirm, leadsTo, isGrave }: Action): string {
+export function actionMarkup({
+  name,
+  method,
+  url,
+  body,
+  title,
+  text,
+  confirm,
+  field,
+  leadsTo,
+  isGrave,
+}: Action): string {
   const data: Record<string, string> = { method, url, title, text, confirm };
   if (body !== undefined) data.body = JSON.stringify(body);
+  if (field !== undefined) {
+    Object.assign(data, { field: field.name, "field-label": field.label, "field-max": String(field.lengthMax) });
+  }
   if (leadsTo !== undefined) data["leads-to"] = leadsTo;
   const attributes = Object.entries(data).map(([key, value]) => ` data-${key}="${escapeHtml(value)}"`);
   return `<button type="button" class="act${isGrave ? " grave" : ""}"${attributes.join("")}>${escapeHtml(name)}</button>`;

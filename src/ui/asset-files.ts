@@ -22,7 +22,6 @@ import * as layoutWorker from "./islands/layout-worker.js" with { type: "text" }
 import * as live from "./islands/live.js" with { type: "text" };
 import * as morph from "./islands/morph.js" with { type: "text" };
 import * as part from "./islands/part.js" with { type: "text" };
-import * as pass from "./islands/pass.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
 import * as planActions from "./islands/plan-actions.js" with { type: "text" };
 import * as plots from "./islands/plots.js" with { type: "text" };
@@ -89,7 +88,6 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "gantt.js", text: textOf(gantt) },
   { name: "plan-actions.js", text: textOf(planActions) },
   { name: "plan.js", text: textOf(plan) },
-  { name: "pass.js", text: textOf(pass) },
   { name: "uplot.js", text: uplot, specifier: "uplot" },
   { name: "plots.js", text: textOf(plots) },
   { name: "inspect.js", text: textOf(inspect) },

@@ -70,7 +70,7 @@ const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, ch
       </header>
       <main id="main">{children}</main>
       <footer class="foot">
-        Times are relative to now; point at one for the exact instant in UTC. <kbd>?</kbd> shows the keys.
+        Times are relative to now; point at one for the exact instant, in UTC and yours. <kbd>?</kbd> shows the keys.
       </footer>
     </body>
   </html>

@@ -1,15 +1,15 @@
 /** The loss ledger of a pass as markup: its figures, where lost packets went, the APIDs with their gaps, the rejects. */
 import type { ApidJson, LedgerJson } from "../ground/ledger-json.ts";
 import { count, duration, share, size } from "./figures.ts";
-import { escapeHtml, timeMarkup } from "./markup.ts";
+import { escapeHtml, figuresMarkup, timeMarkup } from "./markup.ts";
 import { type Loss, losses } from "./pass-words.ts";
 
 export function ledgerFigures(ledger: LedgerJson, ratePerS: number | null): string {
   const rejected = losses(ledger).find(({ key }) => key === "rejected")?.packets ?? 0;
-  const figures: [string, string, string?][] = [
+  return figuresMarkup([
     ["Completeness", ledger.received === 0 ? "–" : share(ledger.completeness)],
     ["Received", count(ledger.received), `in ${count(ledger.datagrams)} datagrams`],
-    ["Rate", ratePerS === null ? "–" : `${count(ratePerS)}/s`],
+    ["Mean rate", ratePerS === null ? "–" : `${count(ratePerS)}/s`],
     ["Stored", count(ledger.stored), `${size(ledger.bytes)} came`],
     [
       "Missing",
@@ -18,13 +18,7 @@ export function ledgerFigures(ledger: LedgerJson, ratePerS: number | null): stri
     ],
     ["Rejected", count(rejected)],
     ["Duplicates", count(ledger.duplicates), `${count(ledger.out_of_order)} out of order`],
-  ].map(([name = "", value = "", note]) => [name, value, note] as [string, string, string?]);
-  return `<dl class="figures">${figures
-    .map(([name, value, note]) => {
-      const small = note === undefined ? "" : `<small>${note}</small>`;
-      return `<div><dt>${name}</dt><dd>${value}${small}</dd></div>`;
-    })
-    .join("")}</dl>`;
+  ]);
 }
 
 const barWidth = 1000;

@@ -49,6 +49,17 @@ export function factsMarkup(facts: readonly Fact[]): string {
   return facts.map(([name, value]) => (value === null ? "" : `<div><dt>${name}</dt><dd>${value}</dd></div>`)).join("");
 }
 
+/** A name, its markup, and a note in small below it. */
+export type Figure = readonly [name: string, value: string, note?: string | undefined];
+
+export function figuresMarkup(figures: readonly Figure[]): string {
+  const items = figures.map(
+    ([name, value, note]) =>
+      `<div><dt>${name}</dt><dd>${value}${note === undefined ? "" : `<small>${note}</small>`}</dd></div>`,
+  );
+  return `<dl class="figures">${items.join("")}</dl>`;
+}
+
 const web = /^https?:\/\//i;
 
 /** A client's link: an anchor when it leads to the web, plain text when it is anything else (`javascript:` too). */

@@ -4,6 +4,7 @@ import type { AppParts } from "../http/parts.ts";
 import { readSearch } from "../http/search-query.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { searchPlans } from "../store/search.ts";
+import { alarmPageRoutes } from "./alarm-routes.ts";
 import { backfillPageRoutes } from "./backfill-routes.ts";
 import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
 import { homePage } from "./home-page.tsx";
@@ -16,7 +17,9 @@ import { passOverview, passPageRoutes } from "./pass-routes.ts";
 import { planPageRoutes } from "./plan-routes.ts";
 import { runPageRoutes } from "./run-routes.ts";
 import { type Found, searchRows } from "./search-rows.ts";
+import { shipPageRoutes } from "./ship-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { stationPageRoutes } from "./station-routes.ts";
 import { templatePageRoutes } from "./template-routes.ts";
 import { workerPageRoutes } from "./worker-routes.ts";
 
@@ -45,11 +48,14 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   const nowMs = (): number => epochMsOf(clock.now());
   const overview = passOverview(parts);
   const routes = new Hono();
-  routes.route("/", passPageRoutes(parts, lookOf));
   routes.route("/", planPageRoutes(parts, lookOf));
   routes.route("/", signInRoutes(parts, lookOf));
   const live = createLiveParts(parts, lookOf, nowMs);
   for (const pages of [
+    passPageRoutes,
+    shipPageRoutes,
+    stationPageRoutes,
+    alarmPageRoutes,
     jobPageRoutes,
     deadLetterPageRoutes,
     workerPageRoutes,

@@ -1,102 +1,50 @@
 /** @jsxImportSource hono/jsx */
-/** The pages of passes: the list, and one pass with its window, its ledger and its latest values. One part of each stays live. */
+/** The page of one pass: its window, its reception while it is under way, its ledger, its latest values. All of it stays live. */
 import { raw } from "hono/html";
-import type { FC } from "hono/jsx";
 import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { alarmSection } from "./alarm-rows.ts";
 import { count, duration, size } from "./figures.ts";
 import { latestTable } from "./latest-values.ts";
-import { Crumbs, document, LiveNote } from "./layout.tsx";
+import { Crumbs, document } from "./layout.tsx";
 import { apidTable, attribution, ledgerFigures, rejects } from "./ledger.ts";
+import { livePassSection } from "./live-pass.ts";
 import type { Look } from "./look.ts";
 import { escapeHtml, type Fact, factsMarkup, stateMarkup, timeMarkup } from "./markup.ts";
-import { passTable } from "./pass-rows.ts";
-import { passTimeline, type Timeline } from "./pass-timeline.ts";
 import { completenessSentence } from "./pass-words.ts";
 import { meanRatePerS, type ShownPass } from "./shown-pass.ts";
-
-export interface PassList {
-  readonly passes: readonly ShownPass[];
-  /** The query of the next page; null: there is none. */
-  readonly older: string | null;
-  readonly timeline: Timeline;
-}
-
-export function passListPage(list: PassList, query: string, look: Look): string {
-  return document(
-    { section: "passes", look, islands: ["pass.js"] },
-    String(
-      <>
-        <div class="title">
-          <h1>Passes</h1>
-          <a href="/station">Stations</a>
-          <span class="spacer" />
-          <LiveNote />
-        </div>
-        <div class="block" id="pass_part" data-part={`/component/pass${query}`} data-events="type=pass">
-          {raw(passListPart(list, look.nowMs))}
-        </div>
-      </>,
-    ),
-  );
-}
-
-/** What of the list stays live. */
-export function passListPart({ passes, older, timeline }: PassList, nowMs: number): string {
-  const isNone = passes.length === 0 && timeline.passes.length === 0;
-  return (isNone ? "" : passTimeline(timeline, nowMs)) + listOf(passes, older, nowMs);
-}
-
-function listOf(passes: readonly ShownPass[], older: string | null, nowMs: number): string {
-  if (passes.length === 0) return String(<NoPasses />);
-  const more = older === null ? "" : `<p class="more"><a href="/pass?${escapeHtml(older)}">Older passes</a></p>`;
-  const table = `<section class="card table" aria-labelledby="all_title" tabindex="0">${passTable(passes, nowMs)}</section>`;
-  return `<div class="block"><h2 id="all_title">All, the latest first</h2>${table}${more}</div>`;
-}
-
-const NoPasses: FC = () => (
-  <div class="card empty">
-    <strong>No passes</strong>
-    <p>
-      Register a ship with <code>PUT /api/ship/…</code>, then plan a pass over it with <code>POST /api/pass</code>: the{" "}
-      <a href="/swagger">API</a> shows how.
-    </p>
-  </div>
-);
+import { livePart } from "./tabs.tsx";
 
 /** `alarms`: those of the pass that are active. */
 export function passPage(shown: ShownPass, alarms: readonly AlarmRow[], look: Look): string {
-  const { passId } = shown.pass;
   return document(
-    { section: "passes", look, islands: ["pass.js"] },
+    { section: "passes", look, islands: ["part.js", "act.js"] },
     String(
       <>
         <Crumbs
           trail={[
             ["Passes", "/pass"],
-            ["Pass", `/pass/${passId}`],
+            ["Pass", `/pass/${shown.pass.passId}`],
           ]}
           isLive
         />
-        <div id="pass_part" data-part={`/component/pass/${passId}`} data-events={`pass=${passId}`}>
-          {raw(passPart(shown, alarms, look.nowMs))}
-        </div>
+        {raw(livePart(passPart(shown, alarms, look), look))}
       </>,
     ),
   );
 }
 
-/** All of a pass that changes, which is all of it. */
-export function passPart(shown: ShownPass, alarms: readonly AlarmRow[], nowMs: number): string {
+export function passPart(shown: ShownPass, alarms: readonly AlarmRow[], look: Look): string {
   const { pass, ledger } = shown;
+  const { nowMs } = look;
   return (
     `<div class="title"><h1>Pass</h1>${stateMarkup(pass.state)}` +
     `<span class="verdict">${ledger === null ? "" : escapeHtml(completenessSentence(ledger))}</span>` +
     `</div>` +
     `${pass.reason === null ? "" : `<p class="reason">${escapeHtml(pass.reason)}</p>`}` +
     `<dl class="facts">${passFacts(shown, nowMs)}</dl>` +
-    alarmSection(alarms, nowMs) +
+    livePassSection(shown, nowMs) +
+    alarmSection(alarms, "pass", look) +
     (ledger === null ? nothingYet(shown) : ledgerSections(shown, ledger, nowMs))
   );
 }

@@ -1,73 +1,63 @@
-/** The pages of passes and ships, and the home page's overview of them. */
-import { Hono } from "hono";
-import { latestValues } from "../http/latest-values.ts";
+/** The pages of passes, and the home page's overview of them. */
+import { type Context, Hono } from "hono";
 import type { AppParts } from "../http/parts.ts";
 import type { AlarmRow } from "../model/alarm.ts";
 import { epochMsOf } from "../model/clock.ts";
 import { parseUuid } from "../model/ids.ts";
-import { hasEnded, type PassRow, type PassState, passStates, shipNamePattern } from "../model/pass.ts";
-import { type AlarmFilter, listAlarms } from "../store/alarms.ts";
-import { findProgress } from "../store/pass-progress.ts";
+import { type PassState, passStates, shipNamePattern } from "../model/pass.ts";
+import { listAlarms } from "../store/alarms.ts";
 import { findPass, listPasses } from "../store/passes.ts";
-import { findShip } from "../store/ships.ts";
 import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
-import { type PassList, passListPage, passListPart, passPage, passPart } from "./pass-page.tsx";
+import type { LiveParts } from "./part-stream.ts";
+import { type PassList, passListPage, passListPart } from "./pass-list-page.ts";
+import { passPage, passPart } from "./pass-page.tsx";
 import { passCards } from "./pass-rows.ts";
-import { shipPage } from "./ship-page.tsx";
-import { type ShownPass, shownLive, shownPass } from "./shown-pass.ts";
-import { plotsOf } from "./shown-plots.ts";
+import { type ShownPass, withProgress } from "./shown-pass.ts";
 import { timelineOf } from "./shown-timeline.ts";
-import { stationPageRoutes } from "./station-routes.ts";
 
-type PassPageParts = Pick<AppParts, "database" | "clock" | "ground" | "history">;
+type PassPageParts = Pick<AppParts, "database" | "clock" | "ground">;
 
 const rowsAPage = 50;
 
-export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
+export function passPageRoutes(parts: PassPageParts, lookOf: LookOf, live: LiveParts): Hono {
   const { clock, database } = parts;
   const nowMs = (): number => epochMsOf(clock.now());
   const routes = new Hono();
-  routes.route("/", stationPageRoutes(parts, lookOf));
 
   routes.get("/pass", async (c) => {
-    const { search } = new URL(c.req.url);
-    return htmlAnswer(c, passListPage(await list(search), search, await lookOf(c)));
+    const [look, passes] = await Promise.all([lookOf(c), list(c)]);
+    return htmlAnswer(c, passListPage(passes, look));
   });
-  routes.get("/component/pass", async (c) => {
-    return htmlAnswer(c, `<div id="pass_part">${passListPart(await list(new URL(c.req.url).search), nowMs())}</div>`);
-  });
-  routes.get("/pass/:pass_id", async (c) => {
-    const shown = await find(c.req.param("pass_id"));
-    const look = await lookOf(c);
-    if (shown === null) return htmlAnswer(c, notFoundPage(look), 404);
-    return htmlAnswer(c, passPage(shown, await alarmsOf({ passId: shown.pass.passId }), look));
-  });
-  routes.get("/component/pass/:pass_id", async (c) => {
-    const shown = await find(c.req.param("pass_id"));
-    if (shown === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
-    const alarms = await alarmsOf({ passId: shown.pass.passId });
-    return htmlAnswer(c, `<div id="pass_part">${passPart(shown, alarms, nowMs())}</div>`);
-  });
-  routes.get("/ship/:ship", async (c) => {
-    const name = c.req.param("ship");
-    const ship = shipNamePattern.test(name) ? await findShip(database.sql, name) : null;
-    if (ship === null) return htmlAnswer(c, notFoundPage(await lookOf(c)), 404);
-    const { rows } = await listPasses(database.sql, { ship: ship.ship, state: null, page: 0, limit: rowsAPage });
-    const passes = await withProgress(parts, rows);
-    const alarms = await alarmsOf({ ship: ship.ship });
-    const latest = await latestValues({ sql: database.sql, ground: parts.ground }, ship.ship);
-    const plots = await plotsOf(parts.history, ship, latest, new URL(c.req.url).searchParams, nowMs());
-    return htmlAnswer(c, shipPage({ ship, passes, alarms, latest, plots }, await lookOf(c)));
-  });
+  routes.route(
+    "/",
+    live.routes("/component/pass", async (c) => async (look) => passListPart(await list(c), look)),
+  );
 
-  const alarmsOf = (filter: AlarmFilter): Promise<AlarmRow[]> =>
-    listAlarms(database.sql, { ...filter, state: "active", before: null, limit: rowsAPage });
+  routes.get("/pass/:pass_id", async (c) => {
+    const [look, shown] = await Promise.all([lookOf(c), find(c)]);
+    if (shown === null) return htmlAnswer(c, notFoundPage(look), 404);
+    return htmlAnswer(c, passPage(shown, await alarmsOf(shown), look));
+  });
+  routes.route(
+    "/",
+    live.routes("/component/pass/:pass_id", async (c) => {
+      const first = await find(c);
+      if (first === null) return null;
+      return async (look) => {
+        const shown = (await find(c)) ?? first;
+        return passPart(shown, await alarmsOf(shown), look);
+      };
+    }),
+  );
+
+  const alarmsOf = ({ pass: { passId } }: ShownPass): Promise<AlarmRow[]> =>
+    listAlarms(database.sql, { passId, state: "active", before: null, limit: rowsAPage });
 
   /** `?state=&ship=&page=`: what is none of these is left out of account. */
-  async function list(search: string): Promise<PassList> {
-    const query = new URLSearchParams(search);
+  async function list(c: Context): Promise<PassList> {
+    const query = new URL(c.req.url).searchParams;
     const state = passStates.find((known: PassState) => known === query.get("state")) ?? null;
     const named = query.get("ship");
     const ship = named !== null && shipNamePattern.test(named) ? named : null;
@@ -82,29 +72,12 @@ export function passPageRoutes(parts: PassPageParts, lookOf: LookOf): Hono {
     return { passes: await withProgress(parts, rows), older: nextPage === null ? null : next.toString(), timeline };
   }
 
-  async function find(given: string): Promise<ShownPass | null> {
-    const passId = parseUuid(given);
+  async function find(c: Context): Promise<ShownPass | null> {
+    const passId = parseUuid(c.req.param("pass_id") ?? "");
     const pass = passId === null ? null : await findPass(database.sql, passId);
     return pass === null ? null : ((await withProgress(parts, [pass]))[0] ?? null);
   }
   return routes;
-}
-
-async function withProgress(
-  { clock, database, ground }: Pick<AppParts, "database" | "clock" | "ground">,
-  rows: readonly PassRow[],
-): Promise<ShownPass[]> {
-  if (rows.length === 0) return [];
-  const progress = await findProgress(
-    database.sql,
-    rows.map(({ passId }) => passId),
-  );
-  return rows.map((pass) => {
-    const shown = shownPass(pass, progress.get(pass.passId) ?? null);
-    const live = hasEnded(pass.state) ? null : ground.live(pass.passId);
-    if (live === null) return shown;
-    return shownLive(shown, live, Object.assign({}, ...ground.liveValues(pass.ship)), clock.now());
-  });
 }
 
 const cardsMax = 4;

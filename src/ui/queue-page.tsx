@@ -7,7 +7,7 @@ import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count, share, size } from "./figures.ts";
 import { queueLink } from "./job-rows.ts";
 import type { Look } from "./look.ts";
-import { escapeHtml, timeMarkup } from "./markup.ts";
+import { escapeHtml, type Figure, figuresMarkup, timeMarkup } from "./markup.ts";
 import { emptyCard, type Row, tabbedPage, tableCard } from "./tabs.tsx";
 
 export interface ShownQueue {
@@ -53,7 +53,7 @@ function summary(queues: readonly ShownQueue[], dead: number, deadMax: number): 
   const sum = (of: (queue: ShownQueue) => number): number => queues.reduce((total, queue) => total + of(queue), 0);
   const [succeeded, died, retried] = [sum(recent("succeeded")), sum(recent("dead")), sum(recent("retried"))];
   const attempts = succeeded + died + retried;
-  const figures: [string, string, string][] = [
+  const figures: Figure[] = [
     ["Waiting", count(sum(waiting)), `${count(sum(({ depth }) => depth?.held ?? 0))} held by a limit`],
     ["Running", count(sum(({ depth }) => depth?.running ?? 0)), "leased or begun"],
     ["Ahead", count(sum(({ depth }) => depth?.scheduled ?? 0)), "scheduled or backing off"],
@@ -65,10 +65,7 @@ function summary(queues: readonly ShownQueue[], dead: number, deadMax: number): 
       dead === 0 ? "nothing to do" : "look, then redrive",
     ],
   ];
-  const items = figures.map(
-    ([name, value, note]) => `<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`,
-  );
-  return `<dl class="figures">${items.join("")}</dl>`;
+  return figuresMarkup(figures);
 }
 
 const waiting = ({ depth }: ShownQueue): number => (depth?.ready ?? 0) + (depth?.held ?? 0);

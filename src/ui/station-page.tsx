@@ -11,7 +11,7 @@ import type { Look } from "./look.ts";
 import { escapeHtml, timeMarkup } from "./markup.ts";
 import { passTimeline, type Timeline } from "./pass-timeline.ts";
 import { skyPlot, type Track } from "./sky-plot.ts";
-import { tableCard } from "./tabs.tsx";
+import { emptyCard, olderLink, tabbedPage, tableCard } from "./tabs.tsx";
 
 /** A pass that an orbit says will come. */
 export interface Sighting {
@@ -98,38 +98,15 @@ export function stationPage({ station, timeline, sightings, notes, contacts }: S
 }
 
 export function stationListPage(stations: readonly StationRow[], after: string | null, look: Look): string {
-  return document(
-    { section: "passes", look },
-    String(
-      <>
-        <Crumbs
-          trail={[
-            ["Passes", "/pass"],
-            ["Stations", "/station"],
-          ]}
-        />
-        <h1>Stations</h1>
-        <div class="block">
-          {stations.length === 0 ? (
-            <div class="card empty">
-              <strong>No stations</strong>
-              <p>
-                Save one with <code>orrery stations save kiruna -</code> or <code>PUT /api/station/kiruna</code>: with
-                its coordinates, passes over it are predicted.
-              </p>
-            </div>
-          ) : (
-            raw(stationTable(stations, look.nowMs))
-          )}
-          {after === null ? null : (
-            <p class="more">
-              <a href={`/station?after=${encodeURIComponent(after)}`}>More stations</a>
-            </p>
-          )}
-        </div>
-      </>,
-    ),
-  );
+  const more = after === null ? null : new URLSearchParams({ after }).toString();
+  const list =
+    stations.length === 0
+      ? emptyCard(
+          "No stations",
+          "Save one with <code>orrery stations save kiruna -</code> or <code>PUT /api/station/kiruna</code>: with its coordinates, passes over it are predicted.",
+        )
+      : stationTable(stations, look.nowMs) + olderLink("/station", more, "More stations");
+  return tabbedPage({ section: "passes", tab: "/station", title: "Stations", head: raw(list), part: null }, look);
 }
 
 const Fact: FC<{ name: string; children?: unknown }> = ({ name, children }) => (

@@ -8,6 +8,11 @@ import { escapeHtml } from "./markup.ts";
 import { partId } from "./part-stream.ts";
 
 const tabs = {
+  passes: [
+    ["Passes", "/pass"],
+    ["Stations", "/station"],
+    ["Alarms", "/alarm"],
+  ],
   jobs: [
     ["Queues", "/job"],
     ["Jobs", "/job/list"],
@@ -23,8 +28,10 @@ const tabs = {
 
 type TabbedSection = keyof typeof tabs;
 
+const labels: Readonly<Record<TabbedSection, string>> = { passes: "Passes", jobs: "Jobs", templates: "Templates" };
+
 const Tabs: FC<{ section: TabbedSection; path: string }> = ({ section, path }) => (
-  <nav class="tabs" aria-label={section === "jobs" ? "Jobs" : "Templates"}>
+  <nav class="tabs" aria-label={labels[section]}>
     {tabs[section].map(([name, href]) => (
       <a href={href} aria-current={path === href ? "page" : undefined}>
         {name}

@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { accessible, openBrowser, visit } from "../support/browser.ts";
 import { done } from "../support/http.ts";
+import { picture } from "../support/job-pages.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
 
 let api: TestRuntime;
@@ -65,11 +66,17 @@ describe("the page of a pass in a browser", () => {
     const voltage = page.locator(".values tr", { hasText: "battery_voltage" });
     await voltage.getByText("7.5").waitFor();
     await voltage.locator(".state.normal").waitFor();
+    const reception = page.getByRole("region", { name: "Reception" });
+    await reception.getByText(/[1-9]\d* at most in the last minute/).waitFor();
+    assert.ok((await reception.locator(".rate rect").count()) > 0);
+    await reception.getByText("8.39 MB asked").waitFor();
+    await picture(page, "pass-live");
     for (let n = 0; n < 5; n++) send(9200);
     await voltage.locator(".state.critical", { hasText: "critical high" }).waitFor();
     socket.send(Buffer.from("bad"), pass.port, "127.0.0.1");
     await page.getByText("83.33 %: 1 rejected, 1 upstream").waitFor();
     await page.waitForSelector(".state.completed", { timeout: 20_000 });
+    assert.equal(await reception.count(), 0, "nothing comes any more");
     assert.match((await page.textContent(".figures")) ?? "", /Stored10/);
     await accessible(page);
     assert.deepEqual(faults, []);

@@ -10,6 +10,7 @@ export interface Look {
   readonly widthPx?: 1280 | 390;
   readonly scheme?: "light" | "dark";
   readonly javaScript?: boolean;
+  readonly timezoneId?: string;
 }
 
 export interface Visit {
@@ -28,6 +29,7 @@ export async function visit(browser: Browser, url: string, look: Look = {}): Pro
     colorScheme: look.scheme ?? "light",
     javaScriptEnabled: look.javaScript ?? true,
     reducedMotion: "reduce",
+    ...(look.timezoneId !== undefined && { timezoneId: look.timezoneId }),
   });
   const page = await context.newPage();
   const faults: string[] = [];

@@ -6,8 +6,9 @@
  * @property {string} title
  * @property {string} text what is affected
  * @property {string} confirm the button's word
+ * @property {{ label: string, lengthMax: number }} [field] a text that has to be given
  * @property {() => Promise<readonly string[]>} [preview] looked up before it may be confirmed: lines to show
- * @property {(say: (progress: string) => void) => Promise<Done>} run rejects with what to tell
+ * @property {(say: (progress: string) => void, text: string) => Promise<Done>} run `text`: what was given; rejects with what to tell
  */
 /** @typedef {{ text: string, lines?: readonly string[] } | null} Done what to say before the dialog closes; null: nothing */
 
@@ -54,7 +55,19 @@ export function ask(question) {
   const confirm = /** @type {HTMLButtonElement} */ (element("button", question.confirm, "primary"));
   const buttons = element("div", "", "ask-buttons");
   buttons.append(cancel, confirm);
-  dialog.append(title, element("p", question.text), said, buttons);
+  const input = question.field === undefined ? null : document.createElement("textarea");
+  const asked = [];
+  if (question.field !== undefined && input !== null) {
+    const label = element("label", question.field.label);
+    Object.assign(input, { rows: 3, maxLength: question.field.lengthMax, required: true });
+    input.oninput = () => {
+      confirm.disabled = input.value.trim() === "";
+    };
+    confirm.disabled = true;
+    label.append(input);
+    asked.push(label);
+  }
+  dialog.append(title, element("p", question.text), ...asked, said, buttons);
   document.body.append(dialog);
   let isDone = false;
 
@@ -77,7 +90,10 @@ export function ask(question) {
   confirm.onclick = async () => {
     confirm.disabled = true;
     try {
-      const done = await question.run((progress) => said.replaceChildren(element("p", progress, "muted")));
+      const done = await question.run(
+        (progress) => said.replaceChildren(element("p", progress, "muted")),
+        input?.value ?? "",
+      );
       isDone = true;
       if (done === null) return dialog.close();
       said.replaceChildren(element("p", done.text, "done"), ...(done.lines?.length ? [listOf(done.lines)] : []));
@@ -90,7 +106,7 @@ export function ask(question) {
     }
   };
   dialog.showModal();
-  cancel.focus();
+  (input ?? cancel).focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -3,6 +3,7 @@
 
 /** @param {Element} here @param {Element} next of the same name */
 function morph(here, next) {
+  if (here.hasAttribute("data-own")) return; // an island draws in it
   for (const { name, value } of next.attributes) {
     if (here.getAttribute(name) !== value) here.setAttribute(name, value);
   }

@@ -22,6 +22,19 @@ function refresh() {
   }
 }
 
+/** The exact one by the reader's own clock, below that in UTC. @param {Event} event */
+function tellLocal({ target }) {
+  const time = target instanceof Element ? target.closest("time") : null;
+  if (time === null) return;
+  const [utc = ""] = time.title.split("\n");
+  const local = new Date(time.dateTime.replace(/(\.\d{3})\d+/, "$1")).toLocaleString(undefined, {
+    ...{ year: "numeric", month: "short", day: "numeric" },
+    ...{ hour: "numeric", minute: "numeric", second: "numeric", timeZoneName: "short" },
+  });
+  time.title = `${utc}\n${local}`;
+}
+
+document.addEventListener("pointerover", tellLocal);
 setInterval(refresh, 5000);
 document.addEventListener("visibilitychange", refresh);
 

@@ -17,7 +17,7 @@ const twice = (pattern: string, of: Addresses[string]): [string, Addresses[strin
 ];
 
 const addresses: Addresses = Object.fromEntries([
-  ["/", () => ["/", `/${query("search_by")}`]],
+  ...twice("/", () => ["/", `/${query("search_by")}`]),
   [
     "/component/plan_search",
     () => [`/component/plan_search?search_by=&page=0`, `/component/plan_search${query("search_by")}&page=0`],
@@ -41,9 +41,10 @@ const addresses: Addresses = Object.fromEntries([
   ],
   ...twice("/pass", () => ["/pass", "/pass?span=1w"]),
   ...twice("/pass/:pass_id", ({ passId, endedPassId }) => [`/pass/${passId}`, `/pass/${endedPassId}`]),
-  ["/ship/:ship", () => ["/ship/aurora"]],
-  ["/station", () => ["/station"]],
-  ["/station/:station", () => ["/station/weilheim"]],
+  ...twice("/ship/:ship", () => ["/ship/aurora"]),
+  ...twice("/station", () => ["/station"]),
+  ...twice("/station/:station", () => ["/station/weilheim"]),
+  ...twice("/alarm", () => ["/alarm", "/alarm?state=all"]),
   ...twice("/job", () => ["/job"]),
   ...twice("/job/list", () => ["/job/list", `/job/list${query("job_type")}`, `/job/list${query("queue")}`]),
   ...twice("/job/:job_id", ({ deadJobId, runningJobId }) => [`/job/${deadJobId}`, `/job/${runningJobId}`]),

@@ -13,11 +13,24 @@ export interface Action {
   readonly title: string;
   readonly text: string;
   readonly confirm: string;
-  /** A text that the dialog asks for, and its place in the body. */
-  readonly field?: { readonly name: string; readonly label: string; readonly lengthMax: number };
+  /** What the dialog asks for besides: members of the body, of which those are sent that were changed. */
+  readonly fields?: readonly ActionField[];
   /** Where it leads when it is done; `{id}` is that of the answer. Absent: the page stays. */
   readonly leadsTo?: string;
   readonly isGrave?: boolean;
+}
+
+/** As the island `fields.js` knows it. */
+export interface ActionField {
+  readonly name: string;
+  readonly label: string;
+  /** A text has to be given; a number may be left empty, which is null. */
+  readonly kind: "text" | "number";
+  /** As it is now; absent: nothing. */
+  readonly value?: string;
+  readonly hint?: string;
+  /** Attributes of its input. */
+  readonly bounds?: Readonly<Partial<Record<"maxlength" | "min" | "max" | "step", string | number>>>;
 }
 
 export const may = ({ viewer }: Pick<Look, "viewer">, role: Role): boolean => viewer?.roles.includes(role) ?? false;
@@ -30,15 +43,13 @@ export function actionMarkup({
   title,
   text,
   confirm,
-  field,
+  fields,
   leadsTo,
   isGrave,
 }: Action): string {
   const data: Record<string, string> = { method, url, title, text, confirm };
   if (body !== undefined) data.body = JSON.stringify(body);
-  if (field !== undefined) {
-    Object.assign(data, { field: field.name, "field-label": field.label, "field-max": String(field.lengthMax) });
-  }
+  if (fields !== undefined) data.fields = JSON.stringify(fields);
   if (leadsTo !== undefined) data["leads-to"] = leadsTo;
   const attributes = Object.entries(data).map(([key, value]) => ` data-${key}="${escapeHtml(value)}"`);
   return `<button type="button" class="act${isGrave ? " grave" : ""}"${attributes.join("")}>${escapeHtml(name)}</button>`;

@@ -89,7 +89,12 @@ function acknowledgedMarkup(alarm: AlarmRow, look: Look): string {
     url: `/api/alarm/${alarmId}/acknowledge`,
     title: "Acknowledge this alarm?",
     text: `${alarm.severity}: ${titleOf(alarm)}. It is noted under your name, ${look.viewer?.service}.`,
-    field: { name: "comment", label: "What was seen, or done", lengthMax: acknowledgeCommentMax },
+    fields: [
+      {
+        ...{ name: "comment", label: "What was seen, or done", kind: "text" },
+        bounds: { maxlength: acknowledgeCommentMax },
+      },
+    ],
     confirm: "Acknowledge",
   });
 }

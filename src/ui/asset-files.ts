@@ -7,6 +7,7 @@ import * as act from "./islands/act.js" with { type: "text" };
 import * as ask from "./islands/ask.js" with { type: "text" };
 import * as backfill from "./islands/backfill.js" with { type: "text" };
 import * as drawer from "./islands/drawer.js" with { type: "text" };
+import * as fields from "./islands/fields.js" with { type: "text" };
 import * as gantt from "./islands/gantt.js" with { type: "text" };
 import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
@@ -72,6 +73,7 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "keys.js", text: textOf(keys) },
   { name: "morph.js", text: textOf(morph) },
   { name: "part.js", text: textOf(part) },
+  { name: "fields.js", text: textOf(fields) },
   { name: "ask.js", text: textOf(ask) },
   { name: "act.js", text: textOf(act) },
   { name: "job-log.js", text: textOf(jobLog) },

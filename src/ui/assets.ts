@@ -27,6 +27,8 @@ function hashAll(files: readonly AssetFile[]): Map<string, Asset> {
     for (const asset of byName.values()) {
       if (file.name.endsWith(".js")) text = text.replaceAll(asset.specifier, `"${asset.url}"`);
     }
+    const [forgotten] = /(?<=^import [^"]*)"\.\/[^"]+"/m.exec(text) ?? [];
+    if (forgotten !== undefined) throw new Error(`${file.name} imports ${forgotten}: list that before it`);
     const dot = file.name.lastIndexOf(".");
     const extension = file.name.slice(dot + 1);
     const hash = createHash("sha256").update(text).digest("hex").slice(0, 10);

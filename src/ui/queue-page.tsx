@@ -1,9 +1,9 @@
 /** @jsxImportSource hono/jsx */
 /** The page of queues: what waits and since when, what runs, what ended lately, what limits them. */
-import type { PolicyLimits, PolicyRow } from "../model/policy-limits.ts";
+import { defaultGuardrails, keyConcurrencyDefault, type PolicyLimits, type PolicyRow } from "../model/policy-limits.ts";
 import type { QueueEnds } from "../store/overview.ts";
 import type { QueueDepth } from "../store/queue-depths.ts";
-import { actionMarkup, may, needsRole } from "./actions.ts";
+import { type ActionField, actionMarkup, may, needsRole } from "./actions.ts";
 import { count, share, size } from "./figures.ts";
 import { queueLink } from "./job-rows.ts";
 import type { Look } from "./look.ts";
@@ -98,7 +98,7 @@ function queueRow(queue: ShownQueue, look: Look): Row {
       rate(recent("succeeded")(queue) + recent("dead")(queue)),
       spark(queue),
       `<span class="limits">${limitWords(limits).join(" · ")}</span>`,
-      may(look, "operate") ? pauseButton(queue) : "",
+      may(look, "operate") ? `<span class="acts">${pauseButton(queue)}${limitButton(queue)}</span>` : "",
     ],
   };
 }
@@ -116,6 +116,46 @@ function pauseButton({ name, limits, depth }: ShownQueue): string {
       ? "What waits in it is leased again, under its limits."
       : `Nothing of it is leased any more, on any node or worker. The ${count(running)} that run go on; new jobs are let in and wait.`,
     confirm: paused ? "Unpause" : "Pause",
+  });
+}
+
+function limitButton({ name, limits }: ShownQueue): string {
+  const field = (
+    setting: string,
+    label: string,
+    value: number | null,
+    hint: string,
+    bounds: ActionField["bounds"],
+  ) => ({
+    ...{ name: setting, label, kind: "number" as const, hint, bounds: { min: 1, step: 1, ...bounds } },
+    value: value === null ? "" : String(value),
+  });
+  const any = { min: 0 };
+  const rateBounds = { min: 0.001, step: "any" };
+  return actionMarkup({
+    name: "Limits…",
+    method: "PUT",
+    url: `/api/queue/${encodeURIComponent(name)}`,
+    title: `Limits of the queue ${name}`,
+    text: "They hold on every node and worker from now on, also for what waits already. An empty field: no limit, or the default.",
+    fields: [
+      field("concurrency", "At once", limits.concurrencyMax, "jobs that run", any),
+      field("key_concurrency", "At once a key", limits.keyConcurrencyMax, `${keyConcurrencyDefault} if empty`, {}),
+      field("rate_per_s", "Starts a second", limits.ratePerS, "", rateBounds),
+      field("rate_burst", "Starts together", limits.rateBurst, "a second's worth if empty", {}),
+      field("enqueue_per_s", "Enqueued a second", limits.enqueuePerS, "more are told to wait", rateBounds),
+      field("enqueue_burst", "Enqueued together", limits.enqueueBurst, "a second's worth if empty", {}),
+      field("depth_max", "Waiting", limits.depthMax, `${count(defaultGuardrails.depthMax)} if empty`, any),
+      field(
+        "payload_bytes_max",
+        "Bytes of a payload",
+        limits.payloadBytesMax,
+        `${count(defaultGuardrails.payloadBytesMax)} if empty`,
+        any,
+      ),
+      field("retries_per_min", "Retries a minute", limits.retriesPerMin, "", any),
+    ],
+    confirm: "Set limits",
   });
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
-import { openBrowser, visit } from "../support/browser.ts";
+import { accessible, openBrowser, visit } from "../support/browser.ts";
 import { done, Scene } from "../support/http.ts";
 import { confirmed, goodInEveryLook, picture, visitAs } from "../support/job-pages.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
@@ -58,6 +58,30 @@ describe("the page of queues", () => {
     await queue.locator(".state.unpaused").waitFor();
     await queue.locator(".spark rect.good").first().waitFor();
     await queue.locator("td[data-column=Waiting]", { hasText: /^0$/ }).waitFor();
+
+    await queue.getByRole("button", { name: "Limits…" }).click();
+    const dialog = page.getByRole("dialog");
+    const confirm = dialog.getByRole("button", { name: "Set limits" });
+    assert.ok(await confirm.isDisabled(), "nothing would change");
+    await dialog.getByLabel("At once jobs that run").fill("-1");
+    assert.ok(await confirm.isDisabled(), "it cannot be less than none");
+    await dialog.getByLabel("At once jobs that run").fill("4");
+    await dialog.getByLabel("Starts a second").fill("0.5");
+    await dialog.getByText("At once: none → 4; Starts a second: none → 0.5").waitFor();
+    await accessible(page);
+    await picture(page, "queue-limits");
+    await confirm.click();
+    await queue.getByText("4 at once · 0.5 starts/s").waitFor();
+    const limits = async () =>
+      (await api.request("GET", "/api/queue")).json.find(({ name }: { name: string }) => name === "default");
+    const { concurrency, rate_per_s, key_concurrency, paused } = await limits();
+    assert.deepEqual([concurrency, rate_per_s, key_concurrency, paused], [4, 0.5, null, false]);
+    await queue.getByRole("button", { name: "Limits…" }).click();
+    await dialog.getByLabel("Starts a second").fill("");
+    await dialog.getByLabel("At once jobs that run").fill("");
+    await confirm.click();
+    await queue.getByText("4 at once").waitFor({ state: "detached" });
+    assert.equal((await limits()).concurrency, null);
     await page.locator(".policies", { hasText: "default" }).waitFor();
     assert.deepEqual(faults, []);
     await close();

@@ -174,6 +174,25 @@ describe("the rows", () => {
     const empty = await search("", 0);
     assert.deepEqual([empty.rows.length, empty.next_page], [50, 1]);
   });
+
+  it("are the same pages of a text that all of the newest hold, and of one that few do", async () => {
+    const [every, seldom] = [tag(), tag()];
+    const made: string[][] = [[], []];
+    for (let n = 0; n < 40; n++) {
+      const { datasetId } = await published({ every, ...(n % 5 === 0 && { seldom }) });
+      made[0]?.unshift(datasetId);
+      if (n % 5 === 0) made[1]?.unshift(datasetId);
+    }
+    for (const [i, text] of [every, seldom].entries()) {
+      const found: string[] = [];
+      for (let page = 0; ; page++) {
+        const { rows, next_page } = await search(text, page, "&limit=3");
+        found.push(...rows.map((row) => row.dataset_id));
+        if (next_page === null) break;
+      }
+      assert.deepEqual(found, made[i]);
+    }
+  });
 });
 
 describe("beyond (§10)", () => {

@@ -7,15 +7,15 @@ document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element ? event.target.closest("button[data-method]") : null;
   if (!(button instanceof HTMLButtonElement)) return;
   const { method = "", url = "", body, title = "", text = "", confirm = "", leadsTo } = button.dataset;
-  const { field, fieldLabel = "", fieldMax } = button.dataset;
+  const { fields } = button.dataset;
   let next = "";
   const isDone = await ask({
     title,
     text,
     confirm,
-    ...(field !== undefined && { field: { label: fieldLabel, lengthMax: Number(fieldMax) } }),
-    async run(_say, text) {
-      const whole = field === undefined ? body : JSON.stringify({ ...JSON.parse(body ?? "{}"), [field]: text });
+    ...(fields !== undefined && { fields: JSON.parse(fields) }),
+    async run(_say, values) {
+      const whole = fields === undefined ? body : JSON.stringify({ ...JSON.parse(body ?? "{}"), ...values });
       const answer = await send(method, url, whole);
       if (leadsTo !== undefined) next = leadsTo.replace("{id}", String(answer?.id ?? ""));
       return null;

@@ -1,14 +1,15 @@
 // @ts-check
 /** Asks before something is done: a dialog that names what is affected, does it, and says what came of it. */
+import { createFields } from "./fields.js";
 
 /**
  * @typedef {object} Question
  * @property {string} title
  * @property {string} text what is affected
  * @property {string} confirm the button's word
- * @property {{ label: string, lengthMax: number }} [field] a text that has to be given
+ * @property {readonly import("./fields.js").Field[]} [fields] what has to be given, or may be changed
  * @property {() => Promise<readonly string[]>} [preview] looked up before it may be confirmed: lines to show
- * @property {(say: (progress: string) => void, text: string) => Promise<Done>} run `text`: what was given; rejects with what to tell
+ * @property {(say: (progress: string) => void, values: Record<string, string | number | null>) => Promise<Done>} run `values`: those of the fields; rejects with what to tell
  */
 /** @typedef {{ text: string, lines?: readonly string[] } | null} Done what to say before the dialog closes; null: nothing */
 
@@ -55,19 +56,13 @@ export function ask(question) {
   const confirm = /** @type {HTMLButtonElement} */ (element("button", question.confirm, "primary"));
   const buttons = element("div", "", "ask-buttons");
   buttons.append(cancel, confirm);
-  const input = question.field === undefined ? null : document.createElement("textarea");
-  const asked = [];
-  if (question.field !== undefined && input !== null) {
-    const label = element("label", question.field.label);
-    Object.assign(input, { rows: 3, maxLength: question.field.lengthMax, required: true });
-    input.oninput = () => {
-      confirm.disabled = input.value.trim() === "";
-    };
-    confirm.disabled = true;
-    label.append(input);
-    asked.push(label);
-  }
-  dialog.append(title, element("p", question.text), ...asked, said, buttons);
+  const fields = question.fields === undefined ? null : createFields(question.fields, () => allow());
+  const allow = () => {
+    confirm.disabled = fields !== null && !fields.isReady();
+  };
+  allow();
+  if ((question.fields?.length ?? 0) > 1) dialog.classList.add("wide");
+  dialog.append(title, element("p", question.text), ...(fields?.elements ?? []), said, buttons);
   document.body.append(dialog);
   let isDone = false;
 
@@ -92,7 +87,7 @@ export function ask(question) {
     try {
       const done = await question.run(
         (progress) => said.replaceChildren(element("p", progress, "muted")),
-        input?.value ?? "",
+        fields?.values() ?? {},
       );
       isDone = true;
       if (done === null) return dialog.close();
@@ -106,7 +101,7 @@ export function ask(question) {
     }
   };
   dialog.showModal();
-  (input ?? cancel).focus();
+  (fields ?? cancel).focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -22,10 +22,10 @@ export function livePassSection(shown: ShownPass, nowMs: number): string {
     [
       "Dropped by the kernel",
       ledger?.kernel_drops == null ? "unknown" : count(ledger.kernel_drops),
-      "its buffer was full",
+      "when its buffer is full",
     ],
-    ["Dropped in the queue", count(ledger?.queue_drops ?? 0), "it was full"],
-    ["Not stored", count(ledger?.store_drops ?? 0), "the store was away"],
+    ["Dropped in the queue", count(ledger?.queue_drops ?? 0), "when that is full"],
+    ["Not stored", count(ledger?.store_drops ?? 0), "while the store is away"],
   ];
   return `<section class="block" aria-label="Reception">${elsewhere}${figuresMarkup(figures)}${live === null ? "" : rateDrawing(live.packetsPerSecond)}</section>`;
 }

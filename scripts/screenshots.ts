@@ -108,24 +108,25 @@ async function takeAll(url: string, { datasetId, productId, passId }: Shown): Pr
       ["plan", `/plan/${datasetId}`, "#graph.drawn"],
       ["pass", `/pass/${passId}`, "#live_state.on"],
       ["passes", "/pass", "#live_state.on"],
-      ["ship", "/ship/demo", ".plot .uplot"],
+      ["ship", "/ship/demo?span=10m", ".plot .uplot"],
       ["jobs", "/job", "#live_state.on"],
       ["inspect", `/inspect/product/${datasetId}/${productId}`, "#live_state.on"],
     ];
     for (const [name, path, ready] of pages) {
-      await page.goto(`${url}${path}`);
-      await page.waitForSelector(ready);
-      if (name === "ship") await page.evaluate(() => document.getElementById("plots_block")?.scrollIntoView());
-      for (const scheme of ["light", "dark"] as const) await take(page, name, 1280, scheme);
+      for (const scheme of ["light", "dark"] as const) {
+        await show(page, `${url}${path}`, 1280, scheme);
+        await page.waitForSelector(ready);
+        if (name === "ship") await page.evaluate(() => document.getElementById("plots_block")?.scrollIntoView());
+        await take(page, `${name}-1280-${scheme}`);
+      }
     }
     for (const [name, path, scheme] of [
       ["plan", `/plan/${datasetId}?product=${productId}`, "light"],
       ["pass", `/pass/${passId}`, "dark"],
     ] as const) {
-      await page.setViewportSize({ width: 390, height: heightPx });
-      await page.goto(`${url}${path}`);
+      await show(page, `${url}${path}`, 390, scheme);
       await page.waitForSelector("#live_state.on");
-      await take(page, name, 390, scheme);
+      await take(page, `${name}-390-${scheme}`);
     }
     if (faults.length > 0) throw new Error(`The pages had faults: ${faults.join("; ")}`);
   } finally {
@@ -133,10 +134,17 @@ async function takeAll(url: string, { datasetId, productId, passId }: Shown): Pr
   }
 }
 
-async function take(page: Page, name: string, widthPx: number, scheme: "light" | "dark"): Promise<void> {
+/** Loaded in its look, as a reader's browser does it. */
+async function show(page: Page, url: string, widthPx: number, scheme: "light" | "dark"): Promise<void> {
   await page.setViewportSize({ width: widthPx, height: heightPx });
   await page.emulateMedia({ colorScheme: scheme });
-  const file = `${name}-${widthPx}-${scheme}.png`;
-  await page.screenshot({ path: join(folder, file) });
-  console.log(file);
+  await page.goto(url);
+}
+
+async function take(page: Page, name: string): Promise<void> {
+  await page.waitForFunction(() => document.querySelectorAll(".plot .canvas:not(:has(.uplot))").length === 0);
+  // What was just put there is painted by the second frame.
+  await page.evaluate(() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen))));
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+  console.log(`${name}.png`);
 }

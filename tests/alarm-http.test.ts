@@ -196,13 +196,13 @@ describe("an alarm's webhook", () => {
     try {
       const one = scene(node);
       await one.raise();
-      await until("raised is sent", () => service.received.length === 1, 20_000);
+      await until("raised is sent", () => service.received.length === 1);
       fails = 1;
       await one.raise({ severity: "critical" });
-      await until("escalated is tried", () => service.received.length === 2, 20_000);
+      await until("escalated is tried", () => service.received.length === 2);
       await one.clear();
       await sql`update alarm set send_at = clock_timestamp() where ship = ${one.ship} and send_at is not null`;
-      await until("all is sent", () => service.received.length === 4, 20_000);
+      await until("all is sent", () => service.received.length === 4);
       assert.deepEqual(
         sent().map(({ type, data }) => [type, data.severity, data.cleared_at !== null]),
         [
@@ -245,14 +245,10 @@ describe("an alarm of two nodes", () => {
         isHeard = true;
       });
       let raised = 0;
-      await until(
-        "the other node listens",
-        async () => {
-          await one.raise({ subject: `p${raised++}` });
-          return isHeard;
-        },
-        20_000,
-      );
+      await until("the other node listens", async () => {
+        await one.raise({ subject: `p${raised++}` });
+        return isHeard;
+      });
       const { data } = await heard;
       assert.deepEqual([data.event, data.ship], ["raised", one.ship]);
       const answer = await fetch(`${other.url}/api/alarm/${data.id}/acknowledge`, {

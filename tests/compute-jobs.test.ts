@@ -39,7 +39,7 @@ async function publish(compute: string): Promise<Scene> {
 }
 
 const ended = async (scene: Scene, state: string) => {
-  await until(`a is ${state}`, async () => productOf(await scene.get(), "a").state === state, 15_000);
+  await until(`a is ${state}`, async () => productOf(await scene.get(), "a").state === state);
   return productOf(await scene.get(), "a");
 };
 

@@ -91,7 +91,7 @@ print("done")`;
     const outcome = failureOf(await ending);
     assert.ok(performance.now() - abortedMs < 2_500);
     assert.deepEqual([outcome.outcome, outcome.error], ["cancelled", "the product was cleared"]);
-    await until("Ray has stopped it", async () => (await statusOf(task)) === "STOPPED", 30_000);
+    await until("Ray has stopped it", async () => (await statusOf(task)) === "STOPPED", 60_000);
   });
 
   it("stops it at the timeout, and is over when it has stopped", async () => {
@@ -108,7 +108,7 @@ print("done")`;
     await jobs.submit({ submission_id, entrypoint: "sleep 300", runtime_env: {}, metadata: {} }, idle);
     const outcome = await run({ entrypoint: "true" }, task);
     assert.equal(outcome.outcome, "succeeded");
-    await until("it has stopped", async () => (await statusOf(task, 1)) === "STOPPED", 30_000);
+    await until("it has stopped", async () => (await statusOf(task, 1)) === "STOPPED", 60_000);
   });
 
   it("says in Ray's words what Ray refuses", async () => {

@@ -65,7 +65,7 @@ async function alarmThat(
   what: string,
   isSo: (alarm: Awaited<ReturnType<typeof onlyAlarm>>) => boolean,
 ) {
-  await until(what, async () => (await alarmsOf(site, filter)).some(isSo), 15_000);
+  await until(what, async () => (await alarmsOf(site, filter)).some(isSo));
   return onlyAlarm(site, filter);
 }
 
@@ -172,7 +172,7 @@ describe("a parameter's alarm", () => {
   });
 
   it("that is still open is the next pass's, too; without limits it is over", async () => {
-    const first = await receiving(site, { seconds: 2 });
+    const first = await receiving(site, { seconds: 3 });
     await downlink(first.port)(120);
     const open = await alarmThat(site, { ship: first.ship }, "raised", () => true);
     await site.reaches(first.passId, "completed");
@@ -199,14 +199,14 @@ describe("silence in a pass", () => {
       const pass = await receiving(site, { seconds: 12, definition: definitionOf({ expected_every_s: 1 }) });
       const of = (subject: string) => async () =>
         (await alarmsOf(site, { passId: pass.passId, kind: "pass.stale" })).find((one) => one.subject === subject);
-      await until("both are silent", async () => !!(await of("power")()) && !!(await of("")()), 15_000);
+      await until("both are silent", async () => !!(await of("power")()) && !!(await of("")()));
       assert.deepEqual([(await of("power")())?.severity, (await of("")())?.severity], ["warning", "critical"]);
       assert.deepEqual(JSON.parse((await of("power")())?.detail ?? ""), { silent_s: 1 });
       await downlink(pass.port)(50);
       await until("both are over", async () => !!(await of("power")())?.clearedAt && !!(await of("")())?.clearedAt);
       assert.equal((await of("power")())?.resolution, null);
-      await until("silent again", async () => (await of("power")())?.raised === 2, 15_000);
-      await site.reaches(pass.passId, "completed", 30_000);
+      await until("silent again", async () => (await of("power")())?.raised === 2);
+      await site.reaches(pass.passId, "completed", 60_000);
       await until("over with the pass", async () => (await of("power")())?.resolution === "pass over");
       assert.equal((await alarmsOf(site, { passId: pass.passId })).length, 2);
     } finally {
@@ -219,7 +219,7 @@ describe("silence in a pass", () => {
     try {
       await site.node({ settings: { ...groundSettings, staleAfterS: 0 } });
       const pass = await receiving(site, { seconds: 4 });
-      await site.reaches(pass.passId, "completed", 30_000);
+      await site.reaches(pass.passId, "completed", 60_000);
       assert.deepEqual(await alarmsOf(site, { ship: pass.ship }), []);
     } finally {
       await site.close();
@@ -261,7 +261,7 @@ describe("losses of a pass", () => {
         const pass = await site.reaches(planned.passId, "receiving");
         await downlink(pass.port)(50, 50, 50);
         await downlink(pass.port, 4)(50, 50, 50);
-        return site.reaches(pass.passId, "completed", 30_000);
+        return site.reaches(pass.passId, "completed", 60_000);
       };
       const [incomplete, enough, free] = await Promise.all([flown(0.9), flown(0.8), flown(null)]);
       const alarm = await onlyAlarm(site, { ship: incomplete.ship });
@@ -298,7 +298,7 @@ describe("an alarm among nodes", () => {
     });
     const stale = { passId: pass.passId, token: pass.token };
     const next = await site.node({ database });
-    await until("taken over", () => next.live(pass.passId)?.isListening === true, 20_000);
+    await until("taken over", () => next.live(pass.passId)?.isListening === true);
     const late = await changeAlarms(site.database.sql, stale, { raise: [raise(pass, "late")], clear: [] }, false);
     assert.equal(late, null, "an old token changes nothing");
     await send(250, 250);

@@ -293,7 +293,7 @@ describe("ships, passes and listeners over HTTP", () => {
       return state === "receiving";
     });
     await sendTo(pass.port, [packet(0, 2500), packet(1, 2510), packet(3, 3100)]);
-    await until("three packets", async () => (await get(`/pass/${pass.id}`)).json.counters?.stored === 3, 10_000);
+    await until("three packets", async () => (await get(`/pass/${pass.id}`)).json.counters?.stored === 3);
     assert.equal((await get(`/ship/${aurora}/telemetry/count`)).json.count, 3);
 
     const stream = (await get("/stream")).json;
@@ -324,7 +324,7 @@ describe("ships, passes and listeners over HTTP", () => {
       assert.equal((await get(`/ship/${aurora}/telemetry/packets?${query}`)).status, 400, query);
     }
 
-    await until("completed", async () => (await get(`/pass/${pass.id}`)).json.state === "completed", 15_000);
+    await until("completed", async () => (await get(`/pass/${pass.id}`)).json.state === "completed");
     const done = (await get(`/pass/${pass.id}`)).json;
     assert.deepEqual([done.ledger.received, done.ledger.stored, done.ledger.missing], [3, 3, 1]);
     assert.deepEqual([done.archive.packets, done.archive.format, done.node], [3, "ccsds", null]);

@@ -46,9 +46,9 @@ describe("a pass of another node", { skip }, () => {
       for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
     })().catch(() => {});
     await pass.send([volts(0, 700), volts(1, 701)]);
-    await until("the newest value, at the other node", () => /"volts":\{"value":701,/.test(text), 15_000);
+    await until("the newest value, at the other node", () => /"volts":\{"value":701,/.test(text));
     await pass.send([volts(2, 702)]);
-    await until("the next one", () => /"volts":\{"value":702,/.test(text), 15_000);
+    await until("the next one", () => /"volts":\{"value":702,/.test(text));
     aborter.abort();
     await reading;
     const isShared = process.env.TEST_REDIS_URL !== undefined;

@@ -277,7 +277,7 @@ describe("the history of parameters, and what passes leave", () => {
     await cancelled.send([power(600, 600, 4000)]);
     const token = await node.tokenOf("publisher");
     assert.equal((await node.request("PUT", `/api/pass/${cancelled.id}/cancel`, { token })).status, 200);
-    await until("exported", async () => (await get(`/pass/${cancelled.id}/export?format=csv`)).status === 200, 10_000);
+    await until("exported", async () => (await get(`/pass/${cancelled.id}/export?format=csv`)).status === 200);
     const { rows } = await history("volts", `start=${instant(599)}&end=${instant(602)}`);
     assert.deepEqual([rows.length, rows[0]?.avg], [1, 1000]);
   });

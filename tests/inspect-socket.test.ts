@@ -146,7 +146,7 @@ describe("the inspector's socket", () => {
       socket.heard.flatMap(({ type, sessionId, snapshot }) =>
         type === "@xstate.snapshot" && sessionId === session ? [snapshot?.value] : [],
       );
-    await until("completed", () => states(id).includes("completed"), 30_000);
+    await until("completed", () => states(id).includes("completed"), 60_000);
     assert.deepEqual([...new Set(states(id))], ["planned", "prepass", "receiving", "draining", "completed"]);
     assert.deepEqual([...new Set(states(`${id}/listener`))], ["opening", "listening", "draining", "closed"]);
     const asked = socket.heard.find(({ event }) => event?.type === "listener.opened");

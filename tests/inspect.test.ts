@@ -43,7 +43,7 @@ async function computed(compute: string, state: string): Promise<{ scene: Scene;
       data_products: body.data_products.map((p) => (p.name === "a" ? { ...p, compute } : p)),
     }),
   );
-  await until(state, async () => (await scene.product("a")).json.state === state, 10_000);
+  await until(state, async () => (await scene.product("a")).json.state === state);
   return { scene, jobId: (await scene.product("a")).json.run_id };
 }
 
@@ -266,7 +266,7 @@ describe("the past of an actor", () => {
     };
     const pass = done(await api.request("POST", "/api/pass", { token, body })).json;
     const stateOf = async () => (await api.request("GET", `/api/pass/${pass.id}`)).json.state;
-    await until("receiving", async () => (await stateOf()) === "receiving", 10_000);
+    await until("receiving", async () => (await stateOf()) === "receiving");
     const live = await shown(`/inspect/pass/${pass.id}`);
     assert.equal(litState(live), "receiving");
     assert.match(textOf(live), /in memory on this node/);
@@ -277,7 +277,7 @@ describe("the past of an actor", () => {
       listed.map(([, machine, state]) => [machine, state]),
       [["listener", "listening"]],
     );
-    await until("completed", async () => (await stateOf()) === "completed", 30_000);
+    await until("completed", async () => (await stateOf()) === "completed", 60_000);
     const html = await shown(`/inspect/pass/${pass.id}`);
     assert.equal(litState(html), "completed");
     assert.ok(!html.includes("differs from the store"));

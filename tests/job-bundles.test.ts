@@ -286,7 +286,7 @@ describe("a node with many jobs that are over at once", () => {
       runs.set(job.id, (runs.get(job.id) ?? 0) + 1);
       return null;
     });
-    await until("all have ended", isDone, 20_000);
+    await until("all have ended", isDone);
     clearInterval(watching);
     assert.equal(runs.size, count);
     assert.ok([...runs.values()].every((times) => times === 1));
@@ -309,11 +309,11 @@ describe("a node with many jobs that are over at once", () => {
       failed += 1;
       throw new Error("not this time");
     });
-    await until("the slow one runs", async () => (await findJob(sql, slow))?.state === "running", 20_000);
-    await until("the others have ended", async () => (await findJob(sql, last))?.finishedAt !== null, 20_000);
+    await until("the slow one runs", async () => (await findJob(sql, slow))?.state === "running");
+    await until("the others have ended", async () => (await findJob(sql, last))?.finishedAt !== null);
     assert.equal((await findJob(sql, slow))?.state, "running");
     letItEnd();
-    await until("all have ended", isDone, 20_000);
+    await until("all have ended", isDone);
     assert.equal(failed, 1);
     assert.deepEqual(
       (await attemptsOf(sql, failing)).map(({ attempt, outcome }) => [attempt, outcome]),
@@ -348,7 +348,7 @@ describe("a node with many jobs that are over at once", () => {
       return null;
     };
     const node = await startNode(store, { functions: { quick }, leaseMs: 500 });
-    await until("it is under way", async () => ran > 1_200, 20_000);
+    await until("it is under way", async () => ran > 1_200);
     store.isAway = true;
     await node.stop();
     store.isAway = false;
@@ -357,7 +357,7 @@ describe("a node with many jobs that are over at once", () => {
         (select count(*)::int from job_end) as ends`;
     assert.equal((left?.live ?? 0) + (left?.ends ?? 0), count);
     nodes.push(await startNode(database, { functions: { quick }, leaseMs: 500 }));
-    await until("another node has ended the rest", isDone, 20_000);
+    await until("another node has ended the rest", isDone);
     const [ends] = await sql<{ count: number }>`select count(*)::int as count from job_end where state = 'succeeded'`;
     assert.equal(ends?.count, count);
   });
@@ -370,7 +370,7 @@ describe("a node with many jobs that are over at once", () => {
       for (const beganMs = performance.now(); performance.now() - beganMs < 1; );
       return null;
     });
-    await until("it is under way", async () => ran > 1_200, 20_000);
+    await until("it is under way", async () => ran > 1_200);
     await Promise.all(nodes.splice(0).map((node) => node.stop()));
     assert.equal(await bundleCount(), 0);
     const [left] = await sql<{ queued: number; ends: number }>`

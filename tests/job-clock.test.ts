@@ -129,7 +129,7 @@ describe("two nodes on one queue", () => {
       start({ ...settings, functions: functions(1) }),
     ]);
     const left = async () => (await database.sql`select 1 from job limit 1`).length;
-    await until("all have ended", async () => (await left()) === 0, 30_000);
+    await until("all have ended", async () => (await left()) === 0, 60_000);
     assert.deepEqual(new Set(runs.keys()), jobIds);
     assert.ok([...runs.values()].every((times) => times === 1));
     assert.ok(

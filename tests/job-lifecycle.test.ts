@@ -45,7 +45,7 @@ describe("a job's life", () => {
     return answer.json.id;
   }
   const reaches = (id: string, state: string) =>
-    until(`job ${id} is ${state}`, async () => (await get(`/job/${id}`)).json.state === state, 15_000);
+    until(`job ${id} is ${state}`, async () => (await get(`/job/${id}`)).json.state === state);
 
   it("is run once it is enqueued, and shows its result and its story", async () => {
     const id = await enqueue({ job_type: "fine" });

@@ -41,7 +41,7 @@ async function outcomes(plan: Published): Promise<string[]> {
 async function runElsewhere(runMs: number): Promise<Published> {
   worker = startWorker(runMs);
   const { output } = worker;
-  await until("the other process is ready", () => output().includes("ready"), 20_000);
+  await until("the other process is ready", () => output().includes("ready"));
   const submitter = await startNode(database, { functions: { f: () => null }, concurrency: 0, leaseMs: 60_000 });
   const plan = await publish(submitter.supervisor, [{ name: "a", compute: "f" }]);
   await until("the other process runs it", () => output().includes("running"));

@@ -84,7 +84,7 @@ describe("a node that is killed while packets are added to a pass", () => {
       pass.port,
       all.filter((one) => !missing.has(Buffer.from(one).toString("hex"))),
     );
-    await until("completed", async () => (await seen()).state === "completed", 40_000);
+    await until("completed", async () => (await seen()).state === "completed", 60_000);
     assert.equal(await whole(pass.id), received);
 
     let stored = received;

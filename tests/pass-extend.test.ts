@@ -28,15 +28,15 @@ describe("a pass that is extended", () => {
   const get = async (id: string) => (await node.request("GET", `/api/pass/${id}`)).json;
 
   it("in its middle receives until its new LOS", async () => {
-    const pass = await plan({ aos: at(1), duration_s: 7, prepass_margin_s: 0.9, drain_margin_s: 1 });
-    await until("receiving", async () => (await get(pass.id)).state === "receiving", 10_000);
+    const pass = await plan({ aos: at(1), duration_s: 10, prepass_margin_s: 0.9, drain_margin_s: 1 });
+    await until("receiving", async () => (await get(pass.id)).state === "receiving");
     const extended = await extend(pass.id, { by_s: 4 });
     assert.equal(extended.status, 200, extended.text);
     assert.equal(Date.parse(extended.json.los) - Date.parse(pass.los), 4_000);
-    await until("its old LOS and margin are over", () => Date.now() > Date.parse(pass.los) + 1_500, 12_000);
+    await until("its old LOS and margin are over", () => Date.now() > Date.parse(pass.los) + 1_500);
     assert.equal((await get(pass.id)).state, "receiving");
     await sendTo(pass.port, [buildPacket({ apid: 7, sequenceCount: 0, data: new Uint8Array(8) })]);
-    await until("completed", async () => (await get(pass.id)).state === "completed", 15_000);
+    await until("completed", async () => (await get(pass.id)).state === "completed");
     const done = await get(pass.id);
     assert.deepEqual([done.los, done.ledger.stored], [extended.json.los, 1]);
     const late = await extend(pass.id, { by_s: 60 });

@@ -27,14 +27,14 @@ async function noted(site: GroundSite, passId: string): Promise<LedgerJson | nul
 async function loseAnAnswer(site: GroundSite, proxy: TcpProxy, { passId, port, ship }: PassRow): Promise<void> {
   await sendTo(port, packets(0, 100));
   const storedIs = (count: number) =>
-    until(`${count} stored`, async () => (await site.telemetry.count(ship)).packets === count, 10_000);
+    until(`${count} stored`, async () => (await site.telemetry.count(ship)).packets === count);
   await storedIs(100);
   const swallowed = proxy.swallowAnswerTo("XADD");
   await sendTo(port, packets(100, 110));
   await swallowed;
   await storedIs(110);
   await proxy.cut();
-  await until("noted as lost", async () => (await noted(site, passId))?.store_drops === 10, 15_000);
+  await until("noted as lost", async () => (await noted(site, passId))?.store_drops === 10);
 }
 
 describe("a pass that Redis stored more of than it said", { skip: redisUrl === undefined }, () => {
@@ -47,7 +47,7 @@ describe("a pass that Redis stored more of than it said", { skip: redisUrl === u
     await site.reaches(planned.passId, "receiving");
     await loseAnAnswer(site, proxy, planned);
     await site.reaches(planned.passId, "draining");
-    await until("its port closed", () => site.nodes()[0]?.live(planned.passId)?.isListening === false, 10_000);
+    await until("its port closed", () => site.nodes()[0]?.live(planned.passId)?.isListening === false);
     await proxy.restore();
     const { archive } = await site.reaches(planned.passId, "completed");
     const ledger = await noted(site, planned.passId);
@@ -68,9 +68,9 @@ describe("a pass that Redis stored more of than it said", { skip: redisUrl === u
     await loseAnAnswer(site, proxy, planned);
     await first.stop();
     const second = await site.node();
-    await until("taken over", () => second.live(planned.passId)?.isListening === true, 10_000);
+    await until("taken over", () => second.live(planned.passId)?.isListening === true);
     await sendTo(planned.port, packets(110, 150));
-    const { archive, token } = await site.reaches(planned.passId, "completed", 20_000);
+    const { archive, token } = await site.reaches(planned.passId, "completed");
     const ledger = await noted(site, planned.passId);
     assert.deepEqual(
       [token, ledger?.stored, ledger?.store_drops, ledger?.missing, archive?.packets],

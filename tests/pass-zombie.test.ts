@@ -62,7 +62,7 @@ describe("a zombie that held a pass", { skip }, () => {
     const { id } = (await zombie.request("POST", "/api/pass", { token, body })).json;
     const stored = async (request: TestRuntime["request"]) =>
       (await request("GET", `/api/pass/${id}`)).json.counters?.stored;
-    await until("receiving", async () => (await zombie.request("GET", "/api/stream")).json.count === 1, 20_000);
+    await until("receiving", async () => (await zombie.request("GET", "/api/stream")).json.count === 1);
     await sendTo(port, packets(0, 100));
     await until("100 packets", async () => (await stored(zombie.request)) === 100);
 
@@ -70,18 +70,14 @@ describe("a zombie that held a pass", { skip }, () => {
     const next = await start();
     const pass = async () => (await next.request("GET", `/api/pass/${id}`)).json;
     // Within two leases of 10 s. Its port is still the stopped process's.
-    await until("taken over", async () => (await pass()).node === next.nodeId, 25_000);
-    await until("waiting for the port", async () => /EADDRINUSE/.test((await pass()).reason ?? ""), 10_000);
+    await until("taken over", async () => (await pass()).node === next.nodeId, 60_000);
+    await until("waiting for the port", async () => /EADDRINUSE/.test((await pass()).reason ?? ""));
     await sendTo(port, packets(100, 120)); // into the stopped process's socket
     zombie.node.signal("SIGCONT");
-    await until(
-      "the port handed on",
-      async () => {
-        const { listeners } = (await next.request("GET", "/api/stream")).json;
-        return listeners.some((one: { node: string }) => one.node === next.nodeId);
-      },
-      15_000,
-    );
+    await until("the port handed on", async () => {
+      const { listeners } = (await next.request("GET", "/api/stream")).json;
+      return listeners.some((one: { node: string }) => one.node === next.nodeId);
+    });
     await sendTo(port, packets(120, 200));
     await until("180 packets", async () => (await stored(next.request)) === 180);
 

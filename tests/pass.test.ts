@@ -48,7 +48,7 @@ describe("a pass", () => {
   after(() => site.close());
 
   it("receives what is sent between AOS and LOS, and ends with its ledger, its archive and its plan asked for once", async () => {
-    const planned = await site.plan({ inMs: 3_000, prepassMarginMs: 2_900, seconds: 1.5, template: "products" });
+    const planned = await site.plan({ inMs: 3_000, prepassMarginMs: 2_900, seconds: 3, template: "products" });
     const receiving = await site.reaches(planned.passId, "receiving");
     if (process.platform === "linux") assert.ok((receiving.receiveBufferBytes ?? 0) > 0, "the buffer was not noted");
     await sendTo(planned.port, packets(0, 1000));
@@ -74,7 +74,7 @@ describe("a pass", () => {
 
   it("keeps a ledger that agrees with the sender to the packet: lost, twice, out of order, corrupted, idle", async () => {
     const yaml = await readFile(new URL("../examples/mission/packets.yaml", import.meta.url), "utf8");
-    const planned = await site.plan({ seconds: 2.5, definition: JSON.stringify(parsePacketYaml(yaml)) });
+    const planned = await site.plan({ seconds: 4, definition: JSON.stringify(parsePacketYaml(yaml)) });
     await site.reaches(planned.passId, "receiving");
     const link = { lose: 0.05, duplicate: 0.05, reorder: 0.05, corrupt: 0.05, idle: 0.05 };
     const ship = new ShipSimulation({ ...link, seed: 42, ship: 0, orbitS: 60, sizeBytes: null });
@@ -83,7 +83,7 @@ describe("a pass", () => {
       ports: [planned.port],
       ships: [ship],
       ratePerS: 500,
-      seconds: 1.5,
+      seconds: 3,
     });
     const sent = ships[0];
     assert.ok(sent);
@@ -107,7 +107,7 @@ describe("a pass", () => {
   });
 
   it("counts garbage by its reason, stores none of it, and goes on", async () => {
-    const planned = await site.plan({ seconds: 1.5 });
+    const planned = await site.plan({ seconds: 3 });
     await site.reaches(planned.passId, "receiving");
     const wrongVersion = packet(1);
     wrongVersion[0] = 0xe0;
@@ -123,8 +123,8 @@ describe("a pass", () => {
   });
 
   it("takes records of ships that speak raw or JSON, a datagram each", async () => {
-    const raw = await site.plan({ seconds: 1, format: "raw" });
-    const json = await site.plan({ seconds: 1, format: "json" });
+    const raw = await site.plan({ seconds: 3, format: "raw" });
+    const json = await site.plan({ seconds: 3, format: "json" });
     await Promise.all([raw, json].map(({ passId }) => site.reaches(passId, "receiving")));
     await sendTo(raw.port, ["one", "three"]);
     await sendTo(json.port, ['{"t":1}', "no json", '{\n"t":2}']);
@@ -139,12 +139,8 @@ describe("a pass", () => {
     const squatter = createSocket("udp4");
     await new Promise<void>((resolve) => squatter.bind(0, "127.0.0.1", resolve));
     const planned = await site.plan({ inMs: 100, seconds: 3, port: squatter.address().port });
-    await until(
-      "the reason shown",
-      async () => /EADDRINUSE/.test((await site.pass(planned.passId)).reason ?? ""),
-      10_000,
-    );
-    await until("AOS", () => Date.now() > Date.parse(planned.aos) + 300, 5_000);
+    await until("the reason shown", async () => /EADDRINUSE/.test((await site.pass(planned.passId)).reason ?? ""));
+    await until("AOS", () => Date.now() > Date.parse(planned.aos) + 300);
     await new Promise<void>((resolve) => squatter.close(() => resolve()));
     const receiving = await site.reaches(planned.passId, "receiving");
     assert.equal(receiving.reason, null);
@@ -225,7 +221,7 @@ describe("a pass whose node goes away", () => {
     assert.equal((await site.pass(planned.passId)).node, "lost");
     link.cut();
     const cutMs = performance.now();
-    await until("taken over", async () => isOpenAgain(site, planned), 20_000);
+    await until("taken over", async () => isOpenAgain(site, planned));
     const tookMs = performance.now() - cutMs;
     assert.ok(tookMs <= 2 * leaseMs, `${tookMs} ms`);
     const taken = await site.pass(planned.passId);
@@ -293,7 +289,7 @@ describe("a pass whose node goes away", () => {
     const site = await openGroundSite();
     const database: Database = { ...site.database, kind: "postgres" };
     const [one, two] = await Promise.all([site.node({ database }), site.node({ database })]);
-    const passes = await Promise.all(Array.from({ length: 8 }, () => site.plan({ seconds: 1.5 })));
+    const passes = await Promise.all(Array.from({ length: 8 }, () => site.plan({ seconds: 3 })));
     await Promise.all(passes.map(({ passId }) => site.reaches(passId, "receiving")));
     for (const { passId } of passes) {
       const holders = [one, two].filter((ground) => ground.live(passId) !== null);
@@ -310,7 +306,7 @@ describe("the end of a pass", () => {
     const site = await openGroundSite();
     const link = cuttable(site.database);
     const first = await site.node({ database: link.database });
-    const planned = await site.plan({ seconds: 1, template: "products" });
+    const planned = await site.plan({ seconds: 3, template: "products" });
     await site.reaches(planned.passId, "receiving");
     await sendTo(planned.port, packets(0, 50));
     link.loseAnswersToBegin(2);
@@ -327,7 +323,7 @@ describe("the end of a pass", () => {
   it("comes although its node was away at LOS: the rest of the window is an outage", async () => {
     const site = await openGroundSite();
     const first = await site.node();
-    const planned = await site.plan({ seconds: 1.5, template: "products" });
+    const planned = await site.plan({ seconds: 3, template: "products" });
     await site.reaches(planned.passId, "receiving");
     await sendTo(planned.port, packets(0, 50));
     await until("stored", async () => (await site.telemetry.count(planned.ship)).packets === 50);

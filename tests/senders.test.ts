@@ -46,14 +46,10 @@ describe("a sender in another language", () => {
     const { json: planned } = await node.request("GET", `/api/pass/${pass.id}`);
     await send(["127.0.0.1", String(planned.port), "20", "50"]);
     const parameter = `/api/ship/${ship}/parameter`;
-    await until(
-      "live",
-      async () => {
-        const { json } = await node.request("GET", `${parameter}/uptime/latest`);
-        return json.value === 19;
-      },
-      15_000,
-    );
+    await until("live", async () => {
+      const { json } = await node.request("GET", `${parameter}/uptime/latest`);
+      return json.value === 19;
+    });
     assert.equal((await node.request("GET", `${parameter}/mode/latest`)).json.value, "nominal");
     const looked = async () => {
       const { rows } = (await node.request("GET", `${parameter}/uptime/history`)).json;

@@ -37,7 +37,7 @@ async function sendSeen({ passId, port }: PassRow, all: readonly Uint8Array[]): 
     const part = all.slice(from, from + 100);
     await sendTo(port, part);
     const isRead = () => (site.nodes()[0]?.live(passId)?.ledger.datagrams ?? 0) >= from + part.length;
-    await until("read", isRead, 10_000);
+    await until("read", isRead);
   }
 }
 

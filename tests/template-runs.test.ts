@@ -233,11 +233,7 @@ tasks:
     const count = (await runtime.products(runId)).get("count");
     const report = [{ id: count?.id, state: "success", passback: { rows: 4 } }];
     assert.equal((await runtime.call("PUT", `/data_product/${runId}/update`, report)).status, 200);
-    await until(
-      "all are success",
-      async () => Object.values(await states()).every((state) => state === "success"),
-      20_000,
-    );
+    await until("all are success", async () => Object.values(await states()).every((state) => state === "success"));
     assert.deepEqual((await runtime.products(runId)).get("enough")?.passback, { condition: true });
   });
 
@@ -281,18 +277,14 @@ tasks:
       [cancelled.status, cancelled.json.state, cancelled.json.tasks],
       [200, "cancelled", { disabled: 3, success: 1 }],
     );
-    await until(
-      "the command is gone",
-      () => {
-        try {
-          process.kill(pid, 0);
-          return false;
-        } catch {
-          return true;
-        }
-      },
-      20_000,
-    );
+    await until("the command is gone", () => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
     assert.equal((await runtime.call("PUT", `/run/${runId}/cancel`)).json.state, "cancelled");
     const { sql } = runtime.node.runtime.database;
     await until(
@@ -313,7 +305,6 @@ tasks:
     await until(
       "it is not cancelled",
       async () => (await runtime.call("GET", `/run/${runId}`)).json.state !== "cancelled",
-      20_000,
     );
   });
 
@@ -339,7 +330,6 @@ tasks:
       "its job has ended",
       async () =>
         (await sql`select 1 from job_source s join job_end e using (job_id) where source_key = ${runId}`).length === 1,
-      20_000,
     );
     assert.equal((await runtime.call("GET", `/plan/${runId}`)).status, 404);
     assert.deepEqual([(await runtime.call("GET", `/run/${runId}`)).json.state], ["cancelled"]);
@@ -427,9 +417,9 @@ printf '{"x":"%s"}\\n' "$(sed -n 's/^ORRERY_PARAM_X=//p' "$file")"
       assert.match(lines, /^OWN=<a b>$/m);
 
       const long = await runtime.trigger("box", { x: "stay" });
-      await until("it runs", async () => (await readFile(log, "utf8")).includes("echo stay"), 20_000);
+      await until("it runs", async () => (await readFile(log, "utf8")).includes("echo stay"));
       await runtime.call("PUT", `/run/${long}/cancel`);
-      await until("it is removed", async () => /^rm /m.test(await readFile(log, "utf8")), 20_000);
+      await until("it is removed", async () => /^rm /m.test(await readFile(log, "utf8")));
     } finally {
       process.env.PATH = before;
       await rm(bin, { recursive: true });

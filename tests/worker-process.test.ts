@@ -76,7 +76,7 @@ const logOf = async (id: string) => (await cli.node.request("GET", `/api/job/${i
 const attempts = (id: string) => attemptsOf(cli.node.runtime.database.sql, id);
 const outcomes = async (id: string) => (await attempts(id)).map(({ outcome }) => outcome);
 const ended = (id: string, state: string) =>
-  until(`job ${id} is ${state}`, async () => (await jobOf(id)).state === state, 20_000);
+  until(`job ${id} is ${state}`, async () => (await jobOf(id)).state === state);
 
 /** Once the job's first attempt says it. */
 async function pidOf(id: string): Promise<number> {
@@ -85,7 +85,7 @@ async function pidOf(id: string): Promise<number> {
     pid = Number(/pid (\d+)/.exec(await logOf(id))?.[1] ?? 0);
     return pid > 0;
   };
-  await until("it runs", look, 20_000);
+  await until("it runs", look);
   return pid;
 }
 
@@ -154,10 +154,8 @@ describe("orrery worker", () => {
     ]);
     await cli.node.request("POST", "/api/plan", { token: cli.token, body: plan });
     const read = async () => (await cli.node.request("GET", `/api/plan/${dataset}`)).json.data_products;
-    await until(
-      "both succeed",
-      async () => (await read()).every(({ state }: { state: string }) => state === "success"),
-      20_000,
+    await until("both succeed", async () =>
+      (await read()).every(({ state }: { state: string }) => state === "success"),
     );
     for (const { passback, link } of await read())
       assert.deepEqual([passback, link], [{ from: dataset }, "https://example.org/x"]);
@@ -181,7 +179,7 @@ describe("orrery worker", () => {
     const gpu = await enqueue(null, "gpu");
     const other = await enqueue(null, "b");
     const bad = await enqueue(null, "a");
-    await until("it has failed once", async () => (await attempts(bad)).length > 0, 20_000);
+    await until("it has failed once", async () => (await attempts(bad)).length > 0);
     const [attempt] = await attempts(bad);
     assert.deepEqual([attempt?.outcome, attempt?.code, attempt?.error], ["failed", "7", "exit code 7"]);
     for (const id of [gpu, other]) {
@@ -217,7 +215,7 @@ describe("orrery worker", () => {
     await until("the process is gone", () => !isAlive(pid), 3 * leaseMs);
     assert.ok(performance.now() - awayMs <= leaseMs + 500, `killed after ${performance.now() - awayMs} ms`);
     await restore();
-    await until("it takes the job again", async () => (await jobOf(id)).state === "running", 20_000);
+    await until("it takes the job again", async () => (await jobOf(id)).state === "running");
     assert.equal(worker.child.exitCode, null);
     await cli.json(["jobs", "cancel", id]);
   });
@@ -242,7 +240,7 @@ describe("orrery worker", () => {
     await ended(id, "succeeded");
     worker.signal("SIGCONT");
     await until("its command is gone", () => !isAlive(pid));
-    await until("the evidence is kept", async () => (await outcomes(id)).includes("superseded"), 10_000);
+    await until("the evidence is kept", async () => (await outcomes(id)).includes("superseded"));
     assert.deepEqual([...new Set(await outcomes(id))].sort(), ["lost", "succeeded", "superseded"]);
     assert.deepEqual((await jobOf(id)).result, { by: "other" });
   });
@@ -255,7 +253,7 @@ describe("orrery worker", () => {
     start(shell(byOther));
     await ended(id, "succeeded");
     worker.signal("SIGCONT");
-    await until("the evidence is kept", async () => (await outcomes(id)).includes("superseded"), 10_000);
+    await until("the evidence is kept", async () => (await outcomes(id)).includes("superseded"));
     const late = (await attempts(id)).find(({ outcome }) => outcome === "superseded");
     assert.match(late?.output ?? "", /\{"done":true\}/);
     assert.deepEqual((await jobOf(id)).result, { by: "other" });

@@ -14,7 +14,9 @@ export function ledgerFigures(ledger: LedgerJson, ratePerS: number | null): stri
     [
       "Missing",
       count(ledger.missing),
-      ledger.outage_ms > 0 ? `outages: ${duration(ledger.outage_ms / 1000)}` : undefined,
+      ledger.outage_ms > 0
+        ? `outages: ${ledger.outage_ms < 1000 ? "under 1 s" : duration(ledger.outage_ms / 1000)}`
+        : undefined,
     ],
     ["Rejected", count(rejected)],
     ["Duplicates", count(ledger.duplicates), `${count(ledger.out_of_order)} out of order`],

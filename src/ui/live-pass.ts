@@ -24,8 +24,8 @@ export function livePassSection(shown: ShownPass, nowMs: number): string {
       ledger?.kernel_drops == null ? "unknown" : count(ledger.kernel_drops),
       "when its buffer is full",
     ],
-    ["Dropped in the queue", count(ledger?.queue_drops ?? 0), "when that is full"],
-    ["Not stored", count(ledger?.store_drops ?? 0), "while the store is away"],
+    ["Dropped in the queue", count(ledger?.queue_drops ?? 0), "when this node is behind"],
+    ["Not stored", count(ledger?.store_drops ?? 0), "when the store is away"],
   ];
   return `<section class="block" aria-label="Reception">${elsewhere}${figuresMarkup(figures)}${live === null ? "" : rateDrawing(live.packetsPerSecond)}</section>`;
 }

@@ -22,17 +22,24 @@ before(async () => {
   const field = (name: string) => ({ name, type: "u16", limits: { critical: { high: 100 } } });
   const packets = [{ apid: 100, name: "power", fields: [field("voltage"), field("current")] }];
   done(await api.request("PUT", "/api/ship/aurora", { token, body: { format: "ccsds", packets: { packets } } }));
-  const body = { ship: "aurora", port: "auto", aos: new Date().toISOString(), duration_s: 300 };
+  const body = { ship: "aurora", port: "auto", aos: new Date().toISOString(), duration_s: 1800 };
   ({ id: passId, port } = done(await api.request("POST", "/api/pass", { token, body })).json);
+  repeating = setInterval(() => send(...values), 1000);
 });
 after(async () => {
+  clearInterval(repeating);
   socket.close();
   await browser.close();
   await api.stop();
 });
 
 let sequence = 0;
+let values: readonly [voltage: number, current: number] = [50, 50];
+/** Sent again each second: a pass that is silent for half a minute is an alarm of its own. */
+let repeating: ReturnType<typeof setInterval>;
+
 function send(voltage: number, current: number): void {
+  values = [voltage, current];
   const data = Buffer.alloc(4);
   data.writeUInt16BE(voltage, 0);
   data.writeUInt16BE(current, 2);

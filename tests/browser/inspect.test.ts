@@ -141,14 +141,10 @@ describe("the inspector in a browser", () => {
         data_products: [{ ...scene.body("a").data_products[0], name } as never],
       }),
     );
-    await until(
-      "listed",
-      async () => {
-        await scene.get();
-        return (await page.getByText(name).count()) > 0;
-      },
-      15_000,
-    );
+    await until("listed", async () => {
+      await scene.get();
+      return (await page.getByText(name).count()) > 0;
+    });
     await page.fill("input[name=q]", scene.datasetId);
     await page.getByRole("button", { name: "Show" }).click();
     await page.waitForURL(`${api.url}/inspect/dataset/${scene.datasetId}`);

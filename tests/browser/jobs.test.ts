@@ -41,7 +41,7 @@ async function enqueue(body: object): Promise<string> {
 }
 const stateOf = async (id: string): Promise<string> => (await api.request("GET", `/api/job/${id}`)).json.state;
 const inState = (id: string, state: string) =>
-  until(`job ${id} is ${state}`, async () => (await stateOf(id)) === state, 20_000);
+  until(`job ${id} is ${state}`, async () => (await stateOf(id)) === state);
 
 describe("the page of queues", () => {
   it("shows jobs that come in by itself, and pauses a queue for who may", async () => {
@@ -196,7 +196,7 @@ describe("the page of a job", () => {
     assert.ok(product);
     done(await scene.publish({ ...body, data_products: [{ ...product, compute: "greet" }] }));
     const list = () => api.request("GET", `/api/job?dataset_id=${scene.datasetId}`);
-    await until("it has succeeded", async () => (await list()).json.rows[0]?.state === "succeeded", 20_000);
+    await until("it has succeeded", async () => (await list()).json.rows[0]?.state === "succeeded");
     const { id } = (await list()).json.rows[0];
     const { page, faults, close } = await visitAs(browser, api, "operator", `/job/${id}`);
     await page.locator(".json-number", { hasText: "12345678901234567890" }).waitFor();

@@ -7,12 +7,15 @@ import { accessible, openBrowser, visit } from "../support/browser.ts";
 import { done } from "../support/http.ts";
 import { picture } from "../support/job-pages.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
+import { until } from "../support/signal.ts";
 
 let api: TestRuntime;
 let browser: Browser;
 
 before(async () => {
   [api, browser] = await Promise.all([openTestRuntime(), openBrowser()]);
+  const token = await api.tokenOf("admin");
+  done(await api.request("PUT", "/api/ship/aurora-1", { token, body: { format: "ccsds", packets: definition } }));
 });
 after(async () => {
   await browser.close();
@@ -47,21 +50,38 @@ const definition = {
   ],
 };
 
+/** Packets from count 1 on, of which the fifth and the sixth are lost on the way. */
+function sender(port: number) {
+  const socket = createSocket("udp4");
+  let sequence = 0;
+  return {
+    send(value: number): void {
+      sequence += sequence === 4 ? 3 : 1;
+      socket.send(packetOf(sequence, value), port, "127.0.0.1");
+    },
+    sendRubbish: () => socket.send(Buffer.from("bad"), port, "127.0.0.1"),
+    close: () => socket.close(),
+  };
+}
+
+async function plan(seconds: number) {
+  const body = {
+    ship: "aurora-1",
+    station: "Kiruna",
+    port: "auto",
+    aos: new Date().toISOString(),
+    duration_s: seconds,
+  };
+  return done(await api.request("POST", "/api/pass", { token: await api.tokenOf("admin"), body })).json;
+}
+
 describe("the page of a pass in a browser", () => {
-  it("counts packets as they come, shows values with their limits, and ends with what was lost", async () => {
-    const token = await api.tokenOf("admin");
-    done(await api.request("PUT", "/api/ship/aurora-1", { token, body: { format: "ccsds", packets: definition } }));
-    const body = { ship: "aurora-1", station: "Kiruna", port: "auto", aos: new Date().toISOString(), duration_s: 6 };
-    const pass = done(await api.request("POST", "/api/pass", { token, body })).json;
-    const socket = createSocket("udp4");
+  it("counts packets as they come, shows values with their limits, and where lost ones went", async () => {
+    const pass = await plan(600);
+    const { send, sendRubbish, close: stop } = sender(pass.port);
     const { page, faults, close } = await visit(browser, `${api.url}/pass/${pass.id}`);
     await page.waitForSelector(".state.receiving");
     await page.waitForSelector("#live_state.on");
-    let sequence = 0;
-    const send = (value: number): void => {
-      sequence += sequence === 4 ? 3 : 1; // two are lost upstream
-      socket.send(packetOf(sequence, value), pass.port, "127.0.0.1");
-    };
     for (let n = 0; n < 5; n++) send(7500);
     const voltage = page.locator(".values tr", { hasText: "battery_voltage" });
     await voltage.getByText("7.5").waitFor();
@@ -73,16 +93,30 @@ describe("the page of a pass in a browser", () => {
     await picture(page, "pass-live");
     for (let n = 0; n < 5; n++) send(9200);
     await voltage.locator(".state.critical", { hasText: "critical high" }).waitFor();
-    socket.send(Buffer.from("bad"), pass.port, "127.0.0.1");
+    sendRubbish();
     await page.getByText("83.33 %: 1 rejected, 1 upstream").waitFor();
-    await page.waitForSelector(".state.completed", { timeout: 20_000 });
-    assert.equal(await reception.count(), 0, "nothing comes any more");
+    await accessible(page);
+    assert.deepEqual(faults, []);
+    await close();
+    stop();
+    done(await api.request("PUT", `/api/pass/${pass.id}/cancel`, { token: await api.tokenOf("admin") }));
+  });
+
+  it("ends with its ledger, which the other pages show too", async () => {
+    const pass = await plan(6);
+    const seen = async () => (await api.request("GET", `/api/pass/${pass.id}`)).json;
+    await until("its port is open", async () => (await seen()).state === "receiving");
+    const { send, sendRubbish, close: stop } = sender(pass.port);
+    for (let n = 0; n < 10; n++) send(7500);
+    sendRubbish();
+    const { page, faults, close } = await visit(browser, `${api.url}/pass/${pass.id}`);
+    await page.waitForSelector("main .title .state.completed", { timeout: 60_000 });
+    assert.equal(await page.getByRole("region", { name: "Reception" }).count(), 0, "nothing comes any more");
     assert.match((await page.textContent(".figures")) ?? "", /Stored10/);
     await accessible(page);
     assert.deepEqual(faults, []);
     await close();
-    socket.close();
-
+    stop();
     for (const path of ["/pass", "/ship/aurora-1", "/"]) {
       const other = await visit(browser, `${api.url}${path}`, { widthPx: 390, scheme: "dark" });
       assert.match((await other.page.textContent("main")) ?? "", /83\.33 %/, path);

@@ -49,7 +49,7 @@ export async function fly(
   const sent = report.ships[0];
   assert.ok(sent);
   if (seconds === null) {
-    await until("the last packets", () => nodes.hasHeard(pass, sent), 30_000);
+    await until("the last packets", () => nodes.hasHeard(pass, sent), 60_000);
     await nodes.cancel(pass);
   }
   const { json, archive } = await nodes.ended(pass, seconds === null ? "cancelled" : "completed");

@@ -109,7 +109,7 @@ export class DrillNodes {
     const { json: planned, text } = await this.request("POST", "/api/pass", { token, body });
     if (planned?.state !== "planned") throw new Error(`The pass was not planned: ${text}`);
     const pass = { id: planned.id, ship, port };
-    await until("receiving", async () => (await this.holderOf(pass)) !== null, 30_000);
+    await until("receiving", async () => (await this.holderOf(pass)) !== null, 60_000);
     return pass;
   }
 

@@ -33,7 +33,7 @@ export class OwnRedis {
   /** Resolves when it has read its log again and answers. */
   async restart(): Promise<void> {
     this.#child = spawn("redis-server", [...this.#args], { stdio: "ignore" });
-    await until("Redis answers", () => this.#answers(), 30_000);
+    await until("Redis answers", () => this.#answers(), 60_000);
   }
 
   /** SIGKILL: what it has not written is gone. */

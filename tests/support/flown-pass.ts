@@ -36,8 +36,8 @@ export async function beginPass(node: TestRuntime, ship: string, seconds: number
     async send(packets) {
       await sendTo(pass.port, packets);
       sent += packets.length;
-      await until("all stored", async () => (await seen()).counters?.stored === sent, 10_000);
+      await until("all stored", async () => (await seen()).counters?.stored === sent);
     },
-    completed: () => until("completed", async () => (await seen()).state === "completed", 20_000),
+    completed: () => until("completed", async () => (await seen()).state === "completed"),
   };
 }

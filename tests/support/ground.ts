@@ -106,7 +106,7 @@ export async function openGroundSite(): Promise<GroundSite> {
       nodes.push(ground);
       return ground;
     },
-    async plan({ inMs = 300, seconds = 2, format = "ccsds", definition, quota, ports, ...changes } = {}) {
+    async plan({ inMs = 300, seconds = 3, format = "ccsds", definition, quota, ports, ...changes } = {}) {
       const aosMs = Date.now() + inMs;
       const ship = changes.ship ?? `ship-${randomUUID()}`;
       const at = systemClock.now();
@@ -135,7 +135,7 @@ export async function openGroundSite(): Promise<GroundSite> {
       for (const ground of nodes) ground.changed(planned);
       return planned;
     },
-    async reaches(passId, state, withinMs = 15_000) {
+    async reaches(passId, state, withinMs = 40_000) {
       let last: PassRow | null = null;
       await until(
         `pass ${state}`,

@@ -66,7 +66,7 @@ export async function registerLateShip(
         const seen = async () => (await get(`/pass/${pass.id}`)).json;
         await until("the port open", async () => !["planned", "prepass"].includes((await seen()).state));
         await sendTo(pass.port, received);
-        await until("its end", async () => ["completed", "missed"].includes((await seen()).state), 20_000);
+        await until("its end", async () => ["completed", "missed"].includes((await seen()).state));
         const { state, ledger } = await seen();
         if (state === "completed" && ledger.stored === received.length) return pass.id;
         assert.ok(tries < 5, `${state}: ${JSON.stringify(ledger)}`);

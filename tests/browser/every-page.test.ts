@@ -36,7 +36,7 @@ describe("every page, its every text hostile", () => {
       const { page, faults } = seen;
       for (const [i, path] of addressesOf(mission, pattern).entries()) {
         await page.goto(`${mission.node.url}${path}`);
-        if (!still.includes(pattern)) await page.waitForSelector("#live_state.on", { timeout: 5000 });
+        if (!still.includes(pattern)) await page.waitForSelector("#live_state.on");
         await page.waitForSelector(drawn[pattern] ?? "main");
         await inEveryLook(page, `every${pattern.replaceAll(/[^a-z]+/g, "-")}-${i}`);
         assert.equal(await page.title(), "Orrery");

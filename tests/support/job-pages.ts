@@ -57,7 +57,7 @@ export async function inEveryLook(page: Page, name: string): Promise<void> {
 
 /** A plot is drawn anew some time after the size has changed: it is waited for. */
 async function fits(page: Page, widthPx: number): Promise<void> {
-  const fitting = page.waitForFunction((px) => document.documentElement.scrollWidth === px, widthPx, { timeout: 3000 });
+  const fitting = page.waitForFunction((px) => document.documentElement.scrollWidth === px, widthPx);
   await fitting.catch(async () => {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.fail(`${page.url()} is ${wide} px wide on a screen of ${widthPx}`);

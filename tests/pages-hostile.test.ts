@@ -1,6 +1,7 @@
 /** Every page and fragment over a mission whose every text is hostile: it is shown, and nothing of it is markup. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { EventReader } from "./support/events.ts";
 import { addressesOf, knownPatterns, pagePatterns } from "./support/every-page.ts";
 import { harmIn, hostile, hostileService } from "./support/hostile.ts";
 import { type HostileMission, openHostileMission } from "./support/hostile-mission.ts";
@@ -59,15 +60,9 @@ describe("hostile text", () => {
     const live = ["/job/list", "/dead-letter", "/worker", "/template", "/run", `/job/${mission.deadJobId}`];
     for (const path of live) {
       const headers = { Accept: "text/event-stream", Cookie: cookie };
-      const stop = new AbortController();
-      const { body } = await fetch(`${mission.node.url}/component${path}`, { headers, signal: stop.signal });
-      let text = "";
-      for await (const bytes of body ?? []) {
-        text += Buffer.from(bytes).toString();
-        if (text.endsWith("\n\n")) break;
-      }
-      stop.abort();
-      const { html } = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? "{}");
+      const events = await EventReader.of(await fetch(`${mission.node.url}/component${path}`, { headers }));
+      const { html } = (await events.next()).data;
+      await events.close();
       assert.match(html, /&lt;img src=x/, path);
       assert.deepEqual(harmIn(html), [], path);
     }

@@ -113,7 +113,10 @@ describe("a node that is killed while packets are added to a pass", () => {
     const plan = async () => (await call("GET", `/plan/${dataset_id}`)).json;
     await until(
       "the gate is met",
-      async () => (await plan()).data_products.every(({ state }: { state: string }) => state === "success"),
+      async () => {
+        const { data_products } = await plan(); // none while a node takes it over
+        return data_products?.every(({ state }: { state: string }) => state === "success") === true;
+      },
       30_000,
     );
     const history = (await call("GET", `/plan/${dataset_id}/history?limit=200`)).json;

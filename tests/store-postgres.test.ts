@@ -8,7 +8,8 @@ import { until } from "./support/signal.ts";
 import { openTcpProxy, type TcpProxy } from "./support/tcp-proxy.ts";
 
 const skip = process.env.TEST_DATABASE_URL ? false : "TEST_DATABASE_URL is not set: faults of a server need a server";
-const deadlineMs = 600;
+/** The server ends a statement at nine tenths of it: a busy machine needs what is between. */
+const deadlineMs = 1500;
 
 async function faultOf(run: Promise<unknown>): Promise<string> {
   try {
@@ -66,7 +67,7 @@ describe("Postgres behind a bad network", { skip }, () => {
   });
 
   it("gives one statement longer when it is told to", async () => {
-    assert.equal(await faultOf(sql.query("select pg_sleep(0.8)", [], 5000)), "none");
+    assert.equal(await faultOf(sql.query("select pg_sleep(1.8)", [], 10_000)), "none");
   });
 
   it("says retry when a row stays locked", async () => {

@@ -13,6 +13,7 @@ import * as graph from "./islands/graph.js" with { type: "text" };
 import * as graphDrawing from "./islands/graph-drawing.js" with { type: "text" };
 import * as graphSearch from "./islands/graph-search.js" with { type: "text" };
 import * as graphView from "./islands/graph-view.js" with { type: "text" };
+import * as home from "./islands/home.js" with { type: "text" };
 import * as inspect from "./islands/inspect.js" with { type: "text" };
 import * as inspectList from "./islands/inspect-list.js" with { type: "text" };
 import * as job from "./islands/job.js" with { type: "text" };
@@ -93,5 +94,6 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "uplot.js", text: uplot, specifier: "uplot" },
   { name: "plots.js", text: textOf(plots) },
   { name: "inspect.js", text: textOf(inspect) },
+  { name: "home.js", text: textOf(home) },
   { name: "inspect-list.js", text: textOf(inspectList) },
 ];

@@ -126,7 +126,7 @@ export const Crumbs: FC<CrumbsProps> = ({ trail, isLive = false }) => (
 );
 
 /** Filled in by the island that hears. */
-export const LiveNote: FC = () => <span class="live-note" id="live_state" role="status" hidden />;
+export const LiveNote: FC = () => <span class="live-note" id="live_state" role="status" data-own hidden />;
 
 /** A whole document. `body` is markup that was made here, already escaped. */
 export function document(props: Omit<LayoutProps, "children">, body: string): string {

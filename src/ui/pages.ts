@@ -1,5 +1,5 @@
 /** The pages and the fragments that keep them live (CONTRACT.md §9). Everything is read as committed; nothing needs a token. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { AppParts } from "../http/parts.ts";
 import { readSearch } from "../http/search-query.ts";
 import { epochMsOf } from "../model/clock.ts";
@@ -7,7 +7,7 @@ import { searchPlans } from "../store/search.ts";
 import { alarmPageRoutes } from "./alarm-routes.ts";
 import { backfillPageRoutes } from "./backfill-routes.ts";
 import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
-import { homePage } from "./home-page.tsx";
+import { type Home, homePage, homePart } from "./home-page.tsx";
 import { inspectRoutes } from "./inspect/routes.ts";
 import { jobPageRoutes } from "./job-routes.ts";
 import type { LookOf } from "./look.ts";
@@ -67,15 +67,22 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
   }
   routes.route("/", inspectRoutes(parts, lookOf));
 
-  routes.get("/", async (c) => {
+  const home = async (c: Context): Promise<Home> => {
     const { searchBy, ask } = homeSearch(c.req.url);
-    const [look, found, passes] = await Promise.all([
-      lookOf(c),
+    const [found, passes] = await Promise.all([
       ask === null ? nothingFound : searchPlans(database.sql, ask),
       searchBy === "" && ask?.page === 0 ? overview() : "",
     ]);
-    return htmlAnswer(c, homePage({ found, searchBy, passes }, look));
+    return { found, searchBy, passes };
+  };
+  routes.get("/", async (c) => {
+    const [look, shown] = await Promise.all([lookOf(c), home(c)]);
+    return htmlAnswer(c, homePage(shown, look));
   });
+  routes.route(
+    "/",
+    live.routes("/component/", async (c) => async (look) => homePart(await home(c), look)),
+  );
 
   routes.get("/component/plan_search", async (c) => {
     const ask = readSearch(c.req.url);

@@ -98,6 +98,6 @@ const shortId = (workerId: string): string => (parseUuid(workerId) === null ? wo
 /** Shorter than ten seconds: in milliseconds or tenths. */
 export function spanOf(from: Instant, to: Instant): string {
   const ms = Math.max(0, epochMsOf(to) - epochMsOf(from));
-  if (ms < 1000) return `${ms} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms / 1000);
 }

@@ -214,7 +214,7 @@ function policyTable(policies: readonly PolicyRow[], nowMs: number): string {
   if (policies.length === 0) {
     return emptyCard(
       "No limits are set",
-      "Jobs run as fast as workers take them. <code>orrery queues set NAME --concurrency 4</code>, or <code>PUT /api/queue/NAME</code>, sets one.",
+      "Jobs run as fast as workers take them. “Limits…” of a queue above sets some, and so does <code>orrery queues set NAME --concurrency 4</code>.",
     );
   }
   const rows = policies.slice(0, policiesShownMax).map((policy) => ({

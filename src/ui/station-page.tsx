@@ -11,7 +11,7 @@ import type { Look } from "./look.ts";
 import { escapeHtml, timeMarkup } from "./markup.ts";
 import { passTimeline, type Timeline } from "./pass-timeline.ts";
 import { skyPlot, type Track } from "./sky-plot.ts";
-import { emptyCard, olderLink, tabbedPage, tableCard } from "./tabs.tsx";
+import { emptyCard, livePart, olderLink, tabbedPage, tableCard } from "./tabs.tsx";
 
 /** A pass that an orbit says will come. */
 export interface Sighting {
@@ -38,75 +38,95 @@ export interface ShownStation {
 
 const tracksDrawn = 3;
 
-export function stationPage({ station, timeline, sightings, notes, contacts }: ShownStation, look: Look): string {
-  const { nowMs } = look;
+export interface StationList {
+  readonly rows: readonly StationRow[];
+  /** The name after which the next page begins; null: there is none. */
+  readonly after: string | null;
+}
+
+export function stationPage(shown: ShownStation, look: Look): string {
+  const { station } = shown.station;
   return document(
-    { section: "passes", look },
+    { section: "passes", look, islands: ["part.js"] },
     String(
       <>
         <Crumbs
           trail={[
             ["Passes", "/pass"],
             ["Stations", "/station"],
-            [station.station, `/station/${encodeURIComponent(station.station)}`],
+            [station, `/station/${encodeURIComponent(station)}`],
           ]}
+          isLive
         />
-        <h1>{station.station}</h1>
-        <dl class="facts">
-          {station.description === null ? null : <Fact name="Description">{station.description}</Fact>}
-          <Fact name="Place">{placeText(station)}</Fact>
-          <Fact name="Height">{Math.round(station.heightM)} m</Fact>
-          <Fact name="Sees a ship above">{maskText(station.mask)}</Fact>
-          <Fact name="Modified by">{station.modifiedBy}</Fact>
-          <Fact name="Modified">{raw(timeMarkup(station.modifiedAt, nowMs))}</Fact>
-        </dl>
-        <div class="block">{raw(passTimeline(timeline, nowMs))}</div>
-        <div class="block sky-and-passes">
-          <figure class="card padded">
-            {raw(
-              skyPlot(
-                station.mask,
-                sightings.slice(0, tracksDrawn).map(({ track }) => track),
-              ),
-            )}
-          </figure>
-          <div>
-            <h2>Predicted in the next 24 hours</h2>
-            {sightings.length === 0 ? (
-              <p class="card empty">
-                {notes.length === 0
-                  ? "No ship with two-line elements passes over it by then: orrery ships tle SHIP FILE gives a ship some."
-                  : "None."}
-              </p>
-            ) : (
-              raw(sightingTable(sightings, nowMs))
-            )}
-            {notes.map((note) => (
-              <p class="muted">{note}</p>
-            ))}
-          </div>
-        </div>
-        {contacts.length === 0 ? null : (
-          <div class="block">
-            <h2>Contacts that come again and again</h2>
-            {raw(contactTable(contacts, nowMs))}
-          </div>
-        )}
+        {raw(livePart(stationPart(shown, look), look))}
       </>,
     ),
   );
 }
 
-export function stationListPage(stations: readonly StationRow[], after: string | null, look: Look): string {
-  const more = after === null ? null : new URLSearchParams({ after }).toString();
-  const list =
-    stations.length === 0
-      ? emptyCard(
-          "No stations",
-          "Save one with <code>orrery stations save kiruna -</code> or <code>PUT /api/station/kiruna</code>: with its coordinates, passes over it are predicted.",
-        )
-      : stationTable(stations, look.nowMs) + olderLink("/station", more, "More stations");
-  return tabbedPage({ section: "passes", tab: "/station", title: "Stations", head: raw(list), part: null }, look);
+export function stationPart({ station, timeline, sightings, notes, contacts }: ShownStation, look: Look): string {
+  const { nowMs } = look;
+  return String(
+    <>
+      <h1>{station.station}</h1>
+      <dl class="facts">
+        {station.description === null ? null : <Fact name="Description">{station.description}</Fact>}
+        <Fact name="Place">{placeText(station)}</Fact>
+        <Fact name="Height">{Math.round(station.heightM)} m</Fact>
+        <Fact name="Sees a ship above">{maskText(station.mask)}</Fact>
+        <Fact name="Modified by">{station.modifiedBy}</Fact>
+        <Fact name="Modified">{raw(timeMarkup(station.modifiedAt, nowMs))}</Fact>
+      </dl>
+      <div class="block">{raw(passTimeline(timeline, nowMs))}</div>
+      <div class="block sky-and-passes">
+        <figure class="card padded">
+          {raw(
+            skyPlot(
+              station.mask,
+              sightings.slice(0, tracksDrawn).map(({ track }) => track),
+            ),
+          )}
+        </figure>
+        <div>
+          <h2>Predicted in the next 24 hours</h2>
+          {sightings.length === 0 ? (
+            <p class="card empty">
+              {notes.length === 0
+                ? "No ship with two-line elements passes over it by then: orrery ships tle SHIP FILE gives a ship some."
+                : "None."}
+            </p>
+          ) : (
+            raw(sightingTable(sightings, nowMs))
+          )}
+          {notes.map((note) => (
+            <p class="muted">{note}</p>
+          ))}
+        </div>
+      </div>
+      {contacts.length === 0 ? null : (
+        <div class="block">
+          <h2>Contacts that come again and again</h2>
+          {raw(contactTable(contacts, nowMs))}
+        </div>
+      )}
+    </>,
+  );
+}
+
+export function stationListPage(list: StationList, look: Look): string {
+  const part = stationListPart(list, look);
+  return tabbedPage({ section: "passes", tab: "/station", title: "Stations", part }, look);
+}
+
+export function stationListPart({ rows, after }: StationList, look: Look): string {
+  if (rows.length > 0) {
+    const more = after === null ? null : new URLSearchParams({ after }).toString();
+    return stationTable(rows, look.nowMs) + olderLink("/station", more, "More stations");
+  }
+  return emptyCard(
+    "No stations",
+    "Save one with <code>orrery stations save kiruna -</code> or <code>PUT /api/station/kiruna</code>: with its coordinates, passes over it are predicted.",
+  );
 }
 
 const Fact: FC<{ name: string; children?: unknown }> = ({ name, children }) => (

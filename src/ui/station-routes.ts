@@ -1,5 +1,5 @@
 /** The pages of stations: the list, and one with its sky and its passes. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { PredictedPass } from "../ground/predict.ts";
 import { predictionOf } from "../ground/prediction.ts";
 import { OrbitError, skyOf } from "../ground/sky.ts";
@@ -15,8 +15,17 @@ import { findStation, listStations } from "../store/stations.ts";
 import type { LookOf } from "./look.ts";
 import { notFoundPage } from "./not-found.tsx";
 import { htmlAnswer } from "./page-headers.ts";
+import type { LiveParts } from "./part-stream.ts";
 import { timelineOf } from "./shown-timeline.ts";
-import { type Sighting, stationListPage, stationPage } from "./station-page.tsx";
+import {
+  type ShownStation,
+  type Sighting,
+  type StationList,
+  stationListPage,
+  stationListPart,
+  stationPage,
+  stationPart,
+} from "./station-page.tsx";
 
 const rowsAPage = 50;
 const dayMs = 86_400_000;
@@ -27,20 +36,46 @@ const contactsLookedAt = 200;
 const sightingsMax = 30;
 const trackPoints = 24;
 
-export function stationPageRoutes({ database, clock }: Pick<AppParts, "database" | "clock">, lookOf: LookOf): Hono {
+export function stationPageRoutes(
+  { database, clock }: Pick<AppParts, "database" | "clock">,
+  lookOf: LookOf,
+  live: LiveParts,
+): Hono {
   const { sql } = database;
   const routes = new Hono();
 
   routes.get("/station", async (c) => {
-    const found = await listStations(sql, withoutNul(c.req.query("after")), rowsAPage + 1);
-    const rows = found.slice(0, rowsAPage);
-    const after = found.length > rowsAPage ? (rows.at(-1)?.station ?? null) : null;
-    return htmlAnswer(c, stationListPage(rows, after, await lookOf(c)));
+    const [look, list] = await Promise.all([lookOf(c), readList(c)]);
+    return htmlAnswer(c, stationListPage(list, look));
   });
+  routes.route(
+    "/",
+    live.routes("/component/station", async (c) => async (look) => stationListPart(await readList(c), look)),
+  );
 
   routes.get("/station/:station", async (c) => {
-    const [look, station] = await Promise.all([lookOf(c), findStation(sql, withoutNul(c.req.param("station")))]);
-    if (station === null) return htmlAnswer(c, notFoundPage(look), 404);
+    const [look, shown] = await Promise.all([lookOf(c), readOne(c)]);
+    return shown === null ? htmlAnswer(c, notFoundPage(look), 404) : htmlAnswer(c, stationPage(shown, look));
+  });
+  routes.route(
+    "/",
+    live.routes("/component/station/:station", async (c) => {
+      const shown = await readOne(c);
+      // Deleted meanwhile, it is shown as it was.
+      return shown === null ? null : async (look) => stationPart((await readOne(c)) ?? shown, look);
+    }),
+  );
+
+  /** `?after=`: those that come after this name. */
+  async function readList(c: Context): Promise<StationList> {
+    const found = await listStations(sql, withoutNul(c.req.query("after")), rowsAPage + 1);
+    const rows = found.slice(0, rowsAPage);
+    return { rows, after: found.length > rowsAPage ? (rows.at(-1)?.station ?? null) : null };
+  }
+
+  async function readOne(c: Context): Promise<ShownStation | null> {
+    const station = await findStation(sql, withoutNul(c.req.param("station")));
+    if (station === null) return null;
     const nowMs = epochMsOf(clock.now());
     const query = new URL(c.req.url).searchParams;
     const [timeline, predicted, contacts] = await Promise.all([
@@ -49,8 +84,8 @@ export function stationPageRoutes({ database, clock }: Pick<AppParts, "database"
       listContacts(sql, "", contactsLookedAt),
     ]);
     const own = contacts.filter(({ definition }) => definition.station === station.station);
-    return htmlAnswer(c, stationPage({ station, timeline, ...predicted, contacts: own }, look));
-  });
+    return { station, timeline, ...predicted, contacts: own };
+  }
 
   async function predict(station: StationRow, nowMs: number): Promise<{ sightings: Sighting[]; notes: string[] }> {
     const ships = (await listShips(sql, "", shipsLookedAt)).filter(({ tle }) => tle !== null);

@@ -176,6 +176,19 @@ describe("the page of a job", () => {
     await api.request("PUT", `/api/job/${again}/cancel`, { token: await api.tokenOf("operator") });
   });
 
+  it("redrives a dead one, and leads to what took its place", async () => {
+    const id = await enqueue({ job_type: "fail", queue: "redriven" });
+    await inState(id, "dead");
+    const { page, faults, close } = await visitAs(browser, api, "operator", `/job/${id}`);
+    await confirmed(page, "Redrive", /A new job takes its place/);
+    await page.getByRole("button", { name: "Redrive" }).waitFor({ state: "detached" });
+    const redriven = (await api.request("GET", `/api/job/${id}`)).json.redriven_as;
+    await page.locator(`main a[href="/job/${redriven}"]`).first().waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+    await inState(redriven, "dead");
+  });
+
   it("of a product leads to its plan, and tells what came of it", async () => {
     const scene = new Scene(api);
     const body = scene.body("a");

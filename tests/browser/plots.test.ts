@@ -4,8 +4,9 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { buildPacket } from "../../src/ground/ccsds.ts";
-import { accessible, openBrowser, visit } from "../support/browser.ts";
+import { openBrowser, visit } from "../support/browser.ts";
 import { beginPass, type FlownPass, openNodeOfShip } from "../support/flown-pass.ts";
+import { inEveryLook } from "../support/job-pages.ts";
 import type { TestRuntime } from "../support/runtime.ts";
 
 const definition = {
@@ -58,20 +59,13 @@ after(async () => {
 });
 
 describe("plots in a browser", () => {
-  for (const widthPx of [1280, 390] as const) {
-    for (const scheme of ["light", "dark"] as const) {
-      it(`are accessible, without errors and not wider than ${widthPx} px (${scheme})`, async () => {
-        const { page, faults, close } = await visit(browser, `${node.url}/ship/${ship}`, { widthPx, scheme });
-        await page.locator(".plot .uplot").nth(1).waitFor({ timeout: 20_000 });
-        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), widthPx);
-        await accessible(page);
-        if (process.env.SCREENSHOTS !== undefined)
-          await page.screenshot({ path: `${process.env.SCREENSHOTS}/ship-${widthPx}-${scheme}.png`, fullPage: true });
-        assert.deepEqual(faults, []);
-        await close();
-      });
-    }
-  }
+  it("are accessible, without errors, and fit every screen", async () => {
+    const { page, faults, close } = await visit(browser, `${node.url}/ship/${ship}`);
+    await page.locator(".plot .uplot").nth(1).waitFor({ timeout: 20_000 });
+    await inEveryLook(page, "ship");
+    assert.deepEqual(faults, []);
+    await close();
+  });
 
   it("are there without a script", async () => {
     const { page, faults, close } = await visit(browser, `${node.url}/ship/${ship}?plot=battery_voltage&span=1h`, {

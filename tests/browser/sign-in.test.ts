@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
-import { accessible, openBrowser, visit } from "../support/browser.ts";
+import { openBrowser, visit } from "../support/browser.ts";
+import { inEveryLook } from "../support/job-pages.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
 
 let api: TestRuntime;
@@ -16,27 +17,20 @@ after(async () => {
 });
 
 describe("signing in with a browser", () => {
-  for (const widthPx of [1280, 390] as const) {
-    for (const scheme of ["light", "dark"] as const) {
-      it(`is accessible and not wider than ${widthPx} px (${scheme}), a refused key included`, async () => {
-        const { page, faults, close } = await visit(browser, `${api.url}/sign-in`, { widthPx, scheme });
-        await accessible(page);
-        await page.fill("input[name=key]", "orr_nonsense");
-        await page.click("main button[type=submit]");
-        await page.getByRole("alert").waitFor();
-        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), widthPx);
-        await accessible(page);
-        if (process.env.SCREENSHOTS !== undefined)
-          await page.screenshot({ path: `${process.env.SCREENSHOTS}/sign-in-${widthPx}-${scheme}.png` });
-        // The browser itself tells of an answer that is no success.
-        assert.deepEqual(
-          faults.filter((fault) => !fault.includes("403")),
-          [],
-        );
-        await close();
-      });
-    }
-  }
+  it("is accessible in every look, a refused key included", async () => {
+    const { page, faults, close } = await visit(browser, `${api.url}/sign-in`);
+    await inEveryLook(page, "sign-in");
+    await page.fill("input[name=key]", "orr_nonsense");
+    await page.click("main button[type=submit]");
+    await page.getByRole("alert").waitFor();
+    await inEveryLook(page, "sign-in-refused");
+    // The browser itself tells of an answer that is no success.
+    assert.deepEqual(
+      faults.filter((fault) => !fault.includes("403")),
+      [],
+    );
+    await close();
+  });
 
   it("leads back to the page, is kept over pages without JavaScript too, and ends", async () => {
     for (const javaScript of [true, false]) {

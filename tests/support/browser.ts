@@ -6,6 +6,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 /** Debian's, unless the environment names another. */
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
+export const heightPx = 900;
+
 export interface Look {
   readonly widthPx?: 1280 | 390;
   readonly scheme?: "light" | "dark";
@@ -15,7 +17,7 @@ export interface Look {
 
 export interface Visit {
   readonly page: Page;
-  /** Errors of the console and of the page, and requests to other hosts. */
+  /** Errors of the console and of the page, its policy's included, requests to other hosts, and what a script would ask by `alert`. */
   readonly faults: string[];
   close(): Promise<void>;
 }
@@ -25,7 +27,7 @@ export const openBrowser = (): Promise<Browser> =>
 
 export async function visit(browser: Browser, url: string, look: Look = {}): Promise<Visit> {
   const context = await browser.newContext({
-    viewport: { width: look.widthPx ?? 1280, height: 900 },
+    viewport: { width: look.widthPx ?? 1280, height: heightPx },
     colorScheme: look.scheme ?? "light",
     javaScriptEnabled: look.javaScript ?? true,
     reducedMotion: "reduce",
@@ -37,6 +39,10 @@ export async function visit(browser: Browser, url: string, look: Look = {}): Pro
     if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
   });
   page.on("pageerror", (error) => faults.push(error.message));
+  page.on("dialog", (dialog) => {
+    faults.push(`${dialog.type()}: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
   const { host } = new URL(url);
   page.on("request", (request) => {
     if (new URL(request.url()).host !== host) faults.push(`request to ${request.url()}`);
@@ -48,7 +54,7 @@ export async function visit(browser: Browser, url: string, look: Look = {}): Pro
 /** No violation of any rule that axe-core knows, by the axe object itself: our policy forbids its script in the page. */
 export async function accessible(page: Page): Promise<void> {
   // By evaluate, which the page's policy does not apply to.
-  await page.evaluate(axe.source);
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe.source);
   const violations = await page.evaluate(async () => {
     // Put there by the line above.
     const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: AxeViolation[] }> } };

@@ -1,7 +1,7 @@
-/** What the tests of pages share: signed-in visits, the looks of each, and pictures of them. */
+/** What the tests of pages share: signed-in visits, the looks of each, pictures of them, and actions that are confirmed. */
 import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
-import { accessible, type Look, type Visit, visit } from "./browser.ts";
+import { accessible, heightPx, type Look, type Visit, visit } from "./browser.ts";
 import type { ServiceName, TestRuntime } from "./runtime.ts";
 import { signIn } from "./sign-in.ts";
 
@@ -18,7 +18,7 @@ export async function visitAs(
   return seen;
 }
 
-/** Of each width and scheme: no fault, no violation of axe, no wider than the screen. `SCREENSHOTS` names where a picture goes. */
+/** A page as a service sees it, in every look and without a fault. */
 export async function goodInEveryLook(
   browser: Browser,
   node: Pick<TestRuntime, "url">,
@@ -27,21 +27,41 @@ export async function goodInEveryLook(
   name: string,
   ready: (page: Page) => Promise<unknown> = async () => {},
 ): Promise<void> {
-  for (const [widthPx, scheme] of [
-    [1280, "light"],
-    [390, "dark"],
-    [390, "light"],
-    [1280, "dark"],
-  ] as const) {
-    const { page, faults, close } = await visitAs(browser, node, service, path, { widthPx, scheme });
-    await page.waitForSelector("#live_state.on");
-    await ready(page);
+  const { page, faults, close } = await visitAs(browser, node, service, path);
+  await page.waitForSelector("#live_state.on");
+  await ready(page);
+  await inEveryLook(page, name);
+  assert.deepEqual(faults, []);
+  await close();
+}
+
+/** From one to the next one thing changes. */
+const looks = [
+  { widthPx: 1280, scheme: "light" },
+  { widthPx: 1280, scheme: "dark" },
+  { widthPx: 390, scheme: "dark" },
+  { widthPx: 390, scheme: "light" },
+] as const satisfies Look[];
+
+/** The page as it is now, in light and dark, wide and narrow: accessible, and no wider than the screen. A picture of each, if wanted. */
+export async function inEveryLook(page: Page, name: string): Promise<void> {
+  for (const { widthPx, scheme } of looks) {
+    await page.setViewportSize({ width: widthPx, height: heightPx });
+    await page.emulateMedia({ colorScheme: scheme });
+    await fits(page, widthPx);
     await accessible(page);
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), widthPx, `${path} at ${widthPx} px`);
     await picture(page, `${name}-${widthPx}-${scheme}`);
-    assert.deepEqual(faults, []);
-    await close();
   }
+  await page.setViewportSize({ width: looks[0].widthPx, height: heightPx });
+}
+
+/** A plot is drawn anew some time after the size has changed: it is waited for. */
+async function fits(page: Page, widthPx: number): Promise<void> {
+  const fitting = page.waitForFunction((px) => document.documentElement.scrollWidth === px, widthPx);
+  await fitting.catch(async () => {
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.fail(`${page.url()} is ${wide} px wide on a screen of ${widthPx}`);
+  });
 }
 
 /** A picture of the page, if `SCREENSHOTS` names where they go. */

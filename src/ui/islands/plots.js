@@ -8,7 +8,7 @@ import uPlot from "uplot";
 
 /** @typedef {{ at: string, min: number, max: number, avg: number, n: number }} Row */
 /** @typedef {{ low?: number, high?: number }} Bounds */
-/** @typedef {{ name: string, unit: string, limits: Record<string, Bounds>, figure: HTMLElement, canvas: HTMLElement, chart: any }} Plot */
+/** @typedef {{ name: string, unit: string, limits: Record<string, Bounds>, figure: HTMLElement, canvas: HTMLElement, chart: any, isStale: boolean }} Plot */
 
 const heightPx = 180;
 const bucketsMax = 1000;
@@ -32,6 +32,7 @@ const plots = [...document.querySelectorAll("figure.plot")].map((element) => {
     figure,
     canvas: /** @type {HTMLElement} */ (figure.querySelector(".canvas")),
     chart: null,
+    isStale: false,
   };
 });
 
@@ -68,6 +69,11 @@ function draw(plot, rows) {
   if (said !== null)
     said.textContent =
       rows.length === 0 ? "no value" : `from ${figure(Math.min(...values))} to ${figure(Math.max(...values))}`;
+  if (plot.isStale) {
+    plot.chart?.destroy();
+    plot.chart = null;
+    plot.isStale = false;
+  }
   if (plot.chart === null) plot.chart = chartOf(plot, data);
   plot.chart.setData(data, false);
   // In one go: the scale of x also says where the scale of y comes from.
@@ -236,11 +242,9 @@ function follow() {
   window.addEventListener("pagehide", () => events.close());
 }
 
+/** In other colours; until then the old ones stand. */
 function redraw() {
-  for (const plot of plots) {
-    plot.chart?.destroy();
-    plot.chart = null;
-  }
+  for (const plot of plots) plot.isStale = true;
   void refresh();
 }
 

@@ -1,16 +1,16 @@
 /** A message as its source read it, and the keys by which what came of it is known. */
 
-/**
- * Where a message lies. Offsets are safe integers that grow within a partition; a source whose own are not (a file and its line,
- * a Redis stream's ids) keeps the ordinal that stands for each. They may have gaps.
- */
+/** Where a message lies, the same each time that it is read. */
 export interface Position {
   readonly partition: string;
-  readonly offset: number;
+  /** Of one message of the partition, as its source writes it: Kafka's offset, a file's line, a Redis stream's id. */
+  readonly id: string;
 }
 
 export interface Message extends Position {
   readonly flow: string;
+  /** Its place in the order in which this reader was given the partition: safe integers that grow, with gaps. See `Watermark`. */
+  readonly offset: number;
   /** What its sender keyed it by; null when it has none. */
   readonly key: string | null;
   readonly value: Uint8Array | string;
@@ -20,8 +20,8 @@ export interface Message extends Position {
 }
 
 /**
- * `flow:partition:offset:index`, the same each time that a message is read, so that a sink can know a redelivery. The index counts what
+ * `flow:partition:id:index`, the same each time that a message is read, so that a sink can know a redelivery. The index counts what
  * the message sends to one sink. Names are encoded, so that a `:` in one cannot make two keys alike.
  */
-export const idempotencyKey = ({ flow, partition, offset }: Pick<Message, "flow" | keyof Position>, index: number) =>
-  `${encodeURIComponent(flow)}:${encodeURIComponent(partition)}:${offset}:${index}`;
+export const idempotencyKey = ({ flow, partition, id }: Pick<Message, "flow" | keyof Position>, index: number) =>
+  `${encodeURIComponent(flow)}:${encodeURIComponent(partition)}:${encodeURIComponent(id)}:${index}`;

@@ -14,7 +14,7 @@ const policy: FeederPolicy = {
 };
 const delivery = (offset: number): Delivery => ({
   key: `f:p:${offset}:0`,
-  origin: { partition: "p", offset },
+  origin: { partition: "p", id: String(offset) },
   payload: offset,
 });
 const ok: Outcome = { kind: "ok" };

@@ -17,7 +17,7 @@ const sinkOf = (options: Partial<JsonlOptions> = {}) =>
   createJsonlSink("archive", { folder, name: "out", sizeBytesMax: 1_000_000, fsync: "batch", ...options });
 const delivery = (offset: number, payload: unknown = { n: offset }): Delivery => ({
   key: `f:p:${offset}:0`,
-  origin: { partition: "p", offset },
+  origin: { partition: "p", id: String(offset) },
   payload,
 });
 const read = (name: string) => readFile(join(folder, name), "utf8");

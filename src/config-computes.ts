@@ -19,7 +19,7 @@ const headers = v.record(
   v.pipe(v.string(), v.regex(/^[\t\x20-\x7e\x80-\xff]*$/, "a header's value has no line breaks or control characters")),
 );
 
-const variable = v.pipe(
+export const variable = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable is needed"),
 );
@@ -85,6 +85,15 @@ const request = {
   ca_file: v.optional(text),
 };
 
+/** Where a signed request goes, and what it carries. */
+export const signedRequest = {
+  url,
+  secret: v.optional(oneOrMore(secret)),
+  secret_env: v.optional(oneOrMore(variable)),
+  allow_private: v.optional(v.union([v.boolean(), v.pipe(v.array(text), v.maxLength(100))])),
+  ...request,
+};
+
 export const Compute = v.variant("kind", [
   v.strictObject({ kind: v.literal("external") }),
   v.strictObject({ kind: v.literal("function"), module: text, export: v.optional(text), ...dispatch }),
@@ -97,11 +106,7 @@ export const Compute = v.variant("kind", [
   }),
   v.strictObject({
     kind: v.literal("http"),
-    url,
-    secret: v.optional(oneOrMore(secret)),
-    secret_env: v.optional(oneOrMore(variable)),
-    allow_private: v.optional(v.union([v.boolean(), v.pipe(v.array(text), v.maxLength(100))])),
-    ...request,
+    ...signedRequest,
     ...dispatch,
   }),
   v.strictObject({

@@ -213,7 +213,7 @@ describe("a compute that sends requests", () => {
     await load({ headers_env: { authorization: "TOKEN" } }, { HOOK_SECRET: secret, TOKEN: "Bearer x" });
     await assert.rejects(load({}, {}), /compute "it" as the environment variable HOOK_SECRET is not set/);
     await assert.rejects(load({}, { HOOK_SECRET: "hunter2" }), (error: Error) => {
-      assert.match(error.message, /compute "it" in HOOK_SECRET: a secret begins with whsec_/);
+      assert.match(error.message, /compute "it" as its secret in HOOK_SECRET is unsound: a secret begins with whsec_/);
       return !error.message.includes("hunter2");
     });
     const headers = { headers_env: { authorization: "TOKEN" } };

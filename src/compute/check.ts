@@ -12,7 +12,7 @@ import { connectGuarded, type Resolve } from "./guarded-connect.ts";
 import { loadCompute, ownEnvironment } from "./load.ts";
 import { runProcess } from "./process.ts";
 import { createRayJobs } from "./ray-jobs.ts";
-import { requestSettings } from "./request-settings.ts";
+import { cannotLoad, requestSettings } from "./request-settings.ts";
 import { type Environment, inheritedFrom } from "./shell.ts";
 
 export interface ComputeFinding {
@@ -88,7 +88,7 @@ async function checkHttp(
   }: Required<Pick<CheckOptions, "environment" | "timeoutMs">> & Pick<CheckOptions, "resolve">,
 ): Promise<ComputeFinding> {
   const url = new URL(config.url);
-  const { ca } = requestSettings(name, config, configDir, environment);
+  const { ca } = requestSettings(cannotLoad(name), config, configDir, environment);
   const socket = await connectGuarded({
     url,
     allowPrivate: config.allow_private ?? false,
@@ -109,7 +109,7 @@ async function checkRay(
   environment: Environment,
   timeoutMs: number,
 ): Promise<ComputeFinding> {
-  const ray = createRayJobs(config.address, requestSettings(name, config, configDir, environment));
+  const ray = createRayJobs(config.address, requestSettings(cannotLoad(name), config, configDir, environment));
   return ok(`ray: Ray ${await ray.version(AbortSignal.timeout(timeoutMs))} at ${new URL(config.address).origin}`);
 }
 

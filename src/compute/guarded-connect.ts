@@ -6,6 +6,7 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { abortable } from "./abortable.ts";
 import { type Address, isPublic, isWithin, parseAddress, parseRange, type Range, unwrapped } from "./address-range.ts";
 
 /** True: all; else the host names, addresses and ranges (`10.2.0.0/16`) that are allowed although they are private. */
@@ -117,13 +118,4 @@ export function hostOf(url: URL): string {
     .replace(/^\[(.*)\]$/, "$1")
     .replace(/\.$/, "")
     .toLowerCase();
-}
-
-function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  return promise;
 }

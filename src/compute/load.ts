@@ -10,7 +10,7 @@ import { externalCompute } from "./external.ts";
 import { loadFunction } from "./function.ts";
 import { createHttp } from "./http.ts";
 import { createRay } from "./ray.ts";
-import { requestSettings, secretsOf } from "./request-settings.ts";
+import { cannotLoad, requestSettings, secretsOf } from "./request-settings.ts";
 import { createShell, type Environment } from "./shell.ts";
 import { createWorker } from "./worker.ts";
 
@@ -73,11 +73,11 @@ export async function loadCompute(
     case "shell":
       return createShell({ ...config, cwd: resolve(configDir, config.cwd ?? ".") }, environment);
     case "http": {
-      const settings = requestSettings(name, config, configDir, environment);
-      return createHttp(config, { ...settings, secrets: secretsOf(name, config, environment), callbacks });
+      const settings = requestSettings(cannotLoad(name), config, configDir, environment);
+      return createHttp(config, { ...settings, secrets: secretsOf(cannotLoad(name), config, environment), callbacks });
     }
     case "ray":
-      return createRay(config, requestSettings(name, config, configDir, environment));
+      return createRay(config, requestSettings(cannotLoad(name), config, configDir, environment));
     case "worker":
       return createWorker(config);
     case "container":

@@ -1,4 +1,4 @@
-/** What the computes that send requests read at start: secrets and headers from the environment, authorities from a file. */
+/** What computes and sinks that send requests read at start: secrets and headers from the environment, authorities from a file. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { SetupError } from "../model/errors.ts";
@@ -12,51 +12,56 @@ export interface RequestSettings {
   readonly ca: string | undefined;
 }
 
-/** Throws `SetupError` naming the compute, and the variable or file that is missing. */
+/** How the refusal of a compute begins. */
+export const cannotLoad = (name: string): string => `Cannot load compute "${name}"`;
+
+/** `cannot`: how a refusal begins, with its name, such as `Cannot load compute "plot"`. Throws `SetupError` naming the variable or file that is missing. */
 export function requestSettings(
-  name: string,
+  cannot: string,
   config: Pick<HttpConfig | RayConfig, "headers" | "headers_env" | "ca_file">,
   configDir: string,
   environment: Environment,
 ): RequestSettings {
   const headers: Record<string, string> = { ...config.headers };
   for (const [header, variable] of Object.entries(config.headers_env ?? {})) {
-    headers[header] = variableOf(name, variable, environment);
+    headers[header] = variableOf(cannot, variable, environment);
     if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(headers[header]))
-      throw new SetupError(
-        `Cannot load compute "${name}" as ${variable} holds what cannot stand in a header, such as a line break`,
-      );
+      throw new SetupError(`${cannot} as ${variable} holds what cannot stand in a header, such as a line break`);
   }
   return {
     headers,
-    ca: config.ca_file === undefined ? undefined : readAuthority(name, resolve(configDir, config.ca_file)),
+    ca: config.ca_file === undefined ? undefined : readAuthority(cannot, resolve(configDir, config.ca_file)),
   };
 }
 
 /** At least one. A variable may hold several, with spaces between them. */
-export function secretsOf(name: string, config: HttpConfig, environment: Environment): readonly string[] {
+export function secretsOf(
+  cannot: string,
+  config: Pick<HttpConfig, "secret" | "secret_env">,
+  environment: Environment,
+): readonly string[] {
   const secrets = list(config.secret);
   for (const variable of list(config.secret_env)) {
-    const found = variableOf(name, variable, environment).split(/\s+/);
+    const found = variableOf(cannot, variable, environment).split(/\s+/);
     const flaw = found.map(secretFlaw).find((flaw) => flaw !== null);
-    if (flaw) throw new SetupError(`Cannot use the secret of compute "${name}" in ${variable}: ${flaw}`);
+    if (flaw) throw new SetupError(`${cannot} as its secret in ${variable} is unsound: ${flaw}`);
     secrets.push(...found);
   }
   if (secrets.length > 0) return secrets;
-  throw new SetupError(`Cannot load compute "${name}" as it has no secret to sign with: give it secret or secret_env`);
+  throw new SetupError(`${cannot} as it has no secret to sign with: give it secret or secret_env`);
 }
 
-function variableOf(name: string, variable: string, environment: Environment): string {
+export function variableOf(cannot: string, variable: string, environment: Environment): string {
   const value = environment[variable]?.trim();
   if (value) return value;
-  throw new SetupError(`Cannot load compute "${name}" as the environment variable ${variable} is not set`);
+  throw new SetupError(`${cannot} as the environment variable ${variable} is not set`);
 }
 
-function readAuthority(name: string, path: string): string {
+function readAuthority(cannot: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new SetupError(`Cannot load compute "${name}" as its ca_file cannot be read: ${messageOf(error)}`);
+    throw new SetupError(`${cannot} as its ca_file cannot be read: ${messageOf(error)}`);
   }
 }
 

@@ -11,6 +11,7 @@ import { Redis } from "ioredis";
 import { SetupError } from "../model/errors.ts";
 import { readBackwards, type StreamShelf } from "./backwards.ts";
 import type { StoredEntry } from "./entry.ts";
+import { redisConnection } from "./redis-connection.ts";
 import {
   countKey,
   isSmallerId,
@@ -40,25 +41,14 @@ export interface RedisTelemetryOptions {
   readonly log: { warn(about: object, message: string): void };
 }
 
-const commandDeadlineMs = 3_000;
-const connectDeadlineMs = 10_000;
 /** Entries are at most 1 MiB. */
 const entriesAtOnce = 8;
 const streamsKept = 1_000;
 
 /** Throws when Redis does not answer, or would evict telemetry. */
 export async function openRedis(url: string, options: RedisTelemetryOptions): Promise<Telemetry> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    // A write that may have been done is tried again by us, under the same entry number, never blindly.
-    autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: commandDeadlineMs,
-    connectTimeout: connectDeadlineMs,
-    socketTimeout: commandDeadlineMs * 2,
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-  });
+  // A write that may have been done is tried again by us, under the same entry number, never blindly.
+  const redis = new Redis(url, redisConnection);
   redis.on("error", (error: Error) => options.log.warn({ err: error.message }, "redis: connection trouble"));
   try {
     await redis.connect();

@@ -76,7 +76,20 @@ const webhookMs = 15_000;
 /** Only its status counts. */
 const answerBytesMax = 64 * 1024;
 
-/** Sends `{type, timestamp, data}` once. Resolves with the answer if it is 2xx, else rejects: the caller says whether it is sent again. */
+/** The receiver answered, and not with 2xx. */
+export class WebhookAnswerError extends Error {
+  readonly status: number;
+  constructor(host: string, status: number) {
+    super(`${host} answered ${status}`);
+    this.name = new.target.name;
+    this.status = status;
+  }
+}
+
+/**
+ * Sends `{type, timestamp, data}` once. Resolves with the answer if it is 2xx, else rejects with `WebhookAnswerError` or, without an
+ * answer, `RequestFailedError`: the caller says whether it is sent again.
+ */
 export async function sendWebhook(ask: WebhookAsk): Promise<Answered> {
   const url = new URL(ask.url);
   const body = JSON.stringify({ type: ask.type, timestamp: ask.at, data: ask.data });
@@ -97,7 +110,7 @@ export async function sendWebhook(ask: WebhookAsk): Promise<Answered> {
     signal: ask.signal ?? new AbortController().signal,
     ...(ask.resolve && { resolve: ask.resolve }),
   });
-  if (answer.status < 200 || answer.status > 299) throw new Error(`${url.host} answered ${answer.status}`);
+  if (answer.status < 200 || answer.status > 299) throw new WebhookAnswerError(url.host, answer.status);
   return answer;
 }
 

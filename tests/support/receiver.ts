@@ -26,7 +26,7 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-export async function receiver(server: Server = createServer(), scheme = "http"): Promise<Receiver> {
+export async function receiver(server: Server = createServer(), scheme = "http", atPort = 0): Promise<Receiver> {
   const received: Received[] = [];
   let connections = 0;
   server.on("connection", () => {
@@ -46,7 +46,7 @@ export async function receiver(server: Server = createServer(), scheme = "http")
       response.end(answer.body ?? "");
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(atPort, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number }; // it listens on TCP
   const service: Receiver = {
     url: `${scheme}://127.0.0.1:${port}`,

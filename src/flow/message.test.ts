@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { idempotencyKey } from "./message.ts";
+import { flowOf, idempotencyKey } from "./message.ts";
 
 describe("the key of what came of a message", () => {
   it("is flow, partition, id and index", () => {
     assert.equal(idempotencyKey({ flow: "mail", partition: "a/b.jsonl", id: "7" }, 2), "mail:a%2Fb.jsonl:7:2");
+  });
+
+  it("tells its flow", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (flow) =>
+        assert.equal(flowOf(idempotencyKey({ flow, partition: "p", id: "7" }, 0)), flow),
+      ),
+    );
   });
 
   it("differs wherever one of the four does, also with colons in the names", () => {

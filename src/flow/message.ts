@@ -25,3 +25,6 @@ export interface Message extends Position {
  */
 export const idempotencyKey = ({ flow, partition, id }: Pick<Message, "flow" | keyof Position>, index: number) =>
   `${encodeURIComponent(flow)}:${encodeURIComponent(partition)}:${encodeURIComponent(id)}:${index}`;
+
+/** The flow of an `idempotencyKey`. */
+export const flowOf = (key: string): string => decodeURIComponent(key.slice(0, key.indexOf(":")));

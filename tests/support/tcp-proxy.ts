@@ -21,7 +21,8 @@ interface Pair {
   mute: boolean;
 }
 
-export async function openTcpProxy(target: string): Promise<TcpProxy> {
+/** `answers`: what is made of each chunk that the server sends; of the same length. */
+export async function openTcpProxy(target: string, answers = (bytes: Buffer): Buffer => bytes): Promise<TcpProxy> {
   const to = new URL(target);
   const pairs = new Set<Pair>();
   let awaited: { text: string; seen: () => void } | null = null;
@@ -45,7 +46,7 @@ export async function openTcpProxy(target: string): Promise<TcpProxy> {
       pair.server.write(bytes);
     });
     pair.server.on("data", (bytes) => {
-      if (!pair.frozen && !pair.mute) client.write(bytes);
+      if (!pair.frozen && !pair.mute) client.write(answers(typeof bytes === "string" ? Buffer.from(bytes) : bytes));
     });
   };
 

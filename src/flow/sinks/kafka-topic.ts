@@ -1,0 +1,63 @@
+/** How a Kafka sink reaches its cluster, and whether its topic is there. */
+import { isIP } from "node:net";
+import { Admin, UserError } from "@platformatic/kafka";
+import { abortable } from "../../compute/abortable.ts";
+import { SetupError } from "../../model/errors.ts";
+import type { KafkaSinkConfig } from "./kafka.ts";
+import { hasApiCode, reasonOf } from "./kafka-errors.ts";
+import { cannotUse } from "./setup.ts";
+
+const checkMs = 15_000;
+const topicAlreadyExists = 36;
+/** Short: who delivers tries again by itself, later each time. */
+const retry = { retries: 2, retryDelay: 100 };
+
+export function connectionOf({ brokers, tls }: Pick<KafkaSinkConfig, "brokers" | "tls">) {
+  // The name in the handshake, by which a proxy finds the broker, may be no address.
+  const tlsServerName = !brokers.some((broker) => isIP(broker.replace(/:\d+$/, "")));
+  return {
+    clientId: "orrery",
+    bootstrapBrokers: [...brokers],
+    ...retry,
+    ...(tls === true && { tls: {}, tlsServerName }),
+  };
+}
+
+/** Throws `SetupError` with the sink's name when no broker answers, or the topic is not there and is not to be created. */
+export async function checkTopic(name: string, config: KafkaSinkConfig): Promise<void> {
+  const admin = new Admin(connectionOf(config));
+  const signal = AbortSignal.timeout(checkMs);
+  const { topic } = config;
+  try {
+    if (await abortable(isThere(admin, topic), signal)) return;
+    if (config.create_topic === true) return await abortable(createTopic(admin, topic), signal);
+  } catch (error) {
+    const where = `topic "${topic}" at ${config.brokers.join(", ")}`;
+    throw new SetupError(`${cannotUse(name)}: cannot look up or create ${where}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    void admin.close().catch(() => undefined);
+  }
+  throw new SetupError(
+    `${cannotUse(name)}: there is no topic "${topic}": create it, or give the sink create_topic: true`,
+  );
+}
+
+async function isThere(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    await admin.metadata({ topics: [topic] });
+    return true;
+  } catch (error) {
+    // So it says that a broker knows no such topic; any other error is of another class.
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
+async function createTopic(admin: Admin, topic: string): Promise<void> {
+  try {
+    await admin.createTopics({ topics: [topic], partitions: -1, replicas: -1 }); // the cluster's defaults
+  } catch (error) {
+    // Another node was quicker.
+    if (!hasApiCode(error, [topicAlreadyExists])) throw error;
+  }
+}

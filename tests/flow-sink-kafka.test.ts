@@ -1,8 +1,13 @@
 /** The Kafka sink: what it writes and where, what it refuses, and a broker that loses answers, goes away and comes back. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:net";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
 import { Admin, Consumer, type Message, stringDeserializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { idempotencyKey } from "../src/flow/message.ts";
@@ -14,6 +19,9 @@ import { openTcpProxy, type TcpProxy } from "./support/tcp-proxy.ts";
 const kafka = process.env.TEST_KAFKA;
 const { signal } = new AbortController();
 const clientId = "test";
+const folder = mkdtempSync(join(tmpdir(), "orrery-kafka-"));
+const parts = { configDir: folder };
+after(() => rmSync(folder, { recursive: true }));
 
 const delivery = (id: number, payload: unknown): Delivery => ({
   key: idempotencyKey({ flow: "a flow", partition: "p", id: String(id) }, 0),
@@ -45,7 +53,7 @@ describe("the Kafka sink's settings", () => {
     const closed = await openTcpProxy("kafka://127.0.0.1:1");
     await closed.close();
     const { host } = new URL(closed.url);
-    const sink = createKafkaSink("lake", { kind: "kafka", brokers: [host], topic: "values" });
+    const sink = createKafkaSink("lake", { kind: "kafka", brokers: [host], topic: "values" }, parts);
     const expected = `^SetupError: Cannot use sink "lake": .* topic "values" at ${host}: .*ECONNREFUSED`;
     await assert.rejects(sink.check(), new RegExp(expected));
     await sink.close();
@@ -60,12 +68,23 @@ describe("the Kafka sink's settings", () => {
     );
     await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
     const { port } = plain.address() as { port: number }; // it listens on TCP
-    const sink = createKafkaSink("lake", { kind: "kafka", brokers: [`127.0.0.1:${port}`], topic: "values", tls: true });
+    const brokers = [`127.0.0.1:${port}`];
+    const sink = createKafkaSink("lake", { kind: "kafka", brokers, topic: "values", tls: true }, parts);
     await assert.rejects(sink.check(), /^SetupError: Cannot use sink "lake"/);
     await sink.close();
     await new Promise((resolve) => plain.close(resolve));
   });
 });
+
+/** Brokers say where they are: an answer must say a proxy's port instead, or clients would go around it. */
+function movedTo(port: number, answer: Buffer): Buffer {
+  const { hostname, port: own } = new URL(`kafka://${kafka}`);
+  const place = Buffer.from(`${hostname}\0\0\0\0`);
+  place.writeInt32BE(Number(own), place.length - 4);
+  const found = answer.indexOf(place);
+  if (found >= 0) answer.writeInt32BE(port, found + place.length - 4);
+  return answer;
+}
 
 describe("the Kafka sink", { skip: kafka === undefined }, () => {
   let admin: Admin;
@@ -74,18 +93,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   const opened: Sink[] = [];
   before(async () => {
     admin = new Admin({ clientId, bootstrapBrokers: [kafka ?? ""] });
-    // Brokers say where they are: it must say the proxy's port, or clients would go around it.
-    const at = (address: string) => {
-      const { hostname, port } = new URL(`kafka://${address}`);
-      const bytes = Buffer.from(`${hostname}\0\0\0\0`);
-      bytes.writeInt32BE(Number(port), bytes.length - 4);
-      return bytes;
-    };
-    proxy = await openTcpProxy(`kafka://${kafka}`, (bytes) => {
-      const found = bytes.indexOf(at(kafka ?? ""));
-      if (found >= 0) at(new URL(proxy.url).host).copy(bytes, found);
-      return bytes;
-    });
+    proxy = await openTcpProxy(`kafka://${kafka}`, (bytes) => movedTo(Number(new URL(proxy.url).port), bytes));
   });
   after(async () => {
     for (const sink of opened) await sink.close();
@@ -105,7 +113,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     return topic;
   }
   async function open(config: Partial<KafkaSinkConfig>, brokers = [kafka ?? ""]): Promise<Sink> {
-    const sink = createKafkaSink("lake", { kind: "kafka", brokers, topic: "", ...config });
+    const sink = createKafkaSink("lake", { kind: "kafka", brokers, topic: "", ...config }, parts);
     opened.push(sink);
     await sink.check();
     return sink;
@@ -296,4 +304,50 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     assert.deepEqual(kinds(await sink.deliver([delivery(3, 3)], signal)), ["ok"]);
     assert.deepEqual(await valuesOf(topic), [1, 3]);
   });
+
+  const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+  it("writes over TLS to who has a certificate of that name, by an authority that it trusts", {
+    skip: hasOpenssl ? false : "openssl is not installed",
+  }, async () => {
+    const topic = await makeTopic(1);
+    const here = await openTlsProxy("here", "DNS:localhost,IP:127.0.0.1");
+    const other = await openTlsProxy("other", "DNS:other.test");
+    for (const host of ["localhost", "127.0.0.1"]) {
+      const sink = await open({ topic, tls: true, ca_file: "here.pem" }, [`${host}:${here.port}`]);
+      assert.deepEqual(kinds(await sink.deliver([delivery(1, host)], signal)), ["ok"]);
+    }
+    await assert.rejects(open({ topic, tls: true }, [`localhost:${here.port}`]), /self[- ]signed/);
+    await assert.rejects(
+      open({ topic, tls: true, ca_file: "other.pem" }, [`localhost:${other.port}`]),
+      /Cannot use sink "lake": .*(altnames|certificate)/,
+    );
+    await assert.rejects(open({ topic, ca_file: "here.pem" }), /Cannot use sink "lake": its ca_file needs tls: true/);
+    await assert.rejects(
+      open({ topic, tls: true, ca_file: "no.pem" }),
+      /Cannot use sink "lake" as its ca_file cannot be read/,
+    );
+    assert.deepEqual(await valuesOf(topic), ["localhost", "127.0.0.1"]);
+    for (const sink of opened.splice(0)) await sink.close();
+    for (const { close } of [here, other]) await close();
+  });
 });
+
+/** In front of the broker, with a certificate for these names, which is put into the folder. */
+async function openTlsProxy(name: string, names: string): Promise<{ port: number; close(): Promise<void> }> {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  const named = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`];
+  spawnSync("openssl", ["req", "-x509", ...made, "-keyout", key, "-out", cert, ...named]);
+  const { hostname, port: own } = new URL(`kafka://${kafka}`);
+  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (client) => {
+    const broker = connect(Number(own), hostname);
+    client.on("error", () => broker.destroy()).on("close", () => broker.destroy());
+    broker.on("error", () => client.destroy()).on("close", () => client.destroy());
+    client.on("data", (bytes) => broker.write(bytes));
+    broker.on("data", (bytes: Buffer) => client.write(movedTo(port, bytes)));
+  });
+  server.on("tlsClientError", () => {}); // a client that does not trust it
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number }; // it listens on TCP
+  return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+}

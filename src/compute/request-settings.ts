@@ -30,7 +30,7 @@ export function requestSettings(
   }
   return {
     headers,
-    ca: config.ca_file === undefined ? undefined : readAuthority(cannot, resolve(configDir, config.ca_file)),
+    ca: authorityOf(cannot, config.ca_file, configDir),
   };
 }
 
@@ -57,9 +57,11 @@ export function variableOf(cannot: string, variable: string, environment: Enviro
   throw new SetupError(`${cannot} as the environment variable ${variable} is not set`);
 }
 
-function readAuthority(cannot: string, path: string): string {
+/** PEM of the authorities to trust; undefined when there is no such file to read. */
+export function authorityOf(cannot: string, caFile: string | undefined, configDir: string): string | undefined {
+  if (caFile === undefined) return undefined;
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(resolve(configDir, caFile), "utf8");
   } catch (error) {
     throw new SetupError(`${cannot} as its ca_file cannot be read: ${messageOf(error)}`);
   }

@@ -1,5 +1,4 @@
 /** How a Kafka sink reaches its cluster, and whether its topic is there. */
-import { isIP } from "node:net";
 import { Admin, UserError } from "@platformatic/kafka";
 import { abortable } from "../../compute/abortable.ts";
 import { SetupError } from "../../model/errors.ts";
@@ -12,20 +11,23 @@ const topicAlreadyExists = 36;
 /** Short: who delivers tries again by itself, later each time. */
 const retry = { retries: 2, retryDelay: 100 };
 
-export function connectionOf({ brokers, tls }: Pick<KafkaSinkConfig, "brokers" | "tls">) {
-  // The name in the handshake, by which a proxy finds the broker, may be no address.
-  const tlsServerName = !brokers.some((broker) => isIP(broker.replace(/:\d+$/, "")));
-  return {
-    clientId: "orrery",
-    bootstrapBrokers: [...brokers],
-    ...retry,
-    ...(tls === true && { tls: {}, tlsServerName }),
-  };
+export interface KafkaConnection {
+  readonly brokers: readonly string[];
+  /** Null: without TLS. Else PEM of the authorities to trust, by default the runtime's. */
+  readonly tls: { readonly ca?: string } | null;
 }
 
+export const optionsOf = ({ brokers, tls }: KafkaConnection) => ({
+  clientId: "orrery",
+  bootstrapBrokers: [...brokers],
+  ...retry,
+  // No `tlsServerName`: the runtimes send it by themselves, and Bun throws, in no promise of ours, when it is told one that is an address.
+  ...(tls !== null && { tls }),
+});
+
 /** Throws `SetupError` with the sink's name when no broker answers, or the topic is not there and is not to be created. */
-export async function checkTopic(name: string, config: KafkaSinkConfig): Promise<void> {
-  const admin = new Admin(connectionOf(config));
+export async function checkTopic(name: string, config: KafkaSinkConfig, connection: KafkaConnection): Promise<void> {
+  const admin = new Admin(optionsOf(connection));
   const signal = AbortSignal.timeout(checkMs);
   const { topic } = config;
   try {

@@ -5,11 +5,14 @@
 import { compatibilityPartitioner, type MessageToProduce, Producer, stringSerializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
+import { authorityOf } from "../../compute/request-settings.ts";
+import { SetupError } from "../../model/errors.ts";
 import { flowOf } from "../message.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { hasApiCode, reasonOf } from "./kafka-errors.ts";
-import { checkTopic, connectionOf } from "./kafka-topic.ts";
+import { checkTopic, type KafkaConnection, optionsOf } from "./kafka-topic.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
+import { cannotUse, type SinkParts } from "./setup.ts";
 import { keyOf, keyTemplate } from "./template.ts";
 
 const broker = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]+(:\d{1,5})?$/, "host:port of a broker is needed"));
@@ -25,6 +28,8 @@ export const kafkaSink = v.strictObject({
   /** Payloads of one key go to one partition, the one that Java's clients choose. Absent: to each in turn. */
   key: v.optional(keyTemplate),
   tls: v.optional(v.boolean()),
+  /** With TLS: PEM of the authorities to trust instead of the runtime's. */
+  ca_file: v.optional(v.pipe(v.string(), v.nonEmpty())),
   /** Makes a missing topic at start, with the cluster's own default of partitions and replicas. */
   create_topic: v.optional(v.boolean()),
 });
@@ -47,12 +52,17 @@ const closeMs = 2_000;
 /** MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_RECORD: it is the messages' fault, and trying again would fail alike. */
 const faultCodes = [10, 18, 87];
 
-export function createKafkaSink(name: string, config: KafkaSinkConfig): Sink {
+export function createKafkaSink(
+  name: string,
+  config: KafkaSinkConfig,
+  { configDir }: Pick<SinkParts, "configDir">,
+): Sink {
+  let connection: KafkaConnection | null = null;
   let producer: Producer<string, string, string, string> | null = null;
 
-  const createProducer = () =>
+  const createProducer = (to: KafkaConnection) =>
     new Producer<string, string, string, string>({
-      ...connectionOf(config),
+      ...optionsOf(to),
       serializers: stringSerializers,
       // The library's own tries again of one send are known to the broker by their sequence numbers.
       idempotent: true,
@@ -66,7 +76,8 @@ export function createKafkaSink(name: string, config: KafkaSinkConfig): Sink {
   }
 
   async function send(items: readonly Item[], signal: AbortSignal): Promise<void> {
-    producer ??= createProducer();
+    if (connection === null) throw new Error("the sink has not been checked");
+    producer ??= createProducer(connection);
     try {
       await abortable(producer.send({ messages: items.map(({ message }) => message) }), signal);
     } catch (error) {
@@ -95,7 +106,14 @@ export function createKafkaSink(name: string, config: KafkaSinkConfig): Sink {
   }
 
   return {
-    check: () => checkTopic(name, config),
+    async check() {
+      if (config.ca_file !== undefined && config.tls !== true)
+        throw new SetupError(`${cannotUse(name)}: its ca_file needs tls: true`);
+      const ca = authorityOf(cannotUse(name), config.ca_file, configDir);
+      const tls = config.tls === true ? { ...(ca !== undefined && { ca }) } : null;
+      connection = { brokers: config.brokers, tls };
+      await checkTopic(name, config, connection);
+    },
     async deliver(batch, signal) {
       const outcomes = new Map<number, Outcome>();
       const items: Item[] = [];

@@ -43,7 +43,7 @@ process.exitCode = failed.length > 0 ? 1 : 0;
 
 async function servicesIfInstalled(): Promise<Services | null> {
   try {
-    return await startServices({ kafka: false, durable: true });
+    return await startServices({ kafka: false, mongo: false, durable: true });
   } catch (error) {
     console.log(`Without Postgres and Redis, embedded stores only: ${error instanceof Error ? error.message : error}`);
     return null;

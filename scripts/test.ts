@@ -1,8 +1,9 @@
 /**
  * Runs a suite and closes with one line, `N passed, M failed`.
- * `bun scripts/test.ts [--unit | --browser] [--deno] [--services [--with-kafka]] [path …]`; docs/testing.md says what each is for.
+ * `bun scripts/test.ts [--unit | --browser] [--deno] [--services] [path …]`; docs/testing.md says what each is for.
  */
 import { parseArgs } from "node:util";
+import { hasMaven } from "./services/maven.ts";
 import { startServices } from "./services/start.ts";
 import { testFiles } from "./test-files.ts";
 import { runTests } from "./test-run.ts";
@@ -14,16 +15,19 @@ const { values: flags, positionals: paths } = parseArgs({
     browser: { type: "boolean", default: false },
     deno: { type: "boolean", default: false },
     services: { type: "boolean", default: false },
-    "with-kafka": { type: "boolean", default: false },
   },
 });
 
 const files = testFiles(flags.unit ? "unit" : flags.browser ? "browser" : "all", paths);
-const services = flags.services ? await startServices({ kafka: flags["with-kafka"], durable: false }) : null;
+const fromMaven = flags.services && hasMaven();
+if (flags.services && !fromMaven)
+  console.log("No JDK and Maven on the path: the tests that need Kafka or MongoDB are skipped");
+const services = flags.services ? await startServices({ kafka: fromMaven, mongo: fromMaven, durable: false }) : null;
 const environment: Record<string, string> = services
   ? { TEST_DATABASE_URL: services.databaseUrl, TEST_REDIS_URL: services.redisUrl }
   : {};
 if (services?.kafka) environment.TEST_KAFKA = services.kafka;
+if (services?.mongoUrl) environment.TEST_MONGO_URL = services.mongoUrl;
 const stopEarly = async () => {
   await services?.stop();
   process.exit(130);
@@ -34,7 +38,12 @@ process.once("SIGTERM", stopEarly);
 const startedMs = performance.now();
 try {
   const { passed, failed, skipped } = await runTests(flags.deno ? "deno" : "bun", files, environment);
-  const where = `${flags.deno ? "Deno" : "Bun"}, ${services ? "Postgres and Redis" : "embedded stores"}`;
+  const servers = !services
+    ? "embedded stores"
+    : fromMaven
+      ? "Postgres, Redis, Kafka and MongoDB"
+      : "Postgres and Redis";
+  const where = `${flags.deno ? "Deno" : "Bun"}, ${servers}`;
   const tookS = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(`\n${files.length} files on ${where} in ${tookS} s${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   if (passed === 0) console.log("No test passed: that counts as a failure");

@@ -16,7 +16,7 @@ export interface Servers {
 
 export async function startServers(): Promise<Servers> {
   const { BENCH_DATABASE_URL: databaseUrl, BENCH_REDIS_URL: redisUrl } = process.env;
-  const own = databaseUrl && redisUrl ? null : await startServices({ kafka: false, durable: true });
+  const own = databaseUrl && redisUrl ? null : await startServices({ kafka: false, mongo: false, durable: true });
   const urls = { database: own?.databaseUrl ?? databaseUrl ?? "", redis: own?.redisUrl ?? redisUrl ?? "" };
   const sql = postgres(urls.database, { max: 1, onnotice: () => {} });
   const [server] = await sql<{ lines: string; fsync: string; version: string }[]>`

@@ -1,7 +1,7 @@
-/** A throw-away single-node Kafka (KRaft), from Maven's artefacts, kept in the user's cache folder. Started only by `--with-kafka`. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+/** A throw-away single-node Kafka (KRaft), from Maven's artefacts. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { classPathOf } from "./maven.ts";
 import { call, startDaemon } from "./process.ts";
 import type { Service } from "./start.ts";
 
@@ -11,7 +11,7 @@ const artefacts = [
 ];
 
 export async function startKafka(folder: string, [port, controllerPort]: [number, number]): Promise<Service> {
-  const classPath = `${await jarsFolder()}/*`;
+  const classPath = await classPathOf("kafka", artefacts);
   mkdirSync(folder, { recursive: true });
   const settings = join(folder, "server.properties");
   writeFileSync(
@@ -38,28 +38,4 @@ export async function startKafka(folder: string, [port, controllerPort]: [number
   await call("java", [...storage, "format", "-t", clusterId, "-c", settings]);
   const daemon = await startDaemon("java", [...java, "kafka.Kafka", settings], port, join(folder, "server.log"));
   return { url: `127.0.0.1:${port}`, stop: daemon.stop };
-}
-
-async function jarsFolder(): Promise<string> {
-  const cache = join(
-    process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
-    "orrery",
-    `kafka-${artefacts[0]?.version}`,
-  );
-  const jars = join(cache, "jars");
-  if (existsSync(join(cache, "complete"))) return jars;
-  mkdirSync(cache, { recursive: true });
-  const dependencies = artefacts.map(
-    ({ group, name, version }) =>
-      `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`,
-  );
-  const project = join(cache, "pom.xml");
-  writeFileSync(
-    project,
-    `<project><modelVersion>4.0.0</modelVersion><groupId>orrery</groupId><artifactId>kafka</artifactId><version>1</version>
-<dependencies>${dependencies.join("")}</dependencies></project>\n`,
-  );
-  await call("mvn", ["-q", "-B", "-f", project, "dependency:copy-dependencies", `-DoutputDirectory=${jars}`]);
-  writeFileSync(join(cache, "complete"), "");
-  return jars;
 }

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startKafka } from "./kafka.ts";
+import { startMongo } from "./mongo.ts";
 import { startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 
@@ -17,11 +18,13 @@ export interface Services {
   readonly redisUrl: string;
   /** Broker addresses; null unless asked for. */
   readonly kafka: string | null;
+  /** Null unless asked for. */
+  readonly mongoUrl: string | null;
   stop(): Promise<void>;
 }
 
 /** `durable`: Postgres waits for the disk, as in production. Tests do without. */
-export async function startServices(want: { kafka: boolean; durable: boolean }): Promise<Services> {
+export async function startServices(want: { kafka: boolean; mongo: boolean; durable: boolean }): Promise<Services> {
   const folder = mkdtempSync(join(tmpdir(), "orrery-services-"));
   chmodSync(folder, 0o755); // the postgres user must reach its folder inside
   const started: Service[] = [];
@@ -40,7 +43,8 @@ export async function startServices(want: { kafka: boolean; durable: boolean }):
     const kafka = want.kafka
       ? await add(startKafka(join(folder, "kafka"), [await freePort(), await freePort()]))
       : null;
-    return { databaseUrl, redisUrl, kafka, stop };
+    const mongoUrl = want.mongo ? await add(startMongo(join(folder, "mongo"), await freePort())) : null;
+    return { databaseUrl, redisUrl, kafka, mongoUrl, stop };
   } catch (error) {
     await stop();
     throw error;

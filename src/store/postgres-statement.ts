@@ -11,6 +11,8 @@ export interface Statement {
   /** Null: a script of several statements. */
   readonly values: SqlValue[] | null;
   readonly deadlineMs: number;
+  /** Ends the wait, and the work at the server if it can be told. */
+  readonly signal?: AbortSignal;
 }
 
 /** What postgres.js's query has beside its public type. */
@@ -19,6 +21,8 @@ interface Pending extends PromiseLike<unknown[]> {
   readonly state: unknown;
   strings: readonly string[];
   cancel(): void;
+  /** What `cancel` calls, which drops its promise: a server that cannot be reached would be an unhandled rejection. */
+  canceller: ((query: Pending) => Promise<void>) | null;
 }
 
 const prepared = { prepare: true, simple: false };
@@ -36,7 +40,7 @@ export class Statements {
   }
 
   /** `on`: the pool itself, or the connection of a transaction in that pool. */
-  run<Row extends object>({ text, values, deadlineMs }: Statement, pool: Pool, on: Connection): Promise<Row[]> {
+  run<Row extends object>({ text, values, deadlineMs, signal }: Statement, pool: Pool, on: Connection): Promise<Row[]> {
     // The members of `Pending` are there, but not in the public type.
     const query = on.unsafe(text, values ?? [], values === null ? simple : prepared) as unknown as Pending;
     query.strings = this.#stringsOf(text);
@@ -45,6 +49,7 @@ export class Statements {
       let over = false;
       const end = () => {
         clearTimeout(timer);
+        signal?.removeEventListener("abort", giveUp);
         if (!over) pool.ended();
         over = true;
       };
@@ -59,6 +64,12 @@ export class Statements {
             : new SqlError("unavailable", null, `No database connection was to be had within ${deadlineMs} ms`),
         );
       }, deadlineMs);
+      const giveUp = () => {
+        query.canceller?.(query).catch(() => undefined);
+        end();
+        this.#pools.retire(pool, "a statement was given up");
+        reject(new SqlError("unknown", null, "The statement was given up", { cause: signal?.reason }));
+      };
       query.then(
         (rows) => {
           end();
@@ -71,6 +82,8 @@ export class Statements {
           reject(sqlErrorOf(error, sent));
         },
       );
+      if (signal?.aborted) giveUp();
+      else signal?.addEventListener("abort", giveUp, { once: true });
     });
   }
 

@@ -1,0 +1,109 @@
+/** Inserts deliveries into a table on a Postgres, one row each, keyed: a redelivery finds its key there and writes nothing. */
+import * as v from "valibot";
+import { SetupError } from "../../model/errors.ts";
+import { openSinkTable, type SinkRow, type SinkTable } from "../../store/sink-table.ts";
+import type { Delivery, Outcome, Sink } from "../sink.ts";
+import { notJson, payloadJson } from "./payload-json.ts";
+import { cannotUse, type SinkParts } from "./setup.ts";
+
+const identifier = "[A-Za-z_][A-Za-z0-9_]{0,62}";
+const columnName = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^${identifier}$`), "must be letters, digits and _, at most 63"),
+);
+
+export const postgresSink = v.strictObject({
+  kind: v.literal("postgres"),
+  /** The environment variable that holds the URL. */
+  url_env: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be an environment variable's name")),
+  table: v.pipe(
+    v.string(),
+    v.regex(
+      new RegExp(`^(${identifier}\\.)?${identifier}$`),
+      "must be a table, or a schema and a table: public.readings",
+    ),
+  ),
+  key_column: v.optional(columnName, "idempotency_key"),
+  /** Each column's path in the payload, `reading.at`; `$` is the whole payload as JSON. What is not there is NULL. */
+  columns: v.pipe(
+    v.record(columnName, v.pipe(v.string(), v.regex(/^[^.]+(\.[^.]+)*$/, "must be names with dots between, or $"))),
+    v.check((columns) => Object.keys(columns).length > 0, "must name a column"),
+  ),
+});
+
+export function createPostgresSink(
+  name: string,
+  { url_env, table, key_column, columns }: v.InferOutput<typeof postgresSink>,
+  { environment }: SinkParts,
+): Sink {
+  const paths = Object.entries(columns);
+  let open: SinkTable | null = null;
+  let jsonColumns: ReadonlySet<string> = new Set();
+
+  const setupError = (reason: string) => new SetupError(`${cannotUse(name)}: ${reason}`);
+
+  function openTable(): SinkTable {
+    const url = environment[url_env];
+    if (!url) throw setupError(`${url_env} is not set`);
+    if (key_column in columns) throw setupError(`column ${key_column} is its key_column, and cannot be one of columns`);
+    try {
+      return openSinkTable({ url, table, keyColumn: key_column, columns: Object.keys(columns) });
+    } catch {
+      // What is thrown may quote the URL, and that holds a password.
+      throw setupError(`${url_env} does not hold a URL of Postgres`);
+    }
+  }
+
+  return {
+    async check() {
+      open ??= openTable();
+      try {
+        jsonColumns = await open.inspect();
+      } catch (error) {
+        throw setupError(error instanceof Error ? error.message : String(error));
+      }
+    },
+    async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {
+      if (open === null) throw new Error(`Cannot deliver to sink "${name}": it was not checked`);
+      const rows = batch.map(({ key, payload }) => rowOf(key, payload, paths, jsonColumns));
+      const fit = rows.filter((row) => row !== null);
+      const refusals = (await open.insert(fit, signal)).values();
+      return rows.map((row) => {
+        if (row === null) return notJson;
+        const reason = refusals.next().value;
+        return typeof reason === "string" ? { kind: "refused", reason } : { kind: "ok" };
+      });
+    },
+    async close() {
+      await open?.close();
+      open = null;
+    },
+  };
+}
+
+function rowOf(
+  key: string,
+  payload: unknown,
+  paths: readonly (readonly [string, string])[],
+  jsonColumns: ReadonlySet<string>,
+): SinkRow | null {
+  const whole = payloadJson(payload);
+  if (whole === null) return null;
+  const value = ([column, path]: readonly [string, string]) =>
+    path === "$" ? whole : textOf(at(payload, path), jsonColumns.has(column));
+  return [key, ...paths.map(value)];
+}
+
+function at(payload: unknown, path: string): unknown {
+  let value = payload;
+  for (const step of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as Record<string, unknown>)[step]; // an own property of an object, whatever it holds
+  }
+  return value;
+}
+
+function textOf(value: unknown, isJson: boolean): string | null {
+  if (value === undefined || value === null) return null;
+  return isJson || typeof value === "object" ? JSON.stringify(value) : String(value);
+}

@@ -4,3 +4,4 @@ export { jobMachine } from "./job.ts";
 export { listenerMachine } from "./listener.ts";
 export { passMachine } from "./pass.ts";
 export { productMachine } from "./product.ts";
+export { sourceMachine } from "./source.ts";

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { datasetMachine, jobMachine, listenerMachine, passMachine, productMachine } from "../actors/index.ts";
+import {
+  datasetMachine,
+  jobMachine,
+  listenerMachine,
+  passMachine,
+  productMachine,
+  sourceMachine,
+} from "../actors/index.ts";
 
 interface Node {
   readonly initial?: unknown;
@@ -17,6 +24,7 @@ const machines = {
   listener: listenerMachine.config,
   pass: passMachine.config,
   product: productMachine.config,
+  source: sourceMachine.config,
 };
 
 /** `from --> to`; `any` where the whole machine answers. Those that stay in their state are left out. */

@@ -24,7 +24,7 @@ const parts = { configDir: folder };
 after(() => rmSync(folder, { recursive: true }));
 
 const delivery = (id: number, payload: unknown): Delivery => ({
-  key: idempotencyKey({ flow: "a flow", partition: "p", id: String(id) }, 0),
+  key: idempotencyKey({ flow: "a flow", partition: "p", id: String(id) }, "0"),
   origin: { partition: "p", id: String(id) },
   payload,
 });

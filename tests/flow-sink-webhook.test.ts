@@ -14,7 +14,7 @@ const other = `whsec_${Buffer.alloc(32, 2).toString("base64")}`;
 const { signal } = new AbortController();
 
 const delivery = (id: number, payload: unknown = { n: id }): Delivery => ({
-  key: idempotencyKey({ flow: "a flow:\r\nx", partition: "p", id: String(id) }, 0),
+  key: idempotencyKey({ flow: "a flow:\r\nx", partition: "p", id: String(id) }, "0"),
   origin: { partition: "p", id: String(id) },
   payload,
 });

@@ -20,10 +20,10 @@ export interface Message extends Position {
 }
 
 /**
- * `flow:partition:id:index`, the same each time that a message is read, so that a sink can know a redelivery. The index counts what
- * the message sends to one sink. Names are encoded, so that a `:` in one cannot make two keys alike.
+ * `flow:partition:id:index`, the same each time that a message is read, so that a sink can know a redelivery. The index says what
+ * the message sends to one sink: the task and the payload, such as `0.1`, both counted. Names are encoded, so that a `:` in one cannot make two keys alike.
  */
-export const idempotencyKey = ({ flow, partition, id }: Pick<Message, "flow" | keyof Position>, index: number) =>
+export const idempotencyKey = ({ flow, partition, id }: Pick<Message, "flow" | keyof Position>, index: string) =>
   `${encodeURIComponent(flow)}:${encodeURIComponent(partition)}:${encodeURIComponent(id)}:${index}`;
 
 /** The flow of an `idempotencyKey`. */

@@ -147,6 +147,19 @@ describe("the feeder of a sink", () => {
     assert.equal(feeder.breaker.state, "closed");
   });
 
+  it("says when there is room again, and when it stops", { timeout: 5_000 }, async () => {
+    const { feeder } = feed(() => ok, { queuedMax: 2, batchMax: 1 });
+    const first = [feeder.deliver(delivery(0)), feeder.deliver(delivery(1))];
+    assert.equal(feeder.room, 0);
+    await feeder.roomed();
+    assert.ok(feeder.room > 0);
+    await Promise.all(first);
+    const stuck = feed(() => later, { queuedMax: 1, retry: { ...policy.retry, baseMs: 60_000, maxMs: 60_000 } }).feeder;
+    const open = assert.rejects(stuck.deliver(delivery(2)), /stops/);
+    const waiting = stuck.roomed();
+    await Promise.all([stuck.stop(), waiting, open]);
+  });
+
   it("refuses more than its bound, and rejects what is open when it stops, so that it is not committed", async () => {
     const { feeder, buried } = feed(() => later, {
       queuedMax: 2,

@@ -29,11 +29,13 @@ export interface FeederCounts {
 export interface SinkFeeder {
   /**
    * Resolves once the sink has it or it is durably a dead letter; rejects when the feeder stops first: then it may or may not have been
-   * written, and must be delivered again. Throws at once when the queue is full: see `room`.
+   * written, and must be delivered again. Throws at once when the queue is full: see `room` and `roomed`.
    */
   deliver(delivery: Delivery): Promise<void>;
-  /** How many more may be handed over now. */
+  /** How many more may be handed over now. Once it stops any may: they are rejected. */
   readonly room: number;
+  /** Resolves when there is room, or the feeder stops. Who waited asks `room` again: another one may have been quicker. */
+  roomed(): Promise<void>;
   readonly breaker: Breaker;
   readonly counts: FeederCounts;
   /** Lets the batch on its way come back, its signal aborted; rejects what is open. The sink is not closed. */
@@ -66,6 +68,7 @@ export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): Si
   let breaker = closedBreaker;
   let running: Promise<void> | null = null;
   let filled: PromiseWithResolvers<void> | null = null;
+  let freed: PromiseWithResolvers<void> | null = null;
 
   const stopped = () => stopping.signal.aborted;
 
@@ -76,9 +79,15 @@ export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): Si
       sending = batch.length;
       await sendAll(batch);
       sending = 0;
+      giveRoom();
     }
     // In the same turn as the last look at the queue: a delivery that comes a microtask later must start a run of its own.
     running = null;
+  }
+
+  function giveRoom(): void {
+    freed?.resolve();
+    freed = null;
   }
 
   async function linger(): Promise<void> {
@@ -173,7 +182,12 @@ export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): Si
       return settle.promise;
     },
     get room() {
-      return policy.queuedMax - queue.length - sending;
+      return stopped() ? policy.queuedMax : policy.queuedMax - queue.length - sending;
+    },
+    async roomed() {
+      if (queue.length + sending < policy.queuedMax || stopped()) return;
+      freed ??= Promise.withResolvers<void>();
+      await freed.promise;
     },
     get breaker() {
       return breaker;
@@ -183,6 +197,7 @@ export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): Si
     },
     async stop() {
       stopping.abort();
+      giveRoom();
       await running;
       for (const { settle } of queue.splice(0)) settle.reject(stopError());
     },

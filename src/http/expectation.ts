@@ -1,7 +1,7 @@
 /** What a published product is expected to be, beyond the contract: `deadline` or `deadline_s`, and `check`. */
 import { InvalidRequestError } from "../model/errors.ts";
 import { jsonTextOf } from "../model/json.ts";
-import { schemaFlaw } from "../model/json-schema.ts";
+import { schemaFlaw } from "../model/json-schema-flaw.ts";
 import type { PublishedProduct } from "../model/plan.ts";
 import { checked } from "./check.ts";
 import type { PlanSchemas } from "./schemas.ts";

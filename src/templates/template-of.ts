@@ -1,6 +1,6 @@
 /** A draft checked as a whole, and made a template: names, dependencies, parameters, placeholders, conditions, computes. */
 import { findCycle } from "../model/graph.ts";
-import { schemaFlaw } from "../model/json-schema.ts";
+import { schemaFlaw } from "../model/json-schema-flaw.ts";
 import { paramsOfDraft, scheduleOfDraft } from "./declared.ts";
 import type { Draft, DraftTask } from "./draft.ts";
 import { parseExpression } from "./expression.ts";

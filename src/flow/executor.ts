@@ -1,0 +1,47 @@
+/** What runs a flow's tasks. */
+import type { Position } from "./message.ts";
+
+export interface FlowTask {
+  /** Stable over redeliveries of the messages that it came of. */
+  readonly key: string;
+  /** The messages that are done with once this task is: all of one partition, at least one. */
+  readonly origins: readonly Position[];
+  /** A JSON value. */
+  readonly input: unknown;
+  /** A program and variables of its own, of a subprocess executor; by default the flow's. */
+  readonly command?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface TaskResult {
+  /** A JSON value. */
+  readonly output: unknown;
+  /** A process's exit code and id; null where there is no process. */
+  readonly exitCode: number | null;
+  readonly pid: number | null;
+  readonly durationMs: number;
+}
+
+/** An attempt that failed, with what is known of it. Any other error that an executor rejects with is one without. */
+export class TaskError extends Error {
+  readonly exitCode: number | null;
+  readonly pid: number | null;
+  /** The last of what it printed. */
+  readonly output: string;
+  constructor(
+    message: string,
+    { exitCode = null, pid = null, output = "" }: Partial<Omit<TaskError, keyof Error>> = {},
+  ) {
+    super(message);
+    this.name = new.target.name;
+    this.exitCode = exitCode;
+    this.pid = pid;
+    this.output = output;
+  }
+}
+
+export interface Executor {
+  /** One attempt. Rejects when it failed, and soon once `signal` aborts (the timeout is the caller's); nothing of the task lives on then. */
+  run(task: FlowTask, signal: AbortSignal): Promise<TaskResult>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,144 @@
+/**
+ * One partition of a flow on this node: hands its messages to the pipeline, stops its source while as many are held as may be, and commits what lies
+ * below all that is open.
+ */
+import { createActor } from "xstate";
+import { sourceMachine } from "../../actors/index.ts";
+import { pause } from "../jobs/backoff.ts";
+import type { Log } from "../observe/log.ts";
+import type { Message } from "./message.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Source } from "./source.ts";
+import { createWatermark } from "./watermark.ts";
+
+export interface PartitionPolicy {
+  /** Messages that are read and not committable yet; a source may hand over a batch more. */
+  readonly windowMax: number;
+  /** Messages that `arrange` is given at once. */
+  readonly batchMax: number;
+  /** How long a confirmed message may wait for its commit. */
+  readonly commitMs: number;
+}
+
+export interface PartitionParts {
+  readonly name: string;
+  readonly source: Pick<Source, "pause" | "resume" | "commit">;
+  readonly pipeline: Pipeline;
+  readonly policy: PartitionPolicy;
+  readonly isPaused: boolean;
+  readonly log: Pick<Log, "warn">;
+}
+
+export interface PartitionState {
+  readonly state: "starting" | "live" | "stalled" | "failed" | "stopped";
+  readonly reason: string | null;
+  /** Messages read and not below the watermark. */
+  readonly held: number;
+  /** What was committed last; null: nothing yet. */
+  readonly committed: number | null;
+  /** Messages taken and confirmed since the partition was assigned. */
+  readonly taken: number;
+  readonly confirmed: number;
+}
+
+export interface Partition {
+  take(batch: readonly Message[]): void;
+  setPaused(isPaused: boolean): void;
+  fail(reason: Error): void;
+  readonly state: PartitionState;
+  /** Takes no more, waits for what is open until the deadline at most, and commits what was confirmed by then. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+export function createPartition({ name, source, pipeline, policy, isPaused, log }: PartitionParts): Partition {
+  const stopping = new AbortController();
+  const waiting: Message[] = [];
+  const running = new Set<Promise<void>>();
+  let watermark: ReturnType<typeof createWatermark> | null = null;
+  let committed: number | null = null;
+  let committing: Promise<void> | null = null;
+  let counts = { taken: 0, confirmed: 0 };
+  let isDraining = false;
+
+  const actor = createActor(sourceMachine, { input: { isPaused } });
+  actor.on("reading.stop", () => source.pause(name));
+  actor.on("reading.go", () => source.resume(name));
+  actor.start();
+  actor.send({ type: "opened" });
+
+  /** Messages of the window that have not begun: the pipeline takes them in batches, in their order. */
+  function pump(): void {
+    while (waiting.length > 0 && !isDraining) {
+      const batch = waiting.splice(0, policy.batchMax);
+      const run = pipeline.run(batch, { signal: stopping.signal, done: confirm }).catch(onStopped);
+      running.add(run);
+      run.finally(() => running.delete(run));
+    }
+  }
+
+  /** A message that could not be done because the flow stops is not committed: it is read again. */
+  function onStopped(error: unknown): void {
+    if (stopping.signal.aborted || isDraining) return;
+    actor.send({ type: "failed", reason: error instanceof Error ? error.message : String(error) });
+  }
+
+  function confirm({ offset }: Message): void {
+    watermark?.confirm(offset);
+    counts = { ...counts, confirmed: counts.confirmed + 1 };
+    if (watermark !== null && watermark.held <= policy.windowMax / 2) actor.send({ type: "window.freed" });
+    committing ??= commitLater();
+  }
+
+  /** As many messages as come meanwhile share a commit; one that failed is tried again after the same time. */
+  async function commitLater(): Promise<void> {
+    do {
+      await pause(policy.commitMs, stopping.signal);
+      await commit();
+    } while (watermark?.nextOffset !== committed && !stopping.signal.aborted);
+    committing = null;
+  }
+
+  async function commit(): Promise<void> {
+    const next = watermark?.nextOffset ?? null;
+    if (next === null || next === committed) return;
+    try {
+      await source.commit(name, next);
+      committed = next;
+    } catch (error) {
+      log.warn(
+        { err: error, partition: name, next },
+        "a partition's progress could not be committed: it is tried again",
+      );
+    }
+  }
+
+  return {
+    take(batch) {
+      const [first] = batch;
+      if (first === undefined || isDraining) return;
+      watermark ??= createWatermark(first.offset);
+      for (const { offset } of batch) watermark.begin(offset);
+      counts = { ...counts, taken: counts.taken + batch.length };
+      waiting.push(...batch);
+      if (watermark.held >= policy.windowMax) actor.send({ type: "window.filled" });
+      pump();
+    },
+    setPaused: (isPaused) => actor.send({ type: isPaused ? "paused" : "unpaused" }),
+    fail: ({ message }) => actor.send({ type: "failed", reason: message }),
+    get state() {
+      const { value, context } = actor.getSnapshot();
+      return { state: value, reason: context.reason, held: watermark?.held ?? 0, committed, ...counts };
+    },
+    async drain(deadlineMs) {
+      isDraining = true;
+      const late = new AbortController();
+      await Promise.race([Promise.allSettled([...running]), pause(deadlineMs, late.signal)]);
+      late.abort();
+      stopping.abort(new Error("the flow stops"));
+      await Promise.allSettled([...running]);
+      await committing;
+      await commit();
+      actor.send({ type: "revoked" });
+    },
+  };
+}

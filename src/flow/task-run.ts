@@ -1,0 +1,108 @@
+/** Runs one task to its end: attempts in a slot of the flow, a timeout for each, and what the flow's hooks say of its result or its failure. */
+import type { RetryRule } from "../compute/compute.ts";
+import { pause, within } from "../jobs/backoff.ts";
+import { delayMs } from "../jobs/retry-policy.ts";
+import type { Executor, FlowTask, TaskResult } from "./executor.ts";
+import type { FlowHooks, OnError, Payloads } from "./hooks.ts";
+import type { Slots } from "./slots.ts";
+
+export interface TaskPolicy {
+  readonly attemptsMax: number;
+  readonly timeoutMs: number;
+  readonly retry: RetryRule;
+}
+
+export type TaskEnd =
+  | { readonly kind: "succeeded"; readonly result: TaskResult; readonly payloads: Payloads }
+  | { readonly kind: "skipped"; readonly error: Error }
+  | { readonly kind: "dead"; readonly error: Error; readonly attempts: number }
+  | { readonly kind: "replaced"; readonly tasks: Extract<OnError, object>["tasks"] };
+
+export interface TaskParts {
+  readonly hooks: FlowHooks;
+  readonly executor: Executor;
+  readonly slots: Slots;
+  readonly policy: TaskPolicy;
+  /** Names of the flow's sinks: payloads go to no other. */
+  readonly sinks: readonly string[];
+}
+
+export interface TaskAsk {
+  readonly task: FlowTask;
+  /** Given: the executor is not asked. */
+  readonly known: TaskResult | null;
+  /** Added to the task's own: requests go before messages of a queue. */
+  readonly priority: number;
+}
+
+/** Rejects only when `signal` aborts: then the task may have run or not, and is to be run again. */
+export async function runTask(
+  parts: TaskParts,
+  { task, known, priority }: TaskAsk,
+  signal: AbortSignal,
+): Promise<TaskEnd> {
+  const { hooks, policy } = parts;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const result = known ?? (await runInSlot(parts, task, priority, signal));
+      return { kind: "succeeded", result, payloads: await payloadsOf(parts, task, result) };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const { error, decision } = await decide(hooks, task, errorOf(thrown), attempt);
+      if (decision === "skip") return { kind: "skipped", error };
+      if (typeof decision === "object") return { kind: "replaced", tasks: decision.tasks };
+      if (decision === "dlq" || attempt >= policy.attemptsMax) return { kind: "dead", error, attempts: attempt };
+      await pause(delayMs(attempt, Math.random(), policy.retry), signal);
+    }
+  }
+}
+
+async function runInSlot(
+  { hooks, executor, slots, policy }: TaskParts,
+  task: FlowTask,
+  priority: number,
+  signal: AbortSignal,
+): Promise<TaskResult> {
+  const giveBack = await slots.take(priority + (hooks.taskPriority?.(task) ?? 0), signal);
+  try {
+    return await within(policy.timeoutMs, signal, (own) => executor.run(task, own));
+  } finally {
+    giveBack();
+  }
+}
+
+async function payloadsOf({ hooks, sinks }: TaskParts, task: FlowTask, result: TaskResult): Promise<Payloads> {
+  if (hooks.onTaskComplete === undefined) return Object.fromEntries(sinks.map((sink) => [sink, [result.output]]));
+  return checkedPayloads(await hooks.onTaskComplete(task, result), sinks);
+}
+
+/** Throws when a hook handed out what no sink can take: the attempt failed then. */
+export function checkedPayloads(payloads: Payloads | undefined, sinks: readonly string[]): Payloads {
+  if (payloads === undefined || payloads === null) return {};
+  for (const [sink, list] of Object.entries(payloads)) {
+    if (!sinks.includes(sink))
+      throw new Error(`There is no sink "${sink}": this flow has ${sinks.join(", ") || "none"}`);
+    if (!Array.isArray(list)) throw new Error(`What goes to sink "${sink}" is no list of payloads`);
+  }
+  return payloads;
+}
+
+/** A hook that throws, or says what is no decision, takes the place of the error that it was asked about. */
+async function decide(
+  hooks: FlowHooks,
+  task: FlowTask,
+  error: Error,
+  attempt: number,
+): Promise<{ readonly error: Error; readonly decision: OnError }> {
+  try {
+    const decision = (await hooks.onError?.(task, error, attempt)) ?? "retry";
+    if (["retry", "skip", "dlq"].includes(decision as string)) return { error, decision };
+    if (typeof decision === "object" && Array.isArray(decision.tasks) && decision.tasks.length > 0)
+      return { error, decision };
+    throw new Error("onError must return retry, skip, dlq or { tasks: […] }", { cause: error });
+  } catch (thrown) {
+    return { error: errorOf(thrown), decision: "retry" };
+  }
+}
+
+export const errorOf = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

@@ -18,6 +18,12 @@ import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
 const dayMs = 86_400_000;
+const sixHoursMs = 6 * 3_600_000;
+/** Two or three hours from now, at whatever hour the suite runs: a tick that comes in the middle of a test would begin its pass. */
+const nextTickMs = Math.floor(Date.now() / 3_600_000 + 3) * 3_600_000;
+const tickHour = new Date(nextTickMs).getUTCHours();
+const everySixHours = `0 ${tickHour % 6}-23/6 * * *`;
+const everyDay = `0 ${tickHour} * * *`;
 
 describe("a contact", () => {
   let database: Database;
@@ -45,7 +51,7 @@ describe("a contact", () => {
     return heard;
   }
   const definition = (ship: string, changes: Partial<ContactDefinition> = {}): ContactDefinition => ({
-    ...{ ship, station: null, host: null, port: null, cron: "0 */6 * * *", timezone: "UTC", durationS: 600 },
+    ...{ ship, station: null, host: null, port: null, cron: everySixHours, timezone: "UTC", durationS: 600 },
     ...{ aheadDays: 3, prepassMarginS: 60, drainMarginS: null, template: null, priority: 2 },
     ...changes,
   });
@@ -78,8 +84,7 @@ describe("a contact", () => {
     for (const [i, pass] of passes.entries()) {
       const aosMs = Date.parse(pass.aos);
       assert.ok(aosMs > Date.now() && aosMs <= Date.now() + 3 * dayMs);
-      assert.equal(aosMs % (6 * 3_600_000), 0);
-      assert.equal(aosMs - Date.parse(passes[0]?.aos ?? ""), i * 6 * 3_600_000);
+      assert.equal(aosMs, nextTickMs + i * sixHoursMs);
       assert.deepEqual(
         [Date.parse(pass.los) - aosMs, pass.prepassMarginMs, pass.drainMarginMs, pass.priority, pass.createdBy],
         [600_000, 60_000, 1_000, 2, "planner"],
@@ -140,7 +145,6 @@ describe("a contact", () => {
   });
 
   it("gives way to passes of higher priority and to its like, and takes the place of lower ones, with the reason", async () => {
-    const tick = Math.ceil(Date.now() / (6 * 3_600_000)) * 6 * 3_600_000;
     const order = (priority: number, atMs: number) => ({
       ...{ passId: newUuid(), ship: "c", station: null, host: "127.0.0.1", port: null, priority, template: null },
       ...{
@@ -152,7 +156,7 @@ describe("a contact", () => {
       },
     });
     const rules = { policy: "reject", portMin: 20_000, portMax: 20_999, by: "test", at: systemClock.now() } as const;
-    const { passes } = await planPasses(database.sql, [order(9, tick), order(1, tick + 6 * 3_600_000)], rules);
+    const { passes } = await planPasses(database.sql, [order(9, nextTickMs), order(1, nextTickMs + sixHoursMs)], rules);
     const heard = startPlanner();
     await save("yielding", definition("c"));
     await plannedOn("yielding");
@@ -171,11 +175,11 @@ describe("a contact", () => {
 
   it("waits where every port is taken, and goes on once there is room", async () => {
     const onePort = { ...groundSettings, portMin: 30_500, portMax: 30_500 };
-    await save("first", definition("d", { cron: "0 3 * * *" }));
+    await save("first", definition("d", { cron: everyDay }));
     startPlanner(onePort);
     await plannedOn("first");
     assert.equal((await passesOf("first")).length, 3);
-    await save("second", definition("e", { cron: "0 3 * * *" }));
+    await save("second", definition("e", { cron: everyDay }));
     await plannedOn("second");
     assert.deepEqual(await passesOf("second", null), []);
     await deleteContact(database.sql, { contact: "first", ships: null, at: systemClock.now() });

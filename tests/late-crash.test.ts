@@ -53,9 +53,11 @@ describe("a node that is killed while packets are added to a pass", () => {
   const call = (method: string, path: string, body?: unknown, headers = {}) =>
     request(method, `/api${path}`, { token, body, headers });
 
+  const read = async (passId: string) => (await call("GET", `/pass/${passId}`)).json;
+
   /** Its row, its files and its ledger fit together. Returns how many packets there are. */
   async function whole(passId: string): Promise<number> {
-    const { archive, ledger } = (await call("GET", `/pass/${passId}`)).json;
+    const { archive, ledger } = await read(passId);
     const bytes = await readFile(archive.path);
     assert.equal(createHash("sha256").update(bytes).digest("hex"), archive.sha256);
     assert.deepEqual([archive.packets, bytes.length], [ledger.stored, archive.size_bytes]);
@@ -66,25 +68,34 @@ describe("a node that is killed while packets are added to a pass", () => {
     return ledger.stored;
   }
 
+  /** A pass that received all of `sent`: what the kernel of a busy machine drops is counted, and no test of ours here. Then it is flown again. */
+  async function fly(ship: string, sent: readonly Uint8Array[]): Promise<{ readonly id: string }> {
+    for (let tries = 1; ; tries++) {
+      const aos = new Date(Date.now() + 300).toISOString();
+      const body = { ship, template: "gated", aos, duration_s: 12, drain_margin_s: 1 };
+      const { json: pass } = await call("POST", "/pass", body);
+      await until("receiving", async () => (await read(pass.id)).state === "receiving");
+      await sendTo(pass.port, sent);
+      await until("completed", async () => (await read(pass.id)).state === "completed", 60_000);
+      const { ledger } = await read(pass.id);
+      if (ledger.stored === sent.length) return pass;
+      assert.ok(tries < 3, JSON.stringify(ledger));
+    }
+  }
+
   it("leaves the old pass or the new one, and ends by the same again; its plan is renewed once for each", async () => {
     const template =
       "id: gated\ntasks:\n  - { id: power, command: [cat], require: { completeness: 1, apids: [100] } }\n";
     assert.equal((await call("POST", "/template", template, { "Content-Type": "application/yaml" })).status, 200);
     const ship = `late-${Date.now()}`;
     await call("PUT", `/ship/${ship}`, { format: "ccsds", packets: latePackets });
-    const aos = new Date(Date.now() + 300).toISOString();
-    const body = { ship, template: "gated", aos, duration_s: 12, drain_margin_s: 1 };
-    const { json: pass } = await call("POST", "/pass", body);
-    const seen = async () => (await call("GET", `/pass/${pass.id}`)).json;
-    await until("receiving", async () => (await seen()).state === "receiving");
     const lost = killedAfterMs.map((_, i) => packets(100, 100 + i * 1000, 100 + i * 1000 + lostEach));
     const missing = new Set(lost.flat().map((one) => Buffer.from(one).toString("hex")));
     const all = packets(100, 0, received + missing.size);
-    await sendTo(
-      pass.port,
+    const pass = await fly(
+      ship,
       all.filter((one) => !missing.has(Buffer.from(one).toString("hex"))),
     );
-    await until("completed", async () => (await seen()).state === "completed", 60_000);
     assert.equal(await whole(pass.id), received);
 
     let stored = received;
@@ -108,7 +119,7 @@ describe("a node that is killed while packets are added to a pass", () => {
       assert.equal(await whole(pass.id), stored);
     }
     assert.ok(before > 0, "no kill came before its commit");
-    const { ledger, dataset_id } = await seen();
+    const { ledger, dataset_id } = await read(pass.id);
     assert.deepEqual([ledger.missing, ledger.completeness, ledger.late.uploads], [0, 1, killedAfterMs.length]);
     const plan = async () => (await call("GET", `/plan/${dataset_id}`)).json;
     await until(

@@ -235,8 +235,8 @@ describe("the Postgres sink", { skip }, () => {
     await proxy.close();
   });
 
-  it("cancels at the server what is given up, and works on", async () => {
-    const sink = await checked();
+  /** Gives a delivery up that waits for a lock, and lets go of the lock once `over` has come about. */
+  async function giveUpWhileLocked(sink: Sink, over: () => Promise<unknown>): Promise<void> {
     const giveUp = new AbortController();
     await direct.sql.begin(async (tx) => {
       await tx.script("lock table readings in exclusive mode");
@@ -244,8 +244,13 @@ describe("the Postgres sink", { skip }, () => {
       await until("the insert waits", async () => (await active()) === 1);
       giveUp.abort();
       await given;
-      await until("the server has ended it", async () => (await active()) === 0);
+      await over();
     });
+  }
+
+  it("cancels at the server what is given up, and works on", async () => {
+    const sink = await checked();
+    await giveUpWhileLocked(sink, () => until("the server has ended it", async () => (await active()) === 0));
     assert.deepEqual(await volts(), []);
     assert.deepEqual(await sink.deliver([delivery(1)], signal), [ok]);
   });
@@ -276,15 +281,7 @@ describe("the Postgres sink", { skip }, () => {
     url.host = `127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
     const sink = await checked({}, url.href);
     const shut = new Promise((resolve) => door.close(resolve)); // the connection stays, a second one is refused
-    const giveUp = new AbortController();
-    await direct.sql.begin(async (tx) => {
-      await tx.script("lock table readings in exclusive mode");
-      const given = assert.rejects(sink.deliver([delivery(1)], giveUp.signal), /given up/);
-      await until("the insert waits", async () => (await active()) === 1);
-      giveUp.abort();
-      await given;
-      await shut;
-    });
+    await giveUpWhileLocked(sink, () => shut);
     await sink.close();
     process.off("unhandledRejection", note);
     assert.deepEqual(unhandled, []);

@@ -1,7 +1,8 @@
 /** Artefacts from Maven with all that they depend on, fetched once into the user's cache folder. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findProgram } from "../../src/compute/container.ts";
 import { call } from "./process.ts";
 
 export interface Artefact {
@@ -12,8 +13,7 @@ export interface Artefact {
 
 /** Whether this machine has Maven and a whole JDK: a service may be a source file, which a runtime alone cannot compile. */
 export function hasMaven(): boolean {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return ["mvn", "java", "javac"].every((program) => folders.some((folder) => existsSync(join(folder, program))));
+  return ["mvn", "java", "javac"].every((program) => findProgram(program, process.env) !== null);
 }
 
 /** The class path of all jars. `name` is the cache's, with the first artefact's version. */

@@ -1,4 +1,5 @@
 /** A message's value as JSON that fits the flow's input schema. */
+import { messageOf } from "../compute/function.ts";
 import { createCheck } from "../model/json-schema.ts";
 import type { Decoded } from "./hooks.ts";
 import type { Message } from "./message.ts";
@@ -17,7 +18,7 @@ export function createDecoder(schema: string | null): (message: Message) => Read
     try {
       value = JSON.parse(typeof message.value === "string" ? message.value : utf8.decode(message.value));
     } catch (error) {
-      return { message: null, fault: `it is not JSON: ${error instanceof Error ? error.message : error}` };
+      return { message: null, fault: `it is not JSON: ${messageOf(error)}` };
     }
     const broken = check(value);
     if (broken !== null) return { message: null, fault: `it does not fit the flow's input: ${broken}` };

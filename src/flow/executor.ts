@@ -5,7 +5,7 @@ export interface FlowTask {
   /** Stable over redeliveries of the messages that it came of. */
   readonly key: string;
   /** The messages that are done with once this task is: all of one partition, at least one. */
-  readonly origins: readonly Position[];
+  readonly origins: readonly [Position, ...Position[]];
   /** A JSON value. */
   readonly input: unknown;
   /** A program and variables of its own, of a subprocess executor; by default the flow's. */
@@ -20,24 +20,6 @@ export interface TaskResult {
   readonly exitCode: number | null;
   readonly pid: number | null;
   readonly durationMs: number;
-}
-
-/** An attempt that failed, with what is known of it. Any other error that an executor rejects with is one without. */
-export class TaskError extends Error {
-  readonly exitCode: number | null;
-  readonly pid: number | null;
-  /** The last of what it printed. */
-  readonly output: string;
-  constructor(
-    message: string,
-    { exitCode = null, pid = null, output = "" }: Partial<Omit<TaskError, keyof Error>> = {},
-  ) {
-    super(message);
-    this.name = new.target.name;
-    this.exitCode = exitCode;
-    this.pid = pid;
-    this.output = output;
-  }
 }
 
 export interface Executor {

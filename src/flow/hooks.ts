@@ -1,7 +1,6 @@
 /** What a flow's module may say, in the order that a message meets it. A hook that throws is an attempt that failed. */
 import type { FlowTask, TaskResult } from "./executor.ts";
 import type { Message } from "./message.ts";
-import type { Delivery } from "./sink.ts";
 
 /** A message whose value has been decoded and fits the flow's input schema. */
 export interface Decoded<Input = unknown> extends Omit<Message, "value"> {
@@ -41,6 +40,4 @@ export interface FlowHooks<Input = unknown> {
   onMessageComplete?(message: Decoded<Input>, results: readonly TaskResult[]): Later<Payloads>;
   /** `attempt` counts from 1. By default `retry` until the flow's attempts are used up, then `dlq`. */
   onError?(task: FlowTask, error: Error, attempt: number): Later<OnError>;
-  /** A delivery that its sink refused, or that used up its attempts. By default `dlq`. */
-  onDeliveryError?(sink: string, delivery: Delivery, reason: string): Later<"dlq" | "skip">;
 }

@@ -1,21 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Message } from "./message.ts";
+import { message } from "../../tests/support/pipeline.ts";
 import { createPartition, type PartitionPolicy } from "./partition.ts";
 import type { Pipeline, RunOrder } from "./pipeline.ts";
 
 const policy: PartitionPolicy = { windowMax: 10, batchMax: 4, commitMs: 1 };
-const message = (offset: number): Message => ({
-  flow: "f",
-  partition: "p",
-  id: String(offset),
-  offset,
-  key: null,
-  value: "",
-  timestampMs: 0,
-  headers: {},
-});
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => message(from + index));
 
 /** A source of one partition that remembers what is committed, and whether it may read. */

@@ -4,12 +4,13 @@
  */
 import { createActor } from "xstate";
 import { sourceMachine } from "../../actors/index.ts";
+import { messageOf } from "../compute/function.ts";
 import { pause } from "../jobs/backoff.ts";
 import type { Log } from "../observe/log.ts";
 import type { Message } from "./message.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Source } from "./source.ts";
-import { createWatermark } from "./watermark.ts";
+import { createWatermark, type Watermark } from "./watermark.ts";
 
 export interface PartitionPolicy {
   /** Messages that are read and not committable yet; a source may hand over a batch more. */
@@ -52,12 +53,12 @@ export interface Partition {
 
 export function createPartition({ name, source, pipeline, policy, isPaused, log }: PartitionParts): Partition {
   const stopping = new AbortController();
-  const waiting: Message[] = [];
   const running = new Set<Promise<void>>();
-  let watermark: ReturnType<typeof createWatermark> | null = null;
+  let watermark: Watermark | null = null;
   let committed: number | null = null;
   let committing: Promise<void> | null = null;
-  let counts = { taken: 0, confirmed: 0 };
+  let taken = 0;
+  let confirmed = 0;
   let isDraining = false;
 
   const actor = createActor(sourceMachine, { input: { isPaused } });
@@ -65,27 +66,26 @@ export function createPartition({ name, source, pipeline, policy, isPaused, log 
   actor.on("reading.go", () => source.resume(name));
   actor.start();
   actor.send({ type: "opened" });
+  const isStalled = () => actor.getSnapshot().value === "stalled";
 
-  /** Messages of the window that have not begun: the pipeline takes them in batches, in their order. */
-  function pump(): void {
-    while (waiting.length > 0 && !isDraining) {
-      const batch = waiting.splice(0, policy.batchMax);
-      const run = pipeline.run(batch, { signal: stopping.signal, done: confirm }).catch(onStopped);
-      running.add(run);
-      run.finally(() => running.delete(run));
-    }
+  function begin(batch: readonly Message[]): void {
+    const run = pipeline.run(batch, { signal: stopping.signal, done: confirm }).catch(onStopped);
+    running.add(run);
+    run.finally(() => running.delete(run));
   }
 
   /** A message that could not be done because the flow stops is not committed: it is read again. */
   function onStopped(error: unknown): void {
     if (stopping.signal.aborted || isDraining) return;
-    actor.send({ type: "failed", reason: error instanceof Error ? error.message : String(error) });
+    actor.send({ type: "failed", reason: messageOf(error) });
   }
 
   function confirm({ offset }: Message): void {
     watermark?.confirm(offset);
-    counts = { ...counts, confirmed: counts.confirmed + 1 };
-    if (watermark !== null && watermark.held <= policy.windowMax / 2) actor.send({ type: "window.freed" });
+    confirmed += 1;
+    // Only a stalled partition has use for it: an event for each message would cost more than the message.
+    if (isStalled() && watermark !== null && watermark.held <= policy.windowMax / 2)
+      actor.send({ type: "window.freed" });
     committing ??= commitLater();
   }
 
@@ -118,16 +118,15 @@ export function createPartition({ name, source, pipeline, policy, isPaused, log 
       if (first === undefined || isDraining) return;
       watermark ??= createWatermark(first.offset);
       for (const { offset } of batch) watermark.begin(offset);
-      counts = { ...counts, taken: counts.taken + batch.length };
-      waiting.push(...batch);
+      taken += batch.length;
       if (watermark.held >= policy.windowMax) actor.send({ type: "window.filled" });
-      pump();
+      for (let at = 0; at < batch.length; at += policy.batchMax) begin(batch.slice(at, at + policy.batchMax));
     },
     setPaused: (isPaused) => actor.send({ type: isPaused ? "paused" : "unpaused" }),
     fail: ({ message }) => actor.send({ type: "failed", reason: message }),
     get state() {
       const { value, context } = actor.getSnapshot();
-      return { state: value, reason: context.reason, held: watermark?.held ?? 0, committed, ...counts };
+      return { state: value, reason: context.reason, held: watermark?.held ?? 0, committed, taken, confirmed };
     },
     async drain(deadlineMs) {
       isDraining = true;

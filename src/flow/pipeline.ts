@@ -2,21 +2,17 @@
  * The way of messages through a flow: decoded, arranged into tasks, run, handed to the sinks. A message is done with once every sink has confirmed
  * what came of it, or what could not be done is a durable dead letter.
  */
-import { pause } from "../jobs/backoff.ts";
-import { delayMs } from "../jobs/retry-policy.ts";
 import type { Reading } from "./decode.ts";
 import type { Payloads } from "./hooks.ts";
-import { idempotencyKey, type Message } from "./message.ts";
-import { asTask, type Placed, pathOf, place, type Underway } from "./place.ts";
+import { idempotencyKey, type Message, type Position } from "./message.ts";
+import { asTask, type Placed, place, type Underway } from "./place.ts";
 import type { SinkFeeder } from "./sink-feeder.ts";
-import { checkedPayloads, errorOf, runTask, type TaskAsk, type TaskEnd, type TaskParts } from "./task-run.ts";
+import { checkedPayloads, runTask, type TaskAsk, type TaskFailure, type TaskParts, tried } from "./task-run.ts";
 
 /** Why a message ends as a dead letter. */
-export interface MessageFault {
+export interface MessageFault extends TaskFailure {
   /** Where it ended. */
   readonly stage: "decode" | "arrange" | "task" | "complete";
-  readonly error: Error;
-  readonly attempts: number;
 }
 
 export interface PipelineParts extends Omit<TaskParts, "sinks"> {
@@ -49,7 +45,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const sinks = [...feeders.keys()];
   const taskParts: TaskParts = { ...parts, sinks };
 
-  /** One batch. */
   return {
     async run(messages, { signal, done, priority = 0 }) {
       const underway: Underway[] = [];
@@ -57,60 +52,34 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       for (const given of messages) {
         const { message, fault } = parts.decode(given);
         if (message !== null) underway.push({ given, message, open: 0, owned: 0, isBuried: false, results: [] });
-        else work.push(bury(given, { stage: "decode", error: new Error(fault), attempts: 1 }).then(() => done(given)));
+        else work.push(buryAtOnce(given, { stage: "decode", error: new Error(fault), attempts: 1 }, done));
       }
       if (underway.length > 0) work.push(runDecoded(underway, { signal, done, priority }));
       await settleAll(work);
     },
   };
 
+  /** One batch. */
   async function runDecoded(underway: readonly Underway[], order: Required<RunOrder>): Promise<void> {
-    const arranged = await arrange(underway, order.signal);
-    if (!Array.isArray(arranged)) {
-      const fault: MessageFault = { stage: "arrange", ...arranged };
-      await settleAll(underway.map(({ given }) => bury(given, fault).then(() => order.done(given))));
+    const given = underway.map(({ message }) => message);
+    const arranged = await tried(policy, order.signal, async () =>
+      place(await (hooks.arrange?.(given) ?? given.map(asTask)), underway),
+    );
+    if (arranged.failed !== null) {
+      const fault: MessageFault = { stage: "arrange", ...arranged.failed };
+      await settleAll(underway.map(({ given }) => buryAtOnce(given, fault, order.done)));
       return;
     }
-    const tasks = arranged.map(({ task, known, of }) => {
-      for (const one of of) one.open += 1;
-      return { ask: { task, known, priority: order.priority }, of };
-    });
+    for (const { of } of arranged.result) for (const one of of) one.open += 1;
     const idle = underway.filter(({ open }) => open === 0);
     await settleAll([
       ...idle.map((one) => complete(one, order)),
-      ...tasks.map(({ ask, of }) => runOne(ask, of, pathOf(ask.task), order, 0)),
+      ...arranged.result.map((placed) => runPlaced(placed, order)),
     ]);
   }
 
-  /** Tasks with the messages that each is for, or why there are none. */
-  async function arrange(
-    underway: readonly Underway[],
-    signal: AbortSignal,
-  ): Promise<Placed[] | Pick<MessageFault, "error" | "attempts">> {
-    const given = underway.map(({ message }) => message);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const arranged = await (hooks.arrange?.(given) ?? given.map(asTask));
-        return place(arranged, underway);
-      } catch (thrown) {
-        signal.throwIfAborted();
-        if (attempt >= policy.attemptsMax) return { error: errorOf(thrown), attempts: attempt };
-        await pause(delayMs(attempt, Math.random(), policy.retry), signal);
-        signal.throwIfAborted();
-      }
-    }
-  }
-
-  async function runOne(
-    ask: TaskAsk,
-    of: readonly Underway[],
-    path: string,
-    order: Required<RunOrder>,
-    depth: number,
-  ): Promise<void> {
-    const end = await runTask(taskParts, ask, order.signal);
-    await ended(end, ask, of, path, order, depth);
-    if (depth > 0) return;
+  async function runPlaced({ task, known, of }: Placed, order: Required<RunOrder>): Promise<void> {
+    await runToItsEnd({ task, known, priority: order.priority }, of, order.signal, 0);
     await settleAll(
       of.map(async (one) => {
         one.open -= 1;
@@ -119,33 +88,32 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
   }
 
-  async function ended(
-    end: TaskEnd,
+  /** With all that takes its place: `replaced` counts how often that has happened. */
+  async function runToItsEnd(
     ask: TaskAsk,
     of: readonly Underway[],
-    path: string,
-    order: Required<RunOrder>,
-    depth: number,
+    signal: AbortSignal,
+    replaced: number,
   ): Promise<void> {
+    const { key, origins } = ask.task;
+    const end = await runTask(taskParts, ask, signal);
     switch (end.kind) {
       case "succeeded":
         for (const one of of) one.results.push(end.result);
-        return await deliverAll(of[0]?.given, path, end.payloads);
+        return await deliverAll(origins[0], key, end.payloads);
       case "skipped":
         return;
       case "dead":
         return await buryAll(of, { stage: "task", error: end.error, attempts: end.attempts });
       case "replaced": {
-        if (depth >= replacedMax) {
+        if (replaced >= replacedMax) {
           const error = new Error(`onError gave other tasks more than ${replacedMax} times`);
           return await buryAll(of, { stage: "task", error, attempts: 1 });
         }
-        const { origins } = ask.task;
         return await settleAll(
-          end.tasks.map((task, index) => {
-            const inner = `${path}.${index}`;
-            const key = `${ask.task.key}.${index}`;
-            return runOne({ ...ask, known: null, task: { ...task, key, origins } }, of, inner, order, depth + 1);
+          end.tasks.map((given, index) => {
+            const task = { ...given, key: `${key}.${index}`, origins };
+            return runToItsEnd({ ...ask, known: null, task }, of, signal, replaced + 1);
           }),
         );
       }
@@ -156,57 +124,43 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   /** All its tasks have ended. */
   async function complete(one: Underway, { signal, done }: Required<RunOrder>): Promise<void> {
+    const { given, message, results } = one;
     // What is a dead letter runs as a whole again: half a fan-in now would take the key of the whole one then.
     if (hooks.onMessageComplete !== undefined && !one.isBuried) {
-      const payloads = await completed(one, signal);
-      if (payloads instanceof Error)
-        await buryAll([one], { stage: "complete", error: payloads, attempts: policy.attemptsMax });
-      else await deliverAll(one.given, "m", payloads);
+      const completed = await tried(policy, signal, async () =>
+        checkedPayloads(await hooks.onMessageComplete?.(message, results), sinks),
+      );
+      if (completed.failed !== null) await buryAll([one], { stage: "complete", ...completed.failed });
+      else await deliverAll(given, idempotencyKey(given, "m"), completed.result);
     }
-    done(one.given);
-  }
-
-  async function completed({ message, results }: Underway, signal: AbortSignal): Promise<Payloads | Error> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return checkedPayloads(await hooks.onMessageComplete?.(message, results), sinks);
-      } catch (thrown) {
-        signal.throwIfAborted();
-        if (attempt >= policy.attemptsMax) return errorOf(thrown);
-        await pause(delayMs(attempt, Math.random(), policy.retry), signal);
-        signal.throwIfAborted();
-      }
-    }
+    done(given);
   }
 
   /** The payloads of each sink are counted apart, in their order: so a key is the same each time that the message is run. */
-  async function deliverAll(origin: Message | undefined, path: string, payloads: Payloads): Promise<void> {
-    if (origin === undefined) return;
-    const { partition, id } = origin;
+  async function deliverAll({ partition, id }: Position, key: string, payloads: Payloads): Promise<void> {
     const sent: Promise<void>[] = [];
     for (const [sink, list] of Object.entries(payloads)) {
       const feeder = feeders.get(sink);
       if (feeder === undefined) continue; // checked where they came from
       for (const [index, payload] of list.entries()) {
-        while (feeder.room === 0) {
-          await feeder.roomed();
-        }
-        const key = idempotencyKey(origin, `${path}.${index}`);
-        sent.push(feeder.deliver({ key, origin: { partition, id }, payload }));
+        while (feeder.room === 0) await feeder.roomed();
+        sent.push(feeder.deliver({ key: `${key}.${index}`, origin: { partition, id }, payload }));
       }
     }
     await settleAll(sent);
   }
 
-  function bury(message: Message, fault: MessageFault): Promise<void> {
-    return parts.bury(message, fault);
+  /** Nothing else of the message is under way. */
+  async function buryAtOnce(message: Message, fault: MessageFault, done: RunOrder["done"]): Promise<void> {
+    await parts.bury(message, fault);
+    done(message);
   }
 
   /** A message is a dead letter once, however many of its tasks failed. */
   async function buryAll(of: readonly Underway[], fault: MessageFault): Promise<void> {
     const alive = of.filter(({ isBuried }) => !isBuried);
     for (const one of alive) one.isBuried = true;
-    await settleAll(alive.map(({ given }) => bury(given, fault)));
+    await settleAll(alive.map(({ given }) => parts.bury(given, fault)));
   }
 }
 

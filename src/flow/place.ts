@@ -1,7 +1,7 @@
 /** What `arrange` asked for as tasks in their places: each with its key and the messages that it is for. */
 import type { FlowTask, TaskResult } from "./executor.ts";
 import type { Arranged, Decoded } from "./hooks.ts";
-import { idempotencyKey, type Message } from "./message.ts";
+import { idempotencyKey, type Message, type Position } from "./message.ts";
 
 /** A message on its way. */
 export interface Underway {
@@ -38,7 +38,7 @@ export function place(arranged: readonly Arranged[], underway: readonly Underway
     if (owner === undefined || known.length !== of.length)
       throw new Error("a task of arrange must name messages that it was given, at least one");
     const key = idempotencyKey(owner.given, String(owner.owned++));
-    const origins = known.map(({ given: { partition, id } }) => ({ partition, id }));
+    const origins: FlowTask["origins"] = [positionOf(owner), ...known.slice(1).map(positionOf)];
     return {
       task: { key, origins, input, ...(command && { command }), ...(env && { env }) },
       known: result === undefined ? null : { output: result, exitCode: null, pid: null, durationMs: 0 },
@@ -47,5 +47,4 @@ export function place(arranged: readonly Arranged[], underway: readonly Underway
   });
 }
 
-/** The task's number among those of its first message. */
-export const pathOf = ({ key }: FlowTask): string => key.slice(key.lastIndexOf(":") + 1);
+const positionOf = ({ given: { partition, id } }: Underway): Position => ({ partition, id });

@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { feederPolicy } from "../../tests/support/pipeline.ts";
 import type { Delivery, Outcome, Sink } from "./sink.ts";
 import { createSinkFeeder, type FeederParts, type FeederPolicy } from "./sink-feeder.ts";
 
-const policy: FeederPolicy = {
-  queuedMax: 100,
-  batchMax: 3,
-  lingerMs: 0,
-  timeoutMs: 5_000,
-  attemptsMax: 3,
-  retry: { kind: "fixed", baseMs: 1, maxMs: 1, jitter: false },
-  breaker: { failuresMax: 100, openMs: 20 },
-};
+const policy: FeederPolicy = { ...feederPolicy, queuedMax: 100 };
 const delivery = (offset: number): Delivery => ({
   key: `f:p:${offset}:0`,
   origin: { partition: "p", id: String(offset) },

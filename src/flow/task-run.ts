@@ -12,10 +12,16 @@ export interface TaskPolicy {
   readonly retry: RetryRule;
 }
 
+/** What was tried in vain. */
+export interface TaskFailure {
+  readonly error: Error;
+  readonly attempts: number;
+}
+
 export type TaskEnd =
   | { readonly kind: "succeeded"; readonly result: TaskResult; readonly payloads: Payloads }
-  | { readonly kind: "skipped"; readonly error: Error }
-  | { readonly kind: "dead"; readonly error: Error; readonly attempts: number }
+  | { readonly kind: "skipped" }
+  | ({ readonly kind: "dead" } & TaskFailure)
   | { readonly kind: "replaced"; readonly tasks: Extract<OnError, object>["tasks"] };
 
 export interface TaskParts {
@@ -49,10 +55,28 @@ export async function runTask(
     } catch (thrown) {
       signal.throwIfAborted();
       const { error, decision } = await decide(hooks, task, errorOf(thrown), attempt);
-      if (decision === "skip") return { kind: "skipped", error };
+      if (decision === "skip") return { kind: "skipped" };
       if (typeof decision === "object") return { kind: "replaced", tasks: decision.tasks };
       if (decision === "dlq" || attempt >= policy.attemptsMax) return { kind: "dead", error, attempts: attempt };
       await pause(delayMs(attempt, Math.random(), policy.retry), signal);
+    }
+  }
+}
+
+/** Runs a hook until it does not throw, as often as a task is tried. Rejects only when `signal` aborts. */
+export async function tried<Result>(
+  { attemptsMax, retry }: Pick<TaskPolicy, "attemptsMax" | "retry">,
+  signal: AbortSignal,
+  hook: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly failed: null } | { readonly failed: TaskFailure }> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return { result: await hook(), failed: null };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (attempt >= attemptsMax) return { failed: { error: errorOf(thrown), attempts: attempt } };
+      await pause(delayMs(attempt, Math.random(), retry), signal);
+      signal.throwIfAborted();
     }
   }
 }
@@ -105,4 +129,4 @@ async function decide(
   }
 }
 
-export const errorOf = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+const errorOf = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

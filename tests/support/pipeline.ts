@@ -7,7 +7,7 @@ import { createPipeline, type MessageFault } from "../../src/flow/pipeline.ts";
 import { createSinkFeeder, type FeederPolicy } from "../../src/flow/sink-feeder.ts";
 import { createSlots } from "../../src/flow/slots.ts";
 
-const feederPolicy: FeederPolicy = {
+export const feederPolicy: FeederPolicy = {
   queuedMax: 4,
   batchMax: 3,
   lingerMs: 0,

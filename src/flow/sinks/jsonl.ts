@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open, readdir, rename } from "node:fs/promises"
 import { join } from "node:path";
 import { SetupError } from "../../model/errors.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
+import { notJson, payloadJson } from "./payload-json.ts";
 
 export interface JsonlOptions {
   /** Must exist, or its parent must. Only this folder is written to. */
@@ -95,9 +96,10 @@ export function createJsonlSink(sink: string, { folder, name, sizeBytesMax, fsyn
       const outcomes: Outcome[] = [];
       const lines: string[] = [];
       for (const { key, origin, payload } of batch) {
-        const line = lineOf(key, origin, payload);
-        if (line !== null) lines.push(line);
-        outcomes.push(line === null ? { kind: "refused", reason: "its payload is not a JSON value" } : { kind: "ok" });
+        const json = payloadJson(payload);
+        if (json !== null)
+          lines.push(`{"key":${JSON.stringify(key)},"origin":${JSON.stringify(origin)},"payload":${json}}\n`);
+        outcomes.push(json === null ? notJson : { kind: "ok" });
       }
       if (lines.length === 0) return outcomes;
       try {
@@ -116,13 +118,4 @@ export function createJsonlSink(sink: string, { folder, name, sizeBytesMax, fsyn
     },
     close: closeFile,
   };
-}
-
-function lineOf(key: string, origin: Delivery["origin"], payload: unknown): string | null {
-  try {
-    // Undefined, functions and symbols would leave the field out; a cycle and a bigint throw.
-    return JSON.stringify(payload) === undefined ? null : `${JSON.stringify({ key, origin, payload })}\n`;
-  } catch {
-    return null;
-  }
 }

@@ -5,6 +5,8 @@
 import { type Db, MongoBulkWriteError, MongoClient } from "mongodb";
 import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
+import { messageOf } from "../../compute/function.ts";
+import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { type MongoDocument, refusalOf } from "./mongodb-document.ts";
@@ -13,7 +15,7 @@ import { cannotUse, type SinkParts } from "./setup.ts";
 export const mongodbSink = v.strictObject({
   kind: v.literal("mongodb"),
   /** The environment variable that holds the URL. */
-  url_env: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be an environment variable's name")),
+  url_env: variable,
   database: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,63}$/, "must be letters, digits, _ and -, at most 63")),
   /** Made by the first write. */
   collection: v.pipe(
@@ -96,7 +98,7 @@ export function createMongodbSink(
         await abortable(look(open.db(database)), AbortSignal.timeout(checkMs));
       } catch (error) {
         await close().catch(() => undefined);
-        throw setupError(error instanceof Error ? error.message : String(error));
+        throw setupError(messageOf(error));
       }
     },
     async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {

@@ -1,9 +1,12 @@
 /** Inserts deliveries into a table on a Postgres, one row each, keyed: a redelivery finds its key there and writes nothing. */
 import * as v from "valibot";
+import { messageOf } from "../../compute/function.ts";
+import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
 import { openSinkTable, type SinkRow, type SinkTable } from "../../store/sink-table.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
+import { valueAt } from "./payload-path.ts";
 import { cannotUse, type SinkParts } from "./setup.ts";
 
 const identifier = "[A-Za-z_][A-Za-z0-9_]{0,62}";
@@ -15,7 +18,7 @@ const columnName = v.pipe(
 export const postgresSink = v.strictObject({
   kind: v.literal("postgres"),
   /** The environment variable that holds the URL. */
-  url_env: v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be an environment variable's name")),
+  url_env: variable,
   table: v.pipe(
     v.string(),
     v.regex(
@@ -36,7 +39,10 @@ export function createPostgresSink(
   { url_env, table, key_column, columns }: v.InferOutput<typeof postgresSink>,
   { environment }: SinkParts,
 ): Sink {
-  const paths = Object.entries(columns);
+  /** Each column with its path; null: the whole payload. */
+  const paths = Object.entries(columns).map(
+    ([column, path]) => [column, path === "$" ? null : path.split(".")] as const,
+  );
   let open: SinkTable | null = null;
   let jsonColumns: ReadonlySet<string> = new Set();
 
@@ -60,7 +66,7 @@ export function createPostgresSink(
       try {
         jsonColumns = await open.inspect();
       } catch (error) {
-        throw setupError(error instanceof Error ? error.message : String(error));
+        throw setupError(messageOf(error));
       }
     },
     async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {
@@ -84,23 +90,15 @@ export function createPostgresSink(
 function rowOf(
   key: string,
   payload: unknown,
-  paths: readonly (readonly [string, string])[],
+  paths: readonly (readonly [string, readonly string[] | null])[],
   jsonColumns: ReadonlySet<string>,
 ): SinkRow | null {
   const whole = payloadJson(payload);
   if (whole === null) return null;
-  const value = ([column, path]: readonly [string, string]) =>
-    path === "$" ? whole : textOf(at(payload, path), jsonColumns.has(column));
-  return [key, ...paths.map(value)];
-}
-
-function at(payload: unknown, path: string): unknown {
-  let value = payload;
-  for (const step of path.split(".")) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = (value as Record<string, unknown>)[step]; // an own property of an object, whatever it holds
-  }
-  return value;
+  return [
+    key,
+    ...paths.map(([column, path]) => (path === null ? whole : textOf(valueAt(payload, path), jsonColumns.has(column)))),
+  ];
 }
 
 function textOf(value: unknown, isJson: boolean): string | null {

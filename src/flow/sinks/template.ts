@@ -1,6 +1,7 @@
 /** Keys made of a payload: `ship:{ship}:latest`, where what stands in braces is a dotted path into it. */
 import * as v from "valibot";
 import { payloadJson } from "./payload-json.ts";
+import { valueAt } from "./payload-path.ts";
 
 const keyCharsMax = 1024;
 const placeholder = /\{([^{}]*)\}/g;
@@ -26,15 +27,6 @@ export function keyOf(template: string, payload: unknown): { readonly key: strin
   if (key.length > keyCharsMax) flaws.push(`its key would have more than ${keyCharsMax} characters`);
   const [flaw] = flaws;
   return flaw === undefined ? { key } : { flaw };
-}
-
-function valueAt(payload: unknown, path: readonly string[]): unknown {
-  let value = payload;
-  for (const part of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string, unknown>)[part]; // an object that has it
-  }
-  return value;
 }
 
 /** Null as well for an empty text, and for one that UTF-8 cannot hold: two of those would be one key. */

@@ -5,8 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { hashSync } from "bcryptjs";
 import { type DatabasePlace, makeDatabasePlace } from "./support/database.ts";
-import { sendTo } from "./support/ground.ts";
-import { addPackets, latePackets, packets } from "./support/late-pass.ts";
+import { addPackets, flyWhole, latePackets, packets } from "./support/late-pass.ts";
 import { type OrreryProcess, startOrrery } from "./support/process.ts";
 import { requester, secretKey, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
@@ -68,21 +67,6 @@ describe("a node that is killed while packets are added to a pass", () => {
     return ledger.stored;
   }
 
-  /** A pass that received all of `sent`: what the kernel of a busy machine drops is counted, and no test of ours here. Then it is flown again. */
-  async function fly(ship: string, sent: readonly Uint8Array[]): Promise<{ readonly id: string }> {
-    for (let tries = 1; ; tries++) {
-      const aos = new Date(Date.now() + 300).toISOString();
-      const body = { ship, template: "gated", aos, duration_s: 12, drain_margin_s: 1 };
-      const { json: pass } = await call("POST", "/pass", body);
-      await until("receiving", async () => (await read(pass.id)).state === "receiving");
-      await sendTo(pass.port, sent);
-      await until("completed", async () => (await read(pass.id)).state === "completed", 60_000);
-      const { ledger } = await read(pass.id);
-      if (ledger.stored === sent.length) return pass;
-      assert.ok(tries < 3, JSON.stringify(ledger));
-    }
-  }
-
   it("leaves the old pass or the new one, and ends by the same again; its plan is renewed once for each", async () => {
     const template =
       "id: gated\ntasks:\n  - { id: power, command: [cat], require: { completeness: 1, apids: [100] } }\n";
@@ -92,34 +76,36 @@ describe("a node that is killed while packets are added to a pass", () => {
     const lost = killedAfterMs.map((_, i) => packets(100, 100 + i * 1000, 100 + i * 1000 + lostEach));
     const missing = new Set(lost.flat().map((one) => Buffer.from(one).toString("hex")));
     const all = packets(100, 0, received + missing.size);
-    const pass = await fly(
-      ship,
+    const passId = await flyWhole(
+      call,
+      { ship, template: "gated", duration_s: 12, drain_margin_s: 1 },
       all.filter((one) => !missing.has(Buffer.from(one).toString("hex"))),
+      { aheadMs: 300, triesMax: 3, endMs: 60_000 },
     );
-    assert.equal(await whole(pass.id), received);
+    assert.equal(await whole(passId), received);
 
     let stored = received;
     let before = 0;
     for (const [i, afterMs] of killedAfterMs.entries()) {
       const part = lost[i] ?? [];
-      const answer = addPackets(url, pass.id, part, token).catch(() => null);
+      const answer = addPackets(url, passId, part, token).catch(() => null);
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       node.signal("SIGKILL");
       await node.ended;
       const told = await answer;
       await start();
-      const now = await whole(pass.id);
+      const now = await whole(passId);
       assert.ok(now === stored || now === stored + lostEach, `${now} of ${stored}`);
       if (now === stored) before += 1;
       // Acknowledged means durable.
       if (told?.status === 200) assert.equal(now, stored + lostEach);
-      const again = await addPackets(url, pass.id, part, token);
+      const again = await addPackets(url, passId, part, token);
       assert.equal(again.json.stored, stored + lostEach - now, again.text);
       stored += lostEach;
-      assert.equal(await whole(pass.id), stored);
+      assert.equal(await whole(passId), stored);
     }
     assert.ok(before > 0, "no kill came before its commit");
-    const { ledger, dataset_id } = await read(pass.id);
+    const { ledger, dataset_id } = await read(passId);
     assert.deepEqual([ledger.missing, ledger.completeness, ledger.late.uploads], [0, 1, killedAfterMs.length]);
     const plan = async () => (await call("GET", `/plan/${dataset_id}`)).json;
     await until(

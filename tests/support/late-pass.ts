@@ -55,25 +55,43 @@ export async function registerLateShip(
   return {
     ship,
     get,
-    async fly(received, template) {
-      // On a busy machine a window of seconds may be over before anybody has sent: then it is flown again.
-      for (let tries = 1; ; tries++) {
-        const body = {
-          ...{ ship, template, aos: new Date(Date.now() + 200).toISOString(), duration_s: 2 },
-          ...{ prepass_margin_s: 0.1, drain_margin_s: 0.5 },
-        };
-        const { json: pass } = done(await call("POST", "/pass", body));
-        const seen = async () => (await get(`/pass/${pass.id}`)).json;
-        await until("the port open", async () => !["planned", "prepass"].includes((await seen()).state));
-        await sendTo(pass.port, received);
-        await until("its end", async () => ["completed", "missed"].includes((await seen()).state));
-        const { state, ledger } = await seen();
-        if (state === "completed" && ledger.stored === received.length) return pass.id;
-        assert.ok(tries < 5, `${state}: ${JSON.stringify(ledger)}`);
-      }
+    fly(received, template) {
+      const order = { ship, template, duration_s: 2, prepass_margin_s: 0.1, drain_margin_s: 0.5 };
+      return flyWhole(call, order, received, { aheadMs: 200, triesMax: 5 });
     },
     add: async (passId, sent, token) => addPackets(node.url, passId, sent, token ?? (await node.tokenOf("publisher"))),
   };
+}
+
+interface Flight {
+  /** How long before its beginning it is planned. */
+  readonly aheadMs: number;
+  readonly triesMax: number;
+  /** How long its end is waited for. */
+  readonly endMs?: number;
+}
+
+/**
+ * Flies a pass of this order that receives all of `sent`. On a busy machine a window of seconds may be over before anybody has sent, and its
+ * kernel may drop some, which is counted: then it is flown again. Returns the pass.
+ */
+export async function flyWhole(
+  call: (method: string, path: string, body?: unknown) => Promise<Answer>,
+  order: object,
+  sent: readonly Uint8Array[],
+  { aheadMs, triesMax, endMs }: Flight,
+): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    const aos = new Date(Date.now() + aheadMs).toISOString();
+    const { json: pass } = done(await call("POST", "/pass", { ...order, aos }));
+    const seen = async () => (await call("GET", `/pass/${pass.id}`)).json;
+    await until("the port open", async () => !["planned", "prepass"].includes((await seen()).state));
+    await sendTo(pass.port, sent);
+    await until("its end", async () => ["completed", "missed"].includes((await seen()).state), endMs);
+    const { state, ledger } = await seen();
+    if (state === "completed" && ledger.stored === sent.length) return pass.id;
+    assert.ok(tries < triesMax, `${state}: ${JSON.stringify(ledger)}`);
+  }
 }
 
 /** As its route takes them: octets. */

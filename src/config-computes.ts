@@ -55,6 +55,20 @@ const secret = v.pipe(
   }, "whsec_ and the base64 of 24 to 64 random bytes is needed: `echo whsec_$(openssl rand -base64 32)` makes one"),
 );
 
+/** When what failed is tried again. */
+export const retryRule = v.pipe(
+  v.strictObject({
+    kind: v.optional(v.picklist(["exponential", "linear", "fixed"])),
+    base_s: v.optional(seconds(86_400)),
+    max_s: v.optional(seconds(604_800)),
+    jitter: v.optional(v.boolean()),
+  }),
+  v.check(
+    ({ base_s = 1, max_s = 60 }) => base_s <= max_s,
+    "base_s (1 if absent) may not be above max_s (60 if absent)",
+  ),
+);
+
 /** What every dispatched kind may say, and a job type anew. */
 const dispatch = {
   timeout_s: v.optional(v.pipe(seconds(604_800), v.gtValue(0))),
@@ -62,20 +76,7 @@ const dispatch = {
   concurrency: v.optional(v.pipe(countable, v.maxValue(10_000))),
   queue: v.optional(name("a queue")),
   requires: v.optional(v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(32))),
-  retry: v.optional(
-    v.pipe(
-      v.strictObject({
-        kind: v.optional(v.picklist(["exponential", "linear", "fixed"])),
-        base_s: v.optional(seconds(86_400)),
-        max_s: v.optional(seconds(604_800)),
-        jitter: v.optional(v.boolean()),
-      }),
-      v.check(
-        ({ base_s = 1, max_s = 60 }) => base_s <= max_s,
-        "base_s (1 if absent) may not be above max_s (60 if absent)",
-      ),
-    ),
-  ),
+  retry: v.optional(retryRule),
   no_retry: v.optional(v.pipe(v.array(v.union([text, v.pipe(v.number(), v.integer())])), v.maxLength(100))),
 };
 

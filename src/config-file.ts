@@ -57,6 +57,7 @@ const File = v.strictObject({
   computes: v.optional(Computes, {}),
   job_types: v.optional(JobTypes, {}),
   templates: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  flows: v.optional(v.pipe(v.string(), v.nonEmpty())),
   jobs: v.optional(Jobs, {}),
   ground: v.optional(Ground, {}),
   ships: v.optional(Ships, {}),
@@ -83,6 +84,8 @@ export interface ConfigFile {
   readonly jobTypes: Readonly<Record<string, JobTypeConfig>>;
   /** As written: relative to the file. */
   readonly templates: string | null;
+  /** As written: relative to the file. */
+  readonly flows: string | null;
   /** How this node runs jobs. */
   readonly jobs: {
     /** A holder that is not heard of for so long loses its job. */
@@ -207,6 +210,7 @@ function shapeOf(file: v.InferOutput<typeof File>): ConfigFile {
     computes: file.computes,
     jobTypes: file.job_types,
     templates: file.templates ?? null,
+    flows: file.flows ?? null,
     jobs: {
       leaseMs: jobs.lease_s * 1000,
       concurrency: jobs.concurrency,

@@ -55,6 +55,8 @@ export interface Config {
   readonly jobTypes: ConfigFile["jobTypes"];
   /** Absolute. */
   readonly templatesDir: string | null;
+  /** Absolute. */
+  readonly flowsDir: string | null;
   readonly jobs: ConfigFile["jobs"];
   readonly ground: GroundConfig;
   readonly ships: Readonly<
@@ -164,6 +166,7 @@ export function loadConfig({ env = {}, flags = {}, cwd = process.cwd() }: Config
     computes: file.computes,
     jobTypes: file.jobTypes,
     templatesDir: file.templates === null ? null : resolve(configDir, file.templates),
+    flowsDir: file.flows === null ? null : resolve(configDir, file.flows),
     jobs: file.jobs,
     ground: file.ground,
     ships: Object.fromEntries(

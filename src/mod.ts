@@ -2,6 +2,7 @@
 export type { ComputeFunction, FunctionTask } from "./compute/function.ts";
 export type { Config, ConfigSources, Flags } from "./config.ts";
 export { loadConfig } from "./config.ts";
+export { defineFlow, type FlowHooks, type FlowModule } from "./flow/hooks.ts";
 export { OrreryError, SetupError } from "./model/errors.ts";
 export type { OpenOptions, Runtime } from "./runtime.ts";
 export { open } from "./runtime.ts";

@@ -3,9 +3,11 @@ import { randomUUID } from "node:crypto";
 import type { Hono } from "hono";
 import manifest from "../package.json" with { type: "json" };
 import { createCallbacks } from "./compute/callbacks.ts";
-import { loadComputes } from "./compute/load.ts";
+import { loadComputes, ownEnvironment } from "./compute/load.ts";
 import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
+import { createFlows } from "./flow/flows.ts";
+import { loadFlows } from "./flow/load.ts";
 import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
 import { createLateData } from "./ground/late-data.ts";
@@ -81,6 +83,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const computes = await loadComputes(config.computes, configDir, { jobTypes, callbacks });
   const files = await readFolder(config.templatesDir, computes);
   const ships = readShips(config.ships);
+  const definitions = await loadFlows(config.flowsDir);
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
@@ -126,6 +129,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   computes.addOwn(instantiateType, instantiateCompute({ sql: database.sql, templates, supervisor, clock }, log));
   computes.addOwn(replayType, replayCompute({ sql: database.sql, clock, log }));
   computes.addOwn(renewType, renewCompute({ sql: database.sql, templates, supervisor }, log));
+  const environment = ownEnvironment();
+  const flows = createFlows({ definitions, database, computes, nodeId, clock, log, environment });
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;
@@ -138,6 +143,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     keepPlaces: (wanted) => jobs.places.keep(wanted),
   });
   teardown.add("intake", 1000, () => intake.stop());
+  teardown.add("flows", 4500, () => flows.stop());
   sampleQueues(metrics, () => intake.depths.read());
   const wakeJobs = () => due.announce([{ queue: ownQueue, jobType: instantiateType, keyed: false }]);
   const scheduler = new Scheduler({ database, templates, supervisor, clock, log, metrics, wakeJobs });
@@ -164,6 +170,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     templates,
     scheduler,
     ground,
+    flows,
     history: createHistory({ sql: database.sql, telemetry }),
     lateData: createLateData({ sql: database.sql, clock, log, packetSizeMax: settings.packetSizeMax }),
     due,
@@ -176,7 +183,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
     closing: given.closing,
   };
   const app = createApp({ ...parts, isReady: given.isReady });
-  await Promise.all([ground.start(), jobs.start()]);
+  await Promise.all([ground.start(), jobs.start(), flows.start()]);
   alarms.start();
   scheduler.start();
   return { ...parts, app, nodeId };

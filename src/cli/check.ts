@@ -37,6 +37,7 @@ async function check(flags: Flags & { json?: boolean }): Promise<void> {
     ...config.notes.map((detail): Finding => ({ subject: "services", result: "warning", detail })),
     ...(await checkComputes(config)),
     ...(await checkShips(config)),
+    await finding("flows", () => checkFlows(config)),
     await finding("database", () => checkDatabase(config)),
     ...(await checkTelemetry(config)),
   ];
@@ -80,6 +81,13 @@ async function checkComputes({ computes: configs, jobTypes, configDir, templates
     const detail = error instanceof Error ? error.message : String(error);
     return [{ subject: "computes", result: "failed", detail }, ...each];
   }
+}
+
+/** Their files and modules; sinks and sources are looked at when a node starts. */
+async function checkFlows({ flowsDir }: Config): Promise<string> {
+  const { loadFlows } = await import("../flow/load.ts");
+  const names = (await loadFlows(flowsDir)).map(({ file }) => file.id);
+  return flowsDir === null ? "no folder configured" : `${names.join(", ") || "none"} in ${flowsDir}`;
 }
 
 async function checkShips({ ships }: Config): Promise<Finding[]> {

@@ -8,6 +8,7 @@ import { completionCommand } from "./completion.ts";
 import { dbCommand } from "./db.ts";
 import { dlqCommand } from "./dlq.ts";
 import { exitCodesText } from "./exit.ts";
+import { flowsCommand } from "./flows.ts";
 import { passesCommand, shipsCommand } from "./ground.ts";
 import { hashCommand } from "./hash.ts";
 import { jobsCommand } from "./jobs.ts";
@@ -72,6 +73,7 @@ ${exitCodesText}`,
         retryFailedCommand(),
       ],
     ],
+    ["Message flows:", [flowsCommand()]],
     ["Jobs:", [jobsCommand(), logsCommand(), queuesCommand(), dlqCommand(), workersCommand(), workerCommand()]],
     [
       "Ground segment:",

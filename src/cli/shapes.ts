@@ -76,6 +76,31 @@ export interface JobMetrics {
   readonly mean_wait_ms: number | null;
 }
 
+export interface FlowRow {
+  readonly name: string;
+  readonly description: string | null;
+  readonly source: string;
+  readonly paused: boolean;
+  readonly tasks: { readonly running: number; readonly waiting: number; readonly concurrency: number };
+  readonly partitions: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason: string | null;
+    readonly held: number;
+    readonly committed: number | null;
+    readonly waiting: number | null;
+  }[];
+  readonly sinks: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly breaker: string;
+    readonly queued: number;
+    readonly delivered: number;
+    readonly retried: number;
+    readonly dead: number;
+  }[];
+}
+
 export interface QueueRow {
   readonly name: string;
   readonly paused: boolean;

@@ -172,20 +172,24 @@ export function createComputes(configured: ReadonlyMap<string, Compute>): Comput
 
 /** What a compute's configuration says of dispatching it, with the defaults of its kind. */
 export function dispatchOf(config: DispatchConfig, concurrency: number): Dispatch {
-  const { retry } = config;
   return {
     attemptsMax: config.attempts ?? defaults.attemptsMax,
     concurrency: config.concurrency ?? concurrency,
-    retry: {
-      kind: retry?.kind ?? defaults.retry.kind,
-      baseMs: retry?.base_s === undefined ? defaults.retry.baseMs : retry.base_s * 1000,
-      maxMs: retry?.max_s === undefined ? defaults.retry.maxMs : retry.max_s * 1000,
-      jitter: retry?.jitter ?? defaults.retry.jitter,
-    },
+    retry: retryOf(config.retry),
     queue: config.queue ?? defaults.queue,
     requires: config.requires ?? [],
     timeoutMs: config.timeout_s === undefined ? defaults.timeoutMs : config.timeout_s * 1000,
     noRetry: new Set(config.no_retry?.map(String)),
+  };
+}
+
+/** What a configuration says of trying again, with the defaults for what it does not say. */
+export function retryOf(given: DispatchConfig["retry"]): RetryRule {
+  return {
+    kind: given?.kind ?? defaults.retry.kind,
+    baseMs: given?.base_s === undefined ? defaults.retry.baseMs : given.base_s * 1000,
+    maxMs: given?.max_s === undefined ? defaults.retry.maxMs : given.max_s * 1000,
+    jitter: given?.jitter ?? defaults.retry.jitter,
   };
 }
 

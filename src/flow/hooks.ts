@@ -1,5 +1,6 @@
 /** What a flow's module may say, in the order that a message meets it. A hook that throws is an attempt that failed. */
 import type { FlowTask, TaskResult } from "./executor.ts";
+import type { Execute } from "./executors/function.ts";
 import type { Message } from "./message.ts";
 
 /** A message whose value has been decoded and fits the flow's input schema. */
@@ -41,3 +42,14 @@ export interface FlowHooks<Input = unknown> {
   /** `attempt` counts from 1. By default `retry` until the flow's attempts are used up, then `dlq`. */
   onError?(task: FlowTask, error: Error, attempt: number): Later<OnError>;
 }
+
+/** What a flow's module is: its hooks, and the function that runs its tasks where no other executor does. */
+export interface FlowModule<Input = unknown> extends FlowHooks<Input> {
+  /** A JSON Schema that each message must fit, where the flow's file has none. */
+  readonly input?: object;
+  /** By default a task's output is its input. */
+  readonly execute?: Execute;
+}
+
+/** Types a flow's module: `export default defineFlow<Reading>({ … })`. */
+export const defineFlow = <Input = unknown>(module: FlowModule<Input>): FlowModule<Input> => module;

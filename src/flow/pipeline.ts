@@ -35,6 +35,8 @@ export interface RunOrder {
   readonly done: (message: Message) => void;
   /** 0 for messages of a queue; requests go before them. */
   readonly priority?: number;
+  /** Instead of the pipeline's own. When it rejects, so does the run. */
+  readonly bury?: PipelineParts["bury"];
 }
 
 /** Replacements of replacements: an `onError` that never gives up ends here. */
@@ -46,15 +48,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const taskParts: TaskParts = { ...parts, sinks };
 
   return {
-    async run(messages, { signal, done, priority = 0 }) {
+    async run(messages, { signal, done, priority = 0, bury = parts.bury }) {
+      const order = { signal, done, priority, bury };
       const underway: Underway[] = [];
       const work: Promise<void>[] = [];
       for (const given of messages) {
         const { message, fault } = parts.decode(given);
         if (message !== null) underway.push({ given, message, open: 0, owned: 0, isBuried: false, results: [] });
-        else work.push(buryAtOnce(given, { stage: "decode", error: new Error(fault), attempts: 1 }, done));
+        else work.push(buryAtOnce(given, { stage: "decode", error: new Error(fault), attempts: 1 }, order));
       }
-      if (underway.length > 0) work.push(runDecoded(underway, { signal, done, priority }));
+      if (underway.length > 0) work.push(runDecoded(underway, order));
       await settleAll(work);
     },
   };
@@ -67,7 +70,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
     if (arranged.failed !== null) {
       const fault: MessageFault = { stage: "arrange", ...arranged.failed };
-      await settleAll(underway.map(({ given }) => buryAtOnce(given, fault, order.done)));
+      await settleAll(underway.map(({ given }) => buryAtOnce(given, fault, order)));
       return;
     }
     for (const { of } of arranged.result) for (const one of of) one.open += 1;
@@ -79,7 +82,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   async function runPlaced({ task, known, of }: Placed, order: Required<RunOrder>): Promise<void> {
-    await runToItsEnd({ task, known, priority: order.priority }, of, order.signal, 0);
+    await runToItsEnd({ task, known, priority: order.priority }, of, order, 0);
     await settleAll(
       of.map(async (one) => {
         one.open -= 1;
@@ -92,11 +95,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   async function runToItsEnd(
     ask: TaskAsk,
     of: readonly Underway[],
-    signal: AbortSignal,
+    order: Required<RunOrder>,
     replaced: number,
   ): Promise<void> {
     const { key, origins } = ask.task;
-    const end = await runTask(taskParts, ask, signal);
+    const end = await runTask(taskParts, ask, order.signal);
     switch (end.kind) {
       case "succeeded":
         for (const one of of) one.results.push(end.result);
@@ -104,16 +107,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       case "skipped":
         return;
       case "dead":
-        return await buryAll(of, { stage: "task", error: end.error, attempts: end.attempts });
+        return await buryAll(of, { stage: "task", error: end.error, attempts: end.attempts }, order);
       case "replaced": {
         if (replaced >= replacedMax) {
           const error = new Error(`onError gave other tasks more than ${replacedMax} times`);
-          return await buryAll(of, { stage: "task", error, attempts: 1 });
+          return await buryAll(of, { stage: "task", error, attempts: 1 }, order);
         }
         return await settleAll(
           end.tasks.map((given, index) => {
             const task = { ...given, key: `${key}.${index}`, origins };
-            return runToItsEnd({ ...ask, known: null, task }, of, signal, replaced + 1);
+            return runToItsEnd({ ...ask, known: null, task }, of, order, replaced + 1);
           }),
         );
       }
@@ -123,17 +126,17 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   /** All its tasks have ended. */
-  async function complete(one: Underway, { signal, done }: Required<RunOrder>): Promise<void> {
+  async function complete(one: Underway, order: Required<RunOrder>): Promise<void> {
     const { given, message, results } = one;
     // What is a dead letter runs as a whole again: half a fan-in now would take the key of the whole one then.
     if (hooks.onMessageComplete !== undefined && !one.isBuried) {
-      const completed = await tried(policy, signal, async () =>
+      const completed = await tried(policy, order.signal, async () =>
         checkedPayloads(await hooks.onMessageComplete?.(message, results), sinks),
       );
-      if (completed.failed !== null) await buryAll([one], { stage: "complete", ...completed.failed });
+      if (completed.failed !== null) await buryAll([one], { stage: "complete", ...completed.failed }, order);
       else await deliverAll(given, idempotencyKey(given, "m"), completed.result);
     }
-    done(given);
+    order.done(given);
   }
 
   /** The payloads of each sink are counted apart, in their order: so a key is the same each time that the message is run. */
@@ -151,16 +154,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   /** Nothing else of the message is under way. */
-  async function buryAtOnce(message: Message, fault: MessageFault, done: RunOrder["done"]): Promise<void> {
-    await parts.bury(message, fault);
-    done(message);
+  async function buryAtOnce(message: Message, fault: MessageFault, order: Required<RunOrder>): Promise<void> {
+    await order.bury(message, fault);
+    order.done(message);
   }
 
   /** A message is a dead letter once, however many of its tasks failed. */
-  async function buryAll(of: readonly Underway[], fault: MessageFault): Promise<void> {
+  async function buryAll(of: readonly Underway[], fault: MessageFault, order: Required<RunOrder>): Promise<void> {
     const alive = of.filter(({ isBuried }) => !isBuried);
     for (const one of alive) one.isBuried = true;
-    await settleAll(alive.map(({ given }) => parts.bury(given, fault)));
+    await settleAll(alive.map(({ given }) => order.bury(given, fault)));
   }
 }
 

@@ -29,9 +29,9 @@ export interface FeederCounts {
 export interface SinkFeeder {
   /**
    * Resolves once the sink has it or it is durably a dead letter; rejects when the feeder stops first: then it may or may not have been
-   * written, and must be delivered again. Throws at once when the queue is full: see `room` and `roomed`.
+   * written, and must be delivered again. Throws at once when the queue is full: see `room` and `roomed`. `bury`: instead of the feeder's own.
    */
-  deliver(delivery: Delivery): Promise<void>;
+  deliver(delivery: Delivery, bury?: Bury): Promise<void>;
   /** How many more may be handed over now. Once it stops any may: they are rejected. */
   readonly room: number;
   /** Resolves when there is room, or the feeder stops. Who waited asks `room` again: another one may have been quicker. */
@@ -42,17 +42,20 @@ export interface SinkFeeder {
   stop(): Promise<void>;
 }
 
+/** Resolves once the dead letter is durable. When it rejects it is called again. */
+export type Bury = (delivery: Delivery, reason: string, attempts: number) => Promise<void>;
+
 export interface FeederParts {
   readonly sink: Pick<Sink, "deliver">;
   readonly policy: FeederPolicy;
-  /** Resolves once the dead letter is durable. When it rejects it is called again. */
-  readonly bury: (delivery: Delivery, reason: string, attempts: number) => Promise<void>;
+  readonly bury: Bury;
   /** Milliseconds that only grow. */
   readonly nowMs: () => number;
 }
 
 interface Open {
   readonly delivery: Delivery;
+  readonly bury: Bury;
   readonly settle: PromiseWithResolvers<void>;
   attempts: number;
 }
@@ -60,7 +63,7 @@ interface Open {
 const buryWaitMs = 50;
 const buryWaitMsMax = 2_000;
 
-export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): SinkFeeder {
+export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: FeederParts): SinkFeeder {
   const stopping = new AbortController();
   const queue: Open[] = [];
   const counts = { delivered: 0, retried: 0, dead: 0 };
@@ -155,7 +158,7 @@ export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): Si
     }
   }
 
-  async function buryOpen({ delivery, settle, attempts }: Open, reason: string): Promise<void> {
+  async function buryOpen({ delivery, bury, settle, attempts }: Open, reason: string): Promise<void> {
     const backoff = createBackoff(buryWaitMs, buryWaitMsMax);
     while (!stopped()) {
       try {
@@ -171,12 +174,12 @@ export function createSinkFeeder({ sink, policy, bury, nowMs }: FeederParts): Si
   }
 
   return {
-    deliver(delivery) {
+    deliver(delivery, bury = buryByDefault) {
       if (stopped()) return Promise.reject(stopError());
       if (queue.length + sending >= policy.queuedMax)
         throw new RangeError("Cannot queue a delivery: the queue is full");
       const settle = Promise.withResolvers<void>();
-      queue.push({ delivery, settle, attempts: 0 });
+      queue.push({ delivery, bury, settle, attempts: 0 });
       if (queue.length >= policy.batchMax) filled?.resolve();
       running ??= run();
       return settle.promise;

@@ -23,6 +23,7 @@ import { deadLetterRoutes } from "./dead-letter.ts";
 import { decisionRoutes } from "./decision.ts";
 import { eventRoutes } from "./events.ts";
 import { explainRoutes } from "./explain.ts";
+import { flowRoutes } from "./flow.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./job.ts";
 import { keyRoutes } from "./key.ts";
@@ -76,6 +77,7 @@ export function createApp(parts: AppParts): Hono {
     callbackRoutes,
     jobRoutes,
     deadLetterRoutes,
+    flowRoutes,
     queueRoutes,
     policyRoutes,
     decisionRoutes,

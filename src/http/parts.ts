@@ -2,6 +2,7 @@
 import type { Callbacks } from "../compute/callbacks.ts";
 import type { Computes } from "../compute/compute.ts";
 import type { Config } from "../config.ts";
+import type { Flows } from "../flow/flows.ts";
 import type { Ground } from "../ground/ground.ts";
 import type { LateData } from "../ground/late-data.ts";
 import type { History } from "../history/history.ts";
@@ -32,6 +33,7 @@ export interface AppParts {
   readonly templates: StoredTemplates;
   readonly scheduler: Pick<Scheduler, "wake" | "lookAtRuns">;
   readonly ground: Ground;
+  readonly flows: Flows;
   readonly history: History;
   readonly lateData: LateData;
   readonly due: DueSignal;

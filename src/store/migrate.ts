@@ -18,6 +18,7 @@ import history from "./migrations/0011_history.sql" with { type: "text" };
 import alarms from "./migrations/0012_alarms.sql" with { type: "text" };
 import tenants from "./migrations/0013_tenants.sql" with { type: "text" };
 import replays from "./migrations/0014_replays.sql" with { type: "text" };
+import flows from "./migrations/0015_flows.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -42,6 +43,7 @@ export const migrations: readonly Migration[] = [
   { version: 12, name: "alarms", text: alarms },
   { version: 13, name: "tenants", text: tenants },
   { version: 14, name: "replays", text: replays },
+  { version: 15, name: "flows", text: flows },
 ];
 
 /** The database was migrated by a newer Orrery. */

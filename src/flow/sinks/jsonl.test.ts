@@ -3,8 +3,9 @@ import { appendFile, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import * as v from "valibot";
 import type { Delivery } from "../sink.ts";
-import { createJsonlSink, type JsonlOptions } from "./jsonl.ts";
+import { createJsonlSink, jsonlSink } from "./jsonl.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -13,8 +14,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const { signal } = new AbortController();
-const sinkOf = (options: Partial<JsonlOptions> = {}) =>
-  createJsonlSink("archive", { folder, name: "out", sizeBytesMax: 1_000_000, fsync: "batch", ...options });
+const sinkOf = (options: object = {}) =>
+  createJsonlSink("archive", v.parse(jsonlSink, { kind: "jsonl", folder: ".", name: "out", ...options }), {
+    configDir: folder,
+  });
 const delivery = (offset: number, payload: unknown = { n: offset }): Delivery => ({
   key: `f:p:${offset}:0`,
   origin: { partition: "p", id: String(offset) },
@@ -48,7 +51,7 @@ describe("the JSONL sink", () => {
 
   it("rotates a full file before the next batch, and goes on counting after a restart", async () => {
     for (const offset of [1, 2, 3]) {
-      const sink = sinkOf({ sizeBytesMax: 1 });
+      const sink = sinkOf({ size_bytes_max: 1 });
       await sink.check();
       await sink.deliver([delivery(offset)], signal);
       await sink.close();
@@ -72,9 +75,9 @@ describe("the JSONL sink", () => {
     assert.deepEqual(JSON.parse(await read("out.jsonl")), delivery(2));
   });
 
-  it("refuses to start with a name or a link that leads out of its folder, naming the sink", async () => {
+  it("refuses a name or a link that leads out of its folder", async () => {
     for (const name of ["../out", "a/b", "", ".", "a\0b"])
-      await assert.rejects(sinkOf({ name }).check(), /^SetupError: Cannot use sink "archive"/);
+      assert.throws(() => sinkOf({ name }), /must be letters, digits, _ and -/);
     await writeFile(join(folder, "elsewhere"), "");
     await symlink(join(folder, "elsewhere"), join(folder, "out.jsonl"));
     await assert.rejects(sinkOf().check(), /Cannot use sink "archive": cannot write/);
@@ -82,6 +85,6 @@ describe("the JSONL sink", () => {
   });
 
   it("refuses to start where it cannot write", async () => {
-    await assert.rejects(sinkOf({ folder: join(folder, "no", "such") }).check(), /ENOENT/);
+    await assert.rejects(sinkOf({ folder: "no/such" }).check(), /ENOENT/);
   });
 });

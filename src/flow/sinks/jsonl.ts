@@ -4,25 +4,35 @@
  */
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import * as v from "valibot";
 import { SetupError } from "../../model/errors.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
+import { cannotUse, type SinkParts } from "./setup.ts";
 
-export interface JsonlOptions {
+export const jsonlSink = v.strictObject({
+  kind: v.literal("jsonl"),
   /** Must exist, or its parent must. Only this folder is written to. */
-  readonly folder: string;
-  /** The file's name without `.jsonl`: letters, digits, `_` and `-`. */
-  readonly name: string;
+  folder: v.pipe(v.string(), v.nonEmpty()),
+  /** The file's name without `.jsonl`; the sink's if absent. */
+  name: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,100}$/, "must be letters, digits, _ and -, at most 100"))),
   /** A file that has reached it is rotated before the next batch. */
-  readonly sizeBytesMax: number;
+  size_bytes_max: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)), 256 * 1024 * 1024),
   /** `batch`: confirmed once it is on the disk. `never`: once the operating system has it, which a power cut may lose. */
-  readonly fsync: "batch" | "never";
-}
+  fsync: v.optional(v.picklist(["batch", "never"]), "batch"),
+});
+
+export type JsonlSinkConfig = v.InferOutput<typeof jsonlSink>;
 
 const numberDigits = 10;
 
-export function createJsonlSink(sink: string, { folder, name, sizeBytesMax, fsync }: JsonlOptions): Sink {
+export function createJsonlSink(
+  sink: string,
+  { folder: asWritten, name = sink, size_bytes_max: sizeBytesMax, fsync }: JsonlSinkConfig,
+  { configDir }: Pick<SinkParts, "configDir">,
+): Sink {
+  const folder = resolve(configDir, asWritten);
   const path = join(folder, `${name}.jsonl`);
   let file: FileHandle | null = null;
   let sizeBytes = 0;
@@ -79,17 +89,13 @@ export function createJsonlSink(sink: string, { folder, name, sizeBytesMax, fsyn
 
   return {
     async check() {
-      if (!/^[\w-]{1,100}$/.test(name))
-        throw new SetupError(
-          `Cannot use sink "${sink}": its file's name must be letters, digits, _ and -, not "${name}"`,
-        );
       try {
         await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== "EEXIST") throw error;
         });
         file ??= await openFile();
       } catch (error) {
-        throw new SetupError(`Cannot use sink "${sink}": cannot write ${path}: ${String(error)}`);
+        throw new SetupError(`${cannotUse(sink)}: cannot write ${path}: ${String(error)}`);
       }
     },
     async deliver(batch: readonly Delivery[]): Promise<readonly Outcome[]> {

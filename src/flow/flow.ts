@@ -1,0 +1,227 @@
+/** One flow on this node: its sinks, its source's partitions, and what is asked of it beside them. */
+import { createBackoff, pause } from "../jobs/backoff.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Breaker } from "./breaker.ts";
+import { createDecoder } from "./decode.ts";
+import type { Executor } from "./executor.ts";
+import type { Letter, Letters } from "./letters.ts";
+import type { FlowDefinition } from "./load.ts";
+import type { Message } from "./message.ts";
+import { createPartition, type Partition, type PartitionState } from "./partition.ts";
+import { createPipeline, type MessageFault } from "./pipeline.ts";
+import type { Sink } from "./sink.ts";
+import { createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
+import { createSlots } from "./slots.ts";
+import type { Source } from "./source.ts";
+
+export interface FlowParts {
+  readonly definition: FlowDefinition;
+  readonly source: Source;
+  /** By name, as the definition says. */
+  readonly sinks: ReadonlyMap<string, Sink>;
+  readonly executor: Executor;
+  readonly letters: Letters;
+  readonly clock: Clock;
+  readonly log: Pick<Log, "warn">;
+}
+
+export interface Flow {
+  readonly definition: FlowDefinition;
+  /** Throws `SetupError` when a sink or the source cannot be used. */
+  start(isPaused: boolean): Promise<void>;
+  setPaused(isPaused: boolean): void;
+  readonly state: FlowState;
+  /**
+   * Runs messages before those of the source. Resolves once each is in its sinks or, as the answer says in its place, a dead letter; rejects when
+   * the flow stops or `signal` aborts first.
+   */
+  accept(messages: readonly Message[], signal: AbortSignal): Promise<readonly (MessageFault | null)[]>;
+  /** Does again what is a dead letter. Rejects with the reason when it fails again: no further letter is written. */
+  redrive(letter: Letter, signal: AbortSignal): Promise<void>;
+  /** Stops to read, lets what is open end until the deadline, commits. */
+  stop(): Promise<void>;
+}
+
+export interface FlowState {
+  readonly isPaused: boolean;
+  readonly partitions: readonly (PartitionState & { readonly name: string; readonly waiting: number | null })[];
+  readonly sinks: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly breaker: Breaker;
+    readonly counts: FeederCounts;
+    readonly queued: number;
+  }[];
+  readonly tasks: { readonly running: number; readonly waiting: number };
+  /** Messages that were accepted and are not done with. */
+  readonly accepted: number;
+}
+
+/** For what is under way when the flow stops, and for a partition that passes on. */
+const drainMs = 2_500;
+/** Beyond what `taskPriority` of a hook says of a message of a queue. */
+const requestPriority = 1_000_000;
+
+export function createFlow({ definition, source, sinks, executor, letters, clock, log }: FlowParts): Flow {
+  const { file, module, inputSchema } = definition;
+  const stopping = new AbortController();
+  const slots = createSlots(file.concurrency);
+  /** `isOver`: it was given up, and may commit no more. */
+  const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
+  let isPaused = false;
+  let accepted = 0;
+
+  const feeders = new Map<string, SinkFeeder>();
+  for (const [name, { policy }] of file.sinks) {
+    const sink = sinkOf(name);
+    const bury: Parameters<SinkFeeder["deliver"]>[1] = (delivery, reason, attempts) =>
+      letters.delivery(name, delivery, reason, attempts);
+    feeders.set(name, createSinkFeeder({ sink, policy, bury, nowMs: () => clock.monotonicMs() }));
+  }
+  const pipeline = createPipeline({
+    hooks: module,
+    executor,
+    slots,
+    policy: file.tasks,
+    decode: createDecoder(inputSchema),
+    feeders,
+    bury: (message, fault) => untilStored(() => letters.message(message, fault)),
+  });
+
+  function sinkOf(name: string): Sink {
+    const sink = sinks.get(name);
+    if (sink === undefined) throw new Error(`Flow ${file.id} has no sink ${name}`);
+    return sink;
+  }
+
+  /** The store may be away: without its letter a message is not done with. */
+  async function untilStored(bury: () => Promise<void>): Promise<void> {
+    const backoff = createBackoff(50, 2_000);
+    for (;;) {
+      stopping.signal.throwIfAborted();
+      try {
+        return await bury();
+      } catch (error) {
+        log.warn({ err: error, flow: file.id }, "a dead letter could not be stored: it is tried again");
+        await backoff.wait(stopping.signal);
+      }
+    }
+  }
+
+  function assign(name: string): void {
+    const before = partitions.get(name);
+    // What it still has open may not be committed under the new assignment.
+    if (before !== undefined) before.isOver = true;
+    const assigned = { isOver: false };
+    const own: Pick<Source, "pause" | "resume" | "commit"> = {
+      pause: (partition) => source.pause(partition),
+      resume: (partition) => source.resume(partition),
+      commit: async (partition, nextOffset) => {
+        if (assigned.isOver) throw new Error(`partition ${partition} was given up`);
+        await source.commit(partition, nextOffset);
+      },
+    };
+    const partition = createPartition({ name, source: own, pipeline, policy: file.partitions, isPaused, log });
+    partitions.set(name, Object.assign(assigned, { partition }));
+  }
+
+  async function revoke(name: string): Promise<void> {
+    const given = partitions.get(name);
+    if (given === undefined) return;
+    await given.partition.drain(drainMs);
+    given.isOver = true;
+    if (partitions.get(name) === given) partitions.delete(name);
+  }
+
+  return {
+    definition,
+    async start(paused) {
+      isPaused = paused;
+      for (const name of file.sinks.keys()) await sinkOf(name).check();
+      await source.open({
+        assigned: assign,
+        revoked: revoke,
+        messages: (name, batch) => partitions.get(name)?.partition.take(batch),
+        failed(name, reason) {
+          log.warn({ err: reason, flow: file.id, partition: name }, "a partition of a flow cannot be read on");
+          partitions.get(name)?.partition.fail(reason);
+        },
+      });
+    },
+    setPaused(paused) {
+      if (paused === isPaused) return;
+      isPaused = paused;
+      for (const { partition } of partitions.values()) partition.setPaused(paused);
+    },
+    get state() {
+      return {
+        isPaused,
+        partitions: [...partitions].map(([name, { partition }]) => ({
+          name,
+          ...partition.state,
+          waiting: source.waiting(name),
+        })),
+        sinks: [...feeders].map(([name, feeder]) => ({
+          name,
+          kind: file.sinks.get(name)?.config.kind ?? "",
+          breaker: feeder.breaker,
+          counts: feeder.counts,
+          queued: (file.sinks.get(name)?.policy.queuedMax ?? 0) - feeder.room,
+        })),
+        tasks: { running: slots.used, waiting: slots.waiting },
+        accepted,
+      };
+    },
+    async accept(messages, given) {
+      const signal = AbortSignal.any([given, stopping.signal]);
+      const faults = new Map<string, MessageFault>();
+      accepted += messages.length;
+      try {
+        await pipeline.run(messages, {
+          signal,
+          done: () => {},
+          priority: requestPriority,
+          bury: async (message, fault) => {
+            await untilStored(() => letters.message(message, fault));
+            faults.set(message.id, fault);
+          },
+        });
+      } finally {
+        accepted -= messages.length;
+      }
+      return messages.map(({ id }) => faults.get(id) ?? null);
+    },
+    async redrive({ message, delivery }, given) {
+      const signal = AbortSignal.any([given, stopping.signal]);
+      if (message !== null) {
+        const fail = async (_: Message, { error }: MessageFault) => Promise.reject(error);
+        return await pipeline.run([message], { signal, done: () => {}, bury: fail });
+      }
+      const feeder = feeders.get(delivery.sink);
+      if (feeder === undefined)
+        throw new Error(
+          `There is no sink "${delivery.sink}" any more: this flow has ${[...feeders.keys()].join(", ")}`,
+        );
+      while (feeder.room === 0) await feeder.roomed();
+      let refusal: string | null = null;
+      await feeder.deliver(delivery, async (_, reason) => {
+        refusal = reason;
+      });
+      if (refusal !== null) throw new Error(refusal);
+    },
+    async stop() {
+      const drains = Promise.all([...partitions.keys()].map(revoke));
+      const late = new AbortController();
+      await Promise.race([drains, pause(drainMs + 500, late.signal)]);
+      late.abort();
+      // What a feeder has open holds up those who wait for it: they are told, and their messages are read again.
+      stopping.abort(new Error("the flow stops"));
+      await Promise.all([...feeders.values()].map((feeder) => feeder.stop()));
+      await drains;
+      await source.close();
+      await executor.close();
+      await Promise.all([...sinks.values()].map((sink) => sink.close()));
+    },
+  };
+}

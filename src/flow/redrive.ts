@@ -1,0 +1,25 @@
+/** Does again what a flow could not do: a job of ours, so that dead letters of flows are redriven as all others are. */
+import { type Compute, dispatchOf } from "../compute/compute.ts";
+import { messageOf, reasonOf } from "../compute/function.ts";
+import { storableText } from "../compute/output.ts";
+import type { Flow } from "./flow.ts";
+import { letterOf } from "./letters.ts";
+
+/** Letters of one flow that are redriven at once on a node. */
+const concurrency = 8;
+
+export const redriveCompute = (flow: Flow): Compute => ({
+  kind: "internal",
+  ...dispatchOf({}, concurrency),
+  async run({ payload }, { signal }) {
+    try {
+      await flow.redrive(letterOf(flow.definition.file.id, payload), signal);
+      return { outcome: "succeeded", passback: null, link: null, output: "" };
+    } catch (error) {
+      if (signal.aborted) return { outcome: "cancelled", error: reasonOf(signal), output: "" };
+      const output = error instanceof Error ? (error.stack ?? "") : "";
+      // It has been tried as often as the flow says.
+      return { outcome: "failed", error: storableText(messageOf(error)), isFinal: true, output: storableText(output) };
+    }
+  },
+});

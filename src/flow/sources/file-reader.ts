@@ -1,0 +1,185 @@
+/** Reads one file line by line, as far as it reaches and as it grows, and remembers where the lines end that were handed over and are not committed. */
+import { type FileHandle, open } from "node:fs/promises";
+import { messageOf } from "../../compute/function.ts";
+import type { Message } from "../message.ts";
+import type { SourceListener } from "../source.ts";
+import { type Line, linesOf } from "./lines.ts";
+
+export interface FileReader {
+  /** Whoever looks at files says how long this one is; null: it is gone. What is new is read. */
+  sizeIs(sizeBytes: number | null): void;
+  pause(): void;
+  resume(): void;
+  /** Where the next reader begins when all below `nextOffset` is done with. */
+  endOf(nextOffset: number): number;
+  committed(nextByte: number): void;
+  /** All of it is read and committed. */
+  readonly isDone: boolean;
+  readonly hasFailed: boolean;
+  /** Up to where it is read. */
+  readonly nextByte: number;
+  /** No line is handed over any more once it is called. */
+  close(): Promise<void>;
+}
+
+export interface FileReaderParts {
+  readonly flow: string;
+  readonly name: string;
+  readonly path: string;
+  readonly start: number;
+  readonly listener: SourceListener;
+}
+
+const chunkBytes = 256 * 1024;
+/** Of a longer line the beginning is handed over, as what it is: no JSON. */
+const lineBytesMax = 16 * 1024 * 1024;
+/** A last line without a line break is taken once the file has not grown in so many looks, if it is JSON: a line half written is not. */
+const looksMax = 3;
+
+export function createFileReader({ flow, name, path, start, listener }: FileReaderParts): FileReader {
+  /** Of the lines that were handed over and are not committed: where each begins, and where the next one does. */
+  const ends = new Map<number, number>();
+  let nextByte = start;
+  let sizeBytes = start;
+  let looksWithoutGrowth = 0;
+  let isPaused = false;
+  let isClosed = false;
+  let hasFailed = false;
+  let reading: Promise<void> | null = null;
+
+  function go(): void {
+    if (isPaused || isClosed || nextByte >= sizeBytes) return;
+    reading ??= readOn()
+      .catch((error: unknown) => fail(`${path} cannot be read: ${messageOf(error)}`))
+      .finally(() => {
+        reading = null;
+      });
+  }
+
+  function fail(reason: string): void {
+    if (isClosed) return;
+    isClosed = true;
+    hasFailed = true;
+    listener.failed(name, new Error(reason));
+  }
+
+  async function readOn(): Promise<void> {
+    const file = await open(path, "r");
+    try {
+      let lengthBytes = chunkBytes;
+      while (!isPaused && !isClosed && nextByte < sizeBytes) {
+        const bytes = await readAt(file, nextByte, lengthBytes);
+        if (isPaused || isClosed) return;
+        const { lines, next } = linesOf(bytes, nextByte);
+        if (next > nextByte) {
+          lengthBytes = chunkBytes;
+          handOver(lines, next);
+        } else if (bytes.length < lengthBytes) {
+          takeUnended(bytes);
+          return;
+        } else if (lengthBytes < lineBytesMax) lengthBytes = lineBytesMax;
+        else await skipLine(file, bytes);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The rest of the file, if it is a line that nobody will end. */
+  function takeUnended(bytes: Uint8Array): void {
+    if (bytes.length === 0 || looksWithoutGrowth < looksMax || !isJson(bytes)) return;
+    const end = nextByte + bytes.length;
+    handOver([{ start: nextByte, end, bytes }], end);
+  }
+
+  async function skipLine(file: FileHandle, beginning: Uint8Array): Promise<void> {
+    let at = nextByte + beginning.length;
+    while (!isClosed) {
+      const bytes = await readAt(file, at, chunkBytes);
+      const found = bytes.indexOf(0x0a);
+      if (found < 0 && bytes.length < chunkBytes) return; // it may grow, and is looked at again
+      at += found < 0 ? bytes.length : found + 1;
+      if (found < 0) continue;
+      handOver([{ start: nextByte, end: at, bytes: beginning.slice(0, 1024) }], at);
+      return;
+    }
+  }
+
+  function handOver(lines: readonly Line[], next: number): void {
+    nextByte = next;
+    // Nothing of what was skipped is open: a commit of what lies before it may go over it.
+    if (lines.length === 0) return;
+    for (const line of lines) ends.set(line.start, line.end);
+    listener.messages(name, lines.map(messageAt));
+  }
+
+  const messageAt = ({ start, bytes }: Line): Message => ({
+    flow,
+    partition: name,
+    id: String(start),
+    offset: start,
+    key: null,
+    value: bytes,
+    timestampMs: Date.now(),
+    headers: {},
+  });
+
+  return {
+    sizeIs(size) {
+      if (isClosed) return;
+      if (size === null) return void (nextByte < sizeBytes && fail(`${path} is gone, and was not read to its end`));
+      if (size < nextByte) return fail(`${path} has ${size} bytes, and ${nextByte} were read: files may only grow`);
+      looksWithoutGrowth = size === sizeBytes ? looksWithoutGrowth + 1 : 0;
+      sizeBytes = size;
+      go();
+    },
+    pause() {
+      isPaused = true;
+    },
+    resume() {
+      isPaused = false;
+      // What is under way may have seen the pause, and ends.
+      void (reading ?? Promise.resolve()).then(go);
+    },
+    endOf: (nextOffset) => ends.get(nextOffset - 1) ?? nextOffset,
+    committed(byte) {
+      for (const start of ends.keys()) {
+        if (start >= byte) break;
+        ends.delete(start);
+      }
+    },
+    get isDone() {
+      return ends.size === 0 && nextByte >= sizeBytes && reading === null;
+    },
+    get hasFailed() {
+      return hasFailed;
+    },
+    get nextByte() {
+      return nextByte;
+    },
+    async close() {
+      isClosed = true;
+      await reading;
+    },
+  };
+}
+
+async function readAt(file: FileHandle, position: number, lengthBytes: number): Promise<Uint8Array> {
+  const buffer = new Uint8Array(lengthBytes);
+  let filled = 0;
+  while (filled < lengthBytes) {
+    const { bytesRead } = await file.read(buffer, filled, lengthBytes - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+function isJson(bytes: Uint8Array): boolean {
+  try {
+    JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,22 @@
+/** The kinds of sources there are: what each may say in a flow's file, and how it is made. */
+import type * as v from "valibot";
+import type { Source } from "../source.ts";
+import { createHttpSource, httpSource } from "./http.ts";
+import { createJsonlSource, jsonlSource } from "./jsonl.ts";
+import type { SourceParts } from "./setup.ts";
+
+export const sourceSchemas = { http: httpSource, jsonl: jsonlSource };
+
+export type SourceConfig = v.InferOutput<(typeof sourceSchemas)[keyof typeof sourceSchemas]>;
+
+/** Not used before its `open`. */
+export function createSource(flow: string, config: SourceConfig, parts: SourceParts): Source {
+  switch (config.kind) {
+    case "http":
+      return createHttpSource();
+    case "jsonl":
+      return createJsonlSource(flow, config, parts);
+    default:
+      throw config satisfies never;
+  }
+}

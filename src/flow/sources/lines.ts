@@ -1,0 +1,26 @@
+/** Splits the bytes of a file that is read in parts into lines, each with the place where it begins and where the next one does. */
+
+export interface Line {
+  readonly start: number;
+  readonly end: number;
+  /** Without its line break. */
+  readonly bytes: Uint8Array;
+}
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/**
+ * The whole lines at the beginning of `bytes`, which lies at `start` in its file. Empty ones are left out. `next`: where to read on. A line longer
+ * than `bytes` is none: `lines` is empty and `next` is `start`.
+ */
+export function linesOf(bytes: Uint8Array, start: number): { readonly lines: readonly Line[]; readonly next: number } {
+  const lines: Line[] = [];
+  let from = 0;
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, from)) {
+    const end = at > from && bytes[at - 1] === carriageReturn ? at - 1 : at;
+    if (end > from) lines.push({ start: start + from, end: start + at + 1, bytes: bytes.slice(from, end) });
+    from = at + 1;
+  }
+  return { lines, next: start + from };
+}

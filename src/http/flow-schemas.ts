@@ -1,0 +1,74 @@
+/** The schemas of flows, for the document and for the check of what they are sent. */
+import { z } from "@hono/zod-openapi";
+import { anyJson, text } from "./check.ts";
+
+/** Of one request. */
+export const flowMessagesMax = 1000;
+
+const FlowMessage = z.object({
+  id: text
+    .min(1)
+    .max(200)
+    .optional()
+    .openapi({ description: "The same when it is sent again: by it sinks know what they have. Made up if absent" }),
+  key: text.nullish(),
+  value: anyJson,
+  headers: z.record(z.string(), text).optional(),
+});
+
+export const FlowMessages = z
+  .object({ messages: z.array(FlowMessage).min(1).max(flowMessagesMax) })
+  .openapi("FlowMessages");
+
+export const FlowAccepted = z
+  .object({
+    count: z.int(),
+    dead: z.int().openapi({ description: "Those that became dead letters; the others are in every sink" }),
+    results: z.array(
+      z.object({
+        id: z.string(),
+        outcome: z.enum(["done", "dead"]),
+        stage: z.string().nullable(),
+        error: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi("FlowAccepted");
+
+const FlowPartition = z
+  .object({
+    name: z.string(),
+    state: z.enum(["starting", "live", "stalled", "failed", "stopped"]),
+    reason: z.string().nullable(),
+    held: z.int().openapi({ description: "Messages read that are not below the watermark" }),
+    committed: z.int().nullable(),
+    taken: z.int(),
+    confirmed: z.int(),
+    waiting: z.int().nullable().openapi({ description: "Messages known to wait behind those read" }),
+  })
+  .openapi("FlowPartition");
+
+const FlowSink = z
+  .object({
+    name: z.string(),
+    kind: z.string(),
+    breaker: z.enum(["closed", "open", "halfOpen"]),
+    queued: z.int(),
+    delivered: z.int(),
+    retried: z.int(),
+    dead: z.int(),
+  })
+  .openapi("FlowSink");
+
+export const Flow = z
+  .object({
+    name: z.string(),
+    description: z.string().nullable(),
+    source: z.string().openapi({ description: "Its kind" }),
+    paused: z.boolean(),
+    tasks: z.object({ running: z.int(), waiting: z.int(), concurrency: z.int() }),
+    accepted: z.int().openapi({ description: "Messages sent over HTTP that are not done with" }),
+    partitions: z.array(FlowPartition),
+    sinks: z.array(FlowSink),
+  })
+  .openapi("Flow", { description: "As the node that answers runs it" });

@@ -38,6 +38,20 @@ const File = v.strictObject({
   /** How long a message that is done with may wait for its commit. */
   commit_s: v.optional(seconds(60), 0.5),
   sinks: v.record(name, mapping),
+  process: v.optional(
+    v.strictObject({
+      /** Requests a minute that each client may send, and those that may send another number of them. */
+      requests_per_min: v.optional(countUpTo(100_000), 600),
+      clients: v.optional(v.record(v.string(), countUpTo(100_000)), {}),
+      /** Of all who bring no token, together; absent: they are refused. */
+      anonymous: v.optional(countUpTo(100_000)),
+      deadline_s: v.optional(seconds(3600), 30),
+      /** Inputs that wait for their turn. */
+      queue: v.optional(countUpTo(100_000), 100),
+      /** Whether what comes of a request goes to the sinks too. */
+      sinks_enabled: v.optional(v.boolean(), false),
+    }),
+  ),
 });
 
 /** How deliveries go to one sink. */
@@ -61,6 +75,17 @@ export interface FlowSink {
   readonly policy: FeederPolicy;
 }
 
+/** What `POST /process/{flow}` takes. */
+export interface ProcessPolicy {
+  readonly requestsPerMin: number;
+  readonly clients: Readonly<Record<string, number>>;
+  /** Null: they are refused. */
+  readonly anonymousPerMin: number | null;
+  readonly deadlineMs: number;
+  readonly queuedMax: number;
+  readonly delivers: boolean;
+}
+
 export interface FlowFile {
   readonly id: string;
   readonly description: string | null;
@@ -74,6 +99,8 @@ export interface FlowFile {
   readonly tasks: TaskPolicy;
   readonly partitions: PartitionPolicy;
   readonly sinks: ReadonlyMap<string, FlowSink>;
+  /** Null: it is not called. */
+  readonly process: ProcessPolicy | null;
 }
 
 export interface FlowSourceText {
@@ -104,6 +131,19 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
     tasks: { attemptsMax: file.attempts, timeoutMs: file.timeout_s * 1000, retry: retryOf(file.retry) },
     partitions: { windowMax: file.window, batchMax: file.batch, commitMs: file.commit_s * 1000 },
     sinks: new Map(Object.entries(file.sinks).map(([sink, given]) => [sink, sinkOf(yaml, sink, given)])),
+    process: processOf(file.process),
+  };
+}
+
+function processOf(given: v.InferOutput<typeof File>["process"]): ProcessPolicy | null {
+  if (given === undefined) return null;
+  return {
+    requestsPerMin: given.requests_per_min,
+    clients: given.clients,
+    anonymousPerMin: given.anonymous ?? null,
+    deadlineMs: given.deadline_s * 1000,
+    queuedMax: given.queue,
+    delivers: given.sinks_enabled,
   };
 }
 

@@ -10,10 +10,12 @@ import type { FlowDefinition } from "./load.ts";
 import type { Message } from "./message.ts";
 import { createPartition, type Partition, type PartitionState } from "./partition.ts";
 import { createPipeline, type MessageFault } from "./pipeline.ts";
+import { createProcessRun, type ProcessedInput } from "./process-run.ts";
 import type { Sink } from "./sink.ts";
 import { createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
 import { createSlots } from "./slots.ts";
 import type { Source } from "./source.ts";
+import { type FlowWatch, watchAll } from "./watch.ts";
 
 export interface FlowParts {
   readonly definition: FlowDefinition;
@@ -22,6 +24,7 @@ export interface FlowParts {
   readonly sinks: ReadonlyMap<string, Sink>;
   readonly executor: Executor;
   readonly letters: Letters;
+  readonly watch: FlowWatch;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn">;
 }
@@ -37,6 +40,8 @@ export interface Flow {
    * the flow stops or `signal` aborts first.
    */
   accept(messages: readonly Message[], signal: AbortSignal): Promise<readonly (MessageFault | null)[]>;
+  /** Runs one message that a caller waits for, before those of the source. Rejects when the flow stops first. No letter is written of it. */
+  process(message: Message, delivers: boolean): Promise<ProcessedInput>;
   /** Does again what is a dead letter. Rejects with the reason when it fails again: no further letter is written. */
   redrive(letter: Letter, signal: AbortSignal): Promise<void>;
   /** Stops to read, lets what is open end until the deadline, commits. */
@@ -54,8 +59,9 @@ export interface FlowState {
     readonly queued: number;
   }[];
   readonly tasks: { readonly running: number; readonly waiting: number };
-  /** Messages that were accepted and are not done with. */
+  /** Messages that were accepted and are not done with, and those that callers wait for. */
   readonly accepted: number;
+  readonly processing: number;
 }
 
 /** For what is under way when the flow stops, and for a partition that passes on. */
@@ -63,7 +69,7 @@ const drainMs = 2_500;
 /** Beyond what `taskPriority` of a hook says of a message of a queue. */
 const requestPriority = 1_000_000;
 
-export function createFlow({ definition, source, sinks, executor, letters, clock, log }: FlowParts): Flow {
+export function createFlow({ definition, source, sinks, executor, letters, watch, clock, log }: FlowParts): Flow {
   const { file, module, inputSchema } = definition;
   const stopping = new AbortController();
   const slots = createSlots(file.concurrency);
@@ -71,6 +77,7 @@ export function createFlow({ definition, source, sinks, executor, letters, clock
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
   let isPaused = false;
   let accepted = 0;
+  let processing = 0;
 
   const feeders = new Map<string, SinkFeeder>();
   for (const [name, { policy }] of file.sinks) {
@@ -87,6 +94,7 @@ export function createFlow({ definition, source, sinks, executor, letters, clock
     decode: createDecoder(inputSchema),
     feeders,
     bury: (message, fault) => untilStored(() => letters.message(message, fault)),
+    watch,
   });
 
   function sinkOf(name: string): Sink {
@@ -171,6 +179,7 @@ export function createFlow({ definition, source, sinks, executor, letters, clock
         })),
         tasks: { running: slots.used, waiting: slots.waiting },
         accepted,
+        processing,
       };
     },
     async accept(messages, given) {
@@ -191,6 +200,19 @@ export function createFlow({ definition, source, sinks, executor, letters, clock
         accepted -= messages.length;
       }
       return messages.map(({ id }) => faults.get(id) ?? null);
+    },
+    async process(message, delivers) {
+      const run = createProcessRun();
+      const { signal } = stopping;
+      const fail = async (_: Message, fault: MessageFault) => run.fail(fault);
+      const order = { signal, delivers, done: () => {}, priority: requestPriority, bury: fail };
+      processing += 1;
+      try {
+        await pipeline.run([message], { ...order, watch: watchAll([watch, run]) });
+      } finally {
+        processing -= 1;
+      }
+      return run.outcome;
     },
     async redrive({ message, delivery }, given) {
       const signal = AbortSignal.any([given, stopping.signal]);

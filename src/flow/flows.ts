@@ -1,15 +1,20 @@
 /** The flows of this node: made of their definitions, started, paused by what the store says, redriven, stopped. */
+import { Redis } from "ioredis";
 import type { Computes } from "../compute/compute.ts";
 import type { Environment } from "../compute/shell.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { releaseAllFlowPartitions } from "../store/flow-partitions.ts";
 import { pausedFlows, pauseFlow } from "../store/flows.ts";
 import type { Database } from "../store/sql.ts";
+import { redisConnection } from "../telemetry/redis-connection.ts";
 import { createFunctionExecutor } from "./executors/function.ts";
 import { createFlow, type Flow } from "./flow.ts";
+import { flowMetricsWatch, sampleFlows } from "./flow-metrics.ts";
 import { createLetters, letterType } from "./letters.ts";
 import type { FlowDefinition } from "./load.ts";
+import { createRateLimit, type RateLimit } from "./rate-limit.ts";
 import { redriveCompute } from "./redrive.ts";
 import { createSink } from "./sinks/kinds.ts";
 import { createSource } from "./sources/kinds.ts";
@@ -21,12 +26,18 @@ export interface FlowsParts {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn" | "info">;
+  readonly metrics: Metrics;
   readonly environment: Environment;
+  /** What nodes share beside the store; null: nothing. */
+  readonly redisUrl: string | null;
 }
 
 export interface Flows {
   readonly all: readonly Flow[];
   find(id: string): Flow | null;
+  /** Of those who wait for what a flow says, `flow:client`. */
+  readonly rateLimit: RateLimit;
+  readonly nodeId: string;
   /** Throws `SetupError` when a sink or a source of one cannot be used. */
   start(): Promise<void>;
   /** Over all nodes. */
@@ -41,6 +52,9 @@ const lookMs = 5_000;
 export function createFlows(parts: FlowsParts): Flows {
   const { database, clock, log, nodeId, environment } = parts;
   const { sql } = database;
+  const redis =
+    parts.definitions.length === 0 || parts.redisUrl === null ? null : new Redis(parts.redisUrl, redisConnection);
+  redis?.on("error", () => undefined); // whoever asks it hears of that
   const flows = new Map(parts.definitions.map((definition) => [definition.file.id, build(definition)]));
   let unlisten = async (): Promise<void> => {};
   let timer: NodeJS.Timeout | undefined;
@@ -57,6 +71,7 @@ export function createFlows(parts: FlowsParts): Flows {
       sinks: new Map(sinks),
       executor: createFunctionExecutor(module.execute ?? (({ input }) => input)),
       letters: createLetters({ flow: id, sql, nodeId, clock }),
+      watch: flowMetricsWatch(parts.metrics, id),
       clock,
       log,
     });
@@ -73,12 +88,22 @@ export function createFlows(parts: FlowsParts): Flows {
     }
   }
 
+  const all = [...flows.values()];
+  sampleFlows(parts.metrics, () => all);
   return {
-    all: [...flows.values()],
+    all,
     find: (id) => flows.get(id) ?? null,
+    nodeId,
+    rateLimit: createRateLimit({
+      redis,
+      keyPrefix: "orrery:process:",
+      nowMs: () => clock.monotonicMs(),
+      onFailure: (error) => log.warn({ err: error }, "Redis does not answer: this node limits requests by itself"),
+    }),
     async start() {
       if (flows.size === 0) return;
       if (database.kind === "embedded") await releaseAllFlowPartitions(sql);
+      await redis?.connect().catch(() => undefined); // it goes on trying
       const paused = await pausedFlows(sql);
       await Promise.all([...flows].map(([id, flow]) => flow.start(paused.has(id))));
       unlisten = await database.listen(channel, () => void heedPauses());
@@ -92,6 +117,7 @@ export function createFlows(parts: FlowsParts): Flows {
     },
     async stop() {
       clearInterval(timer);
+      redis?.disconnect();
       await Promise.all([unlisten(), ...[...flows.values()].map((flow) => flow.stop())]);
     },
   };

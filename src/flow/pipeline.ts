@@ -6,8 +6,9 @@ import type { Reading } from "./decode.ts";
 import type { Payloads } from "./hooks.ts";
 import { idempotencyKey, type Message, type Position } from "./message.ts";
 import { asTask, type Placed, place, type Underway } from "./place.ts";
-import type { SinkFeeder } from "./sink-feeder.ts";
+import type { DeliveryEnd, SinkFeeder } from "./sink-feeder.ts";
 import { checkedPayloads, runTask, type TaskAsk, type TaskFailure, type TaskParts, tried } from "./task-run.ts";
+import type { FlowWatch } from "./watch.ts";
 
 /** Why a message ends as a dead letter. */
 export interface MessageFault extends TaskFailure {
@@ -37,6 +38,9 @@ export interface RunOrder {
   readonly priority?: number;
   /** Instead of the pipeline's own. When it rejects, so does the run. */
   readonly bury?: PipelineParts["bury"];
+  readonly watch?: FlowWatch;
+  /** False: nothing is handed to sinks. */
+  readonly delivers?: boolean;
 }
 
 /** Replacements of replacements: an `onError` that never gives up ends here. */
@@ -45,11 +49,11 @@ const replacedMax = 10;
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { hooks, policy, feeders } = parts;
   const sinks = [...feeders.keys()];
-  const taskParts: TaskParts = { ...parts, sinks };
 
   return {
-    async run(messages, { signal, done, priority = 0, bury = parts.bury }) {
-      const order = { signal, done, priority, bury };
+    async run(messages, { signal, done, priority = 0, bury = parts.bury, watch = parts.watch, delivers = true }) {
+      const order = { signal, done, priority, bury, watch, delivers };
+      watch.begun(messages);
       const underway: Underway[] = [];
       const work: Promise<void>[] = [];
       for (const given of messages) {
@@ -99,11 +103,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     replaced: number,
   ): Promise<void> {
     const { key, origins } = ask.task;
-    const end = await runTask(taskParts, ask, order.signal);
+    const end = await runTask({ ...parts, sinks, watch: order.watch }, ask, order.signal);
+    order.watch.taskEnded(ask.task, end.kind);
     switch (end.kind) {
       case "succeeded":
         for (const one of of) one.results.push(end.result);
-        return await deliverAll(origins[0], key, end.payloads);
+        return await deliverAll(origins[0], key, end.payloads, order);
       case "skipped":
         return;
       case "dead":
@@ -134,20 +139,31 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         checkedPayloads(await hooks.onMessageComplete?.(message, results), sinks),
       );
       if (completed.failed !== null) await buryAll([one], { stage: "complete", ...completed.failed }, order);
-      else await deliverAll(given, idempotencyKey(given, "m"), completed.result);
+      else await deliverAll(given, idempotencyKey(given, "m"), completed.result, order);
     }
-    order.done(given);
+    finish(given, order);
   }
 
   /** The payloads of each sink are counted apart, in their order: so a key is the same each time that the message is run. */
-  async function deliverAll({ partition, id }: Position, key: string, payloads: Payloads): Promise<void> {
+  async function deliverAll(
+    { partition, id }: Position,
+    key: string,
+    payloads: Payloads,
+    { delivers, watch }: Required<RunOrder>,
+  ): Promise<void> {
+    if (!delivers) return;
+    const origin = { partition, id };
     const sent: Promise<void>[] = [];
     for (const [sink, list] of Object.entries(payloads)) {
       const feeder = feeders.get(sink);
       if (feeder === undefined) continue; // checked where they came from
       for (const [index, payload] of list.entries()) {
         while (feeder.room === 0) await feeder.roomed();
-        sent.push(feeder.deliver({ key: `${key}.${index}`, origin: { partition, id }, payload }));
+        const delivery = { key: `${key}.${index}`, origin, payload };
+        const beganMs = performance.now();
+        const told = (end: DeliveryEnd) =>
+          watch.delivered(origin, { sink, key: delivery.key }, end, performance.now() - beganMs);
+        sent.push(feeder.deliver(delivery).then(told));
       }
     }
     await settleAll(sent);
@@ -156,14 +172,25 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   /** Nothing else of the message is under way. */
   async function buryAtOnce(message: Message, fault: MessageFault, order: Required<RunOrder>): Promise<void> {
     await order.bury(message, fault);
-    order.done(message);
+    order.watch.buried(message, fault);
+    finish(message, order);
+  }
+
+  function finish(message: Message, { done, watch }: Required<RunOrder>): void {
+    done(message);
+    watch.done(message);
   }
 
   /** A message is a dead letter once, however many of its tasks failed. */
   async function buryAll(of: readonly Underway[], fault: MessageFault, order: Required<RunOrder>): Promise<void> {
     const alive = of.filter(({ isBuried }) => !isBuried);
     for (const one of alive) one.isBuried = true;
-    await settleAll(alive.map(({ given }) => order.bury(given, fault)));
+    await settleAll(
+      alive.map(async ({ given }) => {
+        await order.bury(given, fault);
+        order.watch.buried(given, fault);
+      }),
+    );
   }
 }
 

@@ -26,12 +26,14 @@ export interface FeederCounts {
   readonly dead: number;
 }
 
+export type DeliveryEnd = "delivered" | "dead";
+
 export interface SinkFeeder {
   /**
-   * Resolves once the sink has it or it is durably a dead letter; rejects when the feeder stops first: then it may or may not have been
+   * Resolves once the sink has it or it is durably a dead letter, and says which; rejects when the feeder stops first: then it may or may not have been
    * written, and must be delivered again. Throws at once when the queue is full: see `room` and `roomed`. `bury`: instead of the feeder's own.
    */
-  deliver(delivery: Delivery, bury?: Bury): Promise<void>;
+  deliver(delivery: Delivery, bury?: Bury): Promise<DeliveryEnd>;
   /** How many more may be handed over now. Once it stops any may: they are rejected. */
   readonly room: number;
   /** Resolves when there is room, or the feeder stops. Who waited asks `room` again: another one may have been quicker. */
@@ -56,7 +58,7 @@ export interface FeederParts {
 interface Open {
   readonly delivery: Delivery;
   readonly bury: Bury;
-  readonly settle: PromiseWithResolvers<void>;
+  readonly settle: PromiseWithResolvers<DeliveryEnd>;
   attempts: number;
 }
 
@@ -138,7 +140,7 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
       open.attempts += 1;
       if (outcome.kind === "ok") {
         counts.delivered += 1;
-        open.settle.resolve();
+        open.settle.resolve("delivered");
       } else if (outcome.kind === "retry" && (open.attempts < policy.attemptsMax || stopped())) {
         counts.retried += 1;
         left.push(open);
@@ -164,7 +166,7 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
       try {
         await bury(delivery, reason, attempts);
         counts.dead += 1;
-        settle.resolve();
+        settle.resolve("dead");
         return;
       } catch {
         await backoff.wait(stopping.signal);
@@ -178,7 +180,7 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
       if (stopped()) return Promise.reject(stopError());
       if (queue.length + sending >= policy.queuedMax)
         throw new RangeError("Cannot queue a delivery: the queue is full");
-      const settle = Promise.withResolvers<void>();
+      const settle = Promise.withResolvers<DeliveryEnd>();
       queue.push({ delivery, bury, settle, attempts: 0 });
       if (queue.length >= policy.batchMax) filled?.resolve();
       running ??= run();

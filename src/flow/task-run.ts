@@ -5,6 +5,7 @@ import { delayMs } from "../jobs/retry-policy.ts";
 import type { Executor, FlowTask, TaskResult } from "./executor.ts";
 import type { FlowHooks, OnError, Payloads } from "./hooks.ts";
 import type { Slots } from "./slots.ts";
+import type { FlowWatch } from "./watch.ts";
 
 export interface TaskPolicy {
   readonly attemptsMax: number;
@@ -31,6 +32,7 @@ export interface TaskParts {
   readonly policy: TaskPolicy;
   /** Names of the flow's sinks: payloads go to no other. */
   readonly sinks: readonly string[];
+  readonly watch: FlowWatch;
 }
 
 export interface TaskAsk {
@@ -47,14 +49,19 @@ export async function runTask(
   { task, known, priority }: TaskAsk,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
-  const { hooks, policy } = parts;
+  const { hooks, policy, watch } = parts;
   for (let attempt = 1; ; attempt++) {
+    const beganMs = performance.now();
     try {
       const result = known ?? (await runInSlot(parts, task, priority, signal));
-      return { kind: "succeeded", result, payloads: await payloadsOf(parts, task, result) };
+      const payloads = await payloadsOf(parts, task, result);
+      watch.attempted(task, { attempt, durationMs: performance.now() - beganMs, result, error: null });
+      return { kind: "succeeded", result, payloads };
     } catch (thrown) {
       signal.throwIfAborted();
+      const durationMs = performance.now() - beganMs;
       const { error, decision } = await decide(hooks, task, errorOf(thrown), attempt);
+      watch.attempted(task, { attempt, durationMs, result: null, error });
       if (decision === "skip") return { kind: "skipped" };
       if (typeof decision === "object") return { kind: "replaced", tasks: decision.tasks };
       if (decision === "dlq" || attempt >= policy.attemptsMax) return { kind: "dead", error, attempts: attempt };

@@ -41,6 +41,7 @@ import { passExportRoutes } from "./pass-export.ts";
 import { planRoutes } from "./plan.ts";
 import { policyRoutes } from "./policy.ts";
 import { problemResponse } from "./problem.ts";
+import { processRoutes } from "./process.ts";
 import { queueRoutes } from "./queue.ts";
 import { requestLog } from "./request-log.ts";
 import { runRoutes } from "./run.ts";
@@ -106,10 +107,11 @@ export function createApp(parts: AppParts): Hono {
     eventRoutes(parts),
     openmctRoutes(parts, values),
     openmctPageRoutes(config),
+    processRoutes(parts),
     healthRoutes(parts),
   ])
     app.route("/", routes);
-  app.route("/", specRoutes(api, config));
+  app.route("/", specRoutes(api, parts));
   app.route("/", swaggerRoutes());
   // Last, as it takes every path under /assets.
   app.route("/", assetRoutes());

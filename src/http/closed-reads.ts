@@ -3,9 +3,9 @@ import type { MiddlewareHandler } from "hono";
 import { OrreryError } from "../model/errors.ts";
 import type { Guard } from "./guard.ts";
 
-/** Signing in itself, its looks, whether the process lives; callbacks and the inspector's socket, whose address may be their secret. */
+/** Signing in itself, its looks, whether the process lives; callbacks and the inspector's socket, whose address may be their secret; flows, which ask for themselves. */
 const alwaysOpen =
-  /^\/(?:health|ready|sign-in|session(?:\/end)?|assets\/.*|inspect\/ws|api\/authenticate|api\/callback\/.*)$/;
+  /^\/(?:health|ready|sign-in|session(?:\/end)?|assets\/.*|inspect\/ws|process\/.*|api\/authenticate|api\/callback\/.*)$/;
 
 export function closedReads(auth: Guard): MiddlewareHandler {
   return async (c, next) => {

@@ -1,20 +1,23 @@
-/** The OpenAPI document of all declared operations, at /spec. */
+/** The OpenAPI document of all declared operations, and of the flows that are called, at /spec. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono } from "hono";
 import { jsonText } from "./answer.ts";
+import type { AppParts } from "./parts.ts";
+import { processPaths } from "./process-spec.ts";
 
 /** `api` holds the operations, with paths relative to `/api`. */
-export function specRoutes(api: OpenAPIHono, config: { readonly baseUrl: string }): Hono {
+export function specRoutes(api: OpenAPIHono, { config: { baseUrl }, flows }: Pick<AppParts, "config" | "flows">): Hono {
   let text: string | null = null;
   const routes = new Hono();
   routes.get("/spec", () => {
-    text ??= JSON.stringify(documentOf(api, config.baseUrl));
+    text ??= JSON.stringify(documentOf(api, baseUrl, processPaths(flows.all, baseUrl)));
     return jsonText(text);
   });
   return routes;
 }
 
-function documentOf(api: OpenAPIHono, baseUrl: string): object {
+/** `further`: paths that are not under `/api`. */
+function documentOf(api: OpenAPIHono, baseUrl: string, further: object): object {
   api.openAPIRegistry.registerComponent("securitySchemes", "token", {
     type: "http",
     scheme: "bearer",
@@ -27,7 +30,7 @@ function documentOf(api: OpenAPIHono, baseUrl: string): object {
     name: "x-api-key",
     description: "A key of POST /key; it may be sent as a Bearer too",
   });
-  return api.getOpenAPI31Document({
+  const document = api.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Orrery",
@@ -38,4 +41,5 @@ function documentOf(api: OpenAPIHono, baseUrl: string): object {
     },
     servers: [{ url: `${baseUrl}/api` }],
   });
+  return { ...document, paths: { ...document.paths, ...further } };
 }

@@ -8,7 +8,7 @@ export type ProblemMembers = Readonly<Record<string, string | number | boolean |
 
 export abstract class OrreryError extends Error {
   abstract readonly code: string;
-  abstract readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 429 | 503;
+  abstract readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 429 | 503 | 504;
   readonly members: ProblemMembers;
   /** Seconds, for `Retry-After`. */
   readonly retryAfterS: number | null = null;

@@ -6,6 +6,7 @@ import type { Message } from "../../src/flow/message.ts";
 import { createPipeline, type MessageFault } from "../../src/flow/pipeline.ts";
 import { createSinkFeeder, type FeederPolicy } from "../../src/flow/sink-feeder.ts";
 import { createSlots } from "../../src/flow/slots.ts";
+import { watchAll } from "../../src/flow/watch.ts";
 
 export const feederPolicy: FeederPolicy = {
   queuedMax: 4,
@@ -69,6 +70,7 @@ export function flow({
     policy: { attemptsMax: 3, timeoutMs, retry: feederPolicy.retry },
     decode: createDecoder(schema === undefined ? null : JSON.stringify(schema)),
     feeders,
+    watch: watchAll([]),
     bury: async ({ id }, { stage, error }) => {
       letters.push([id, stage, error.message]);
     },

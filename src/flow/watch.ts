@@ -1,0 +1,50 @@
+/** Who hears what happens to messages on their way. Called on the way itself: it is quick, and never throws. */
+import type { FlowTask, TaskResult } from "./executor.ts";
+import type { Message, Position } from "./message.ts";
+import type { MessageFault } from "./pipeline.ts";
+import type { DeliveryEnd } from "./sink-feeder.ts";
+import type { TaskEnd } from "./task-run.ts";
+
+/** One try of a task: what came of it, or why it failed. */
+export type TaskAttempt = {
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** Waiting for its turn included. */
+  readonly durationMs: number;
+} & ({ readonly result: TaskResult; readonly error: null } | { readonly result: null; readonly error: Error });
+
+export interface FlowWatch {
+  begun(messages: readonly Message[]): void;
+  attempted(task: FlowTask, attempt: TaskAttempt): void;
+  taskEnded(task: FlowTask, end: TaskEnd["kind"]): void;
+  delivered(
+    origin: Position,
+    delivery: { readonly sink: string; readonly key: string },
+    end: DeliveryEnd,
+    durationMs: number,
+  ): void;
+  buried(message: Message, fault: MessageFault): void;
+  done(message: Message): void;
+}
+
+/** One that tells others. */
+export const watchAll = (watches: readonly FlowWatch[]): FlowWatch => ({
+  begun: (...args) => {
+    for (const watch of watches) watch.begun(...args);
+  },
+  attempted: (...args) => {
+    for (const watch of watches) watch.attempted(...args);
+  },
+  taskEnded: (...args) => {
+    for (const watch of watches) watch.taskEnded(...args);
+  },
+  delivered: (...args) => {
+    for (const watch of watches) watch.delivered(...args);
+  },
+  buried: (...args) => {
+    for (const watch of watches) watch.buried(...args);
+  },
+  done: (...args) => {
+    for (const watch of watches) watch.done(...args);
+  },
+});

@@ -148,8 +148,9 @@ describe("calling a flow", () => {
     const token = await tokenOf("publisher");
     const send = (body: object) => request("POST", `/process/${flow}`, { token, body });
     const held = [send({ n: 1, hold: true }), send({ n: 2, hold: true })];
-    const isFull = async () => (await send({ n: 3 })).status === 503;
-    await until("it is full", isFull);
+    await until("it is full", async () => (await request("GET", `/api/flow/${flow}`)).json.processing === 2);
+    const refused = await send({ n: 3 });
+    assert.deepEqual([refused.status, refused.json.code], [503, "flow_queue_full"]);
     const freed = setInterval(letGo, 5);
     assert.deepEqual(
       (await Promise.all(held)).map(({ status }) => status),

@@ -40,6 +40,8 @@ export interface Flow {
    * the flow stops or `signal` aborts first.
    */
   accept(messages: readonly Message[], signal: AbortSignal): Promise<readonly (MessageFault | null)[]>;
+  /** Room for messages that callers wait for, beside the tasks that run at once; returns what gives it back, or null when there is none. */
+  reserve(count: number, queuedMax: number): (() => void) | null;
   /** Runs one message that a caller waits for, before those of the source. Rejects when the flow stops first. No letter is written of it. */
   process(message: Message, delivers: boolean): Promise<ProcessedInput>;
   /** Does again what is a dead letter. Rejects with the reason when it fails again: no further letter is written. */
@@ -201,17 +203,19 @@ export function createFlow({ definition, source, sinks, executor, letters, watch
       }
       return messages.map(({ id }) => faults.get(id) ?? null);
     },
+    reserve(count, queuedMax) {
+      if (processing + count > file.concurrency + queuedMax) return null;
+      processing += count;
+      return () => {
+        processing -= count;
+      };
+    },
     async process(message, delivers) {
       const run = createProcessRun();
       const { signal } = stopping;
       const fail = async (_: Message, fault: MessageFault) => run.fail(fault);
       const order = { signal, delivers, done: () => {}, priority: requestPriority, bury: fail };
-      processing += 1;
-      try {
-        await pipeline.run([message], { ...order, watch: watchAll([watch, run]) });
-      } finally {
-        processing -= 1;
-      }
+      await pipeline.run([message], { ...order, watch: watchAll([watch, run]) });
       return run.outcome;
     },
     async redrive({ message, delivery }, given) {

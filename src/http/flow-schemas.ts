@@ -68,6 +68,7 @@ export const Flow = z
     paused: z.boolean(),
     tasks: z.object({ running: z.int(), waiting: z.int(), concurrency: z.int() }),
     accepted: z.int().openapi({ description: "Messages sent over HTTP that are not done with" }),
+    processing: z.int().openapi({ description: "Inputs that callers wait for" }),
     partitions: z.array(FlowPartition),
     sinks: z.array(FlowSink),
   })

@@ -118,6 +118,7 @@ export function shownFlow({ definition: { file }, state }: Flow): z.output<typeo
     paused: state.isPaused,
     tasks: { ...state.tasks, concurrency: file.concurrency },
     accepted: state.accepted,
+    processing: state.processing,
     partitions: state.partitions.map((partition) => ({ ...partition })),
     sinks: state.sinks.map(({ name, kind, breaker, queued, counts }) => ({
       ...{ name, kind, breaker: breaker.state, queued },

@@ -38,8 +38,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
   routes.post("/process/:flow", (c) =>
     called(c, async (flow, client, requestId) => {
       const input = parseBody(await jsonBodyText(c.req.raw));
-      await admit(flow, client, 1);
-      const [run] = await answers(flow, [input], requestId, deadlineOf(c, flow));
+      const [run] = await answers(flow, client, [input], requestId, deadlineOf(c, flow));
       if (run?.processed.fault?.stage === "decode")
         throw new FlowInputError(run.processed.fault.error.message, requestId);
       return envelope(flow, client, requestId, run);
@@ -55,8 +54,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
           "inputs",
           `a list of 1 to ${batchMax} inputs is needed, this one has ${inputs.length}`,
         );
-      await admit(flow, client, inputs.length);
-      const runs = await answers(flow, inputs, requestId, deadlineOf(c, flow));
+      const runs = await answers(flow, client, inputs, requestId, deadlineOf(c, flow));
       return {
         request_id: requestId,
         count: runs.length,
@@ -103,13 +101,15 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
     return caller.service;
   }
 
-  /** All of them, or none. */
-  async function admit({ id, flow, policy }: Called, client: string, count: number): Promise<void> {
-    const { concurrency } = flow.definition.file;
-    if (flow.state.processing + count > concurrency + policy.queuedMax) throw new FlowBusyError(id, policy.queuedMax);
+  /** All of them, or none. Returns what gives their room back. */
+  async function admit({ id, flow, policy }: Called, client: string, count: number): Promise<() => void> {
+    const giveBack = flow.reserve(count, policy.queuedMax);
+    if (giveBack === null) throw new FlowBusyError(id, policy.queuedMax);
     const perMin = limitOf(policy, client);
     const waitMs = await flows.rateLimit.take(`${id}:${client}`, perMin, count);
-    if (waitMs > 0) throw new FlowRateError(id, client, perMin, waitMs);
+    if (waitMs === 0) return giveBack;
+    giveBack();
+    throw new FlowRateError(id, client, perMin, waitMs);
   }
 
   interface Run {
@@ -120,13 +120,17 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
 
   async function answers(
     flow: Called,
+    client: string,
     inputs: readonly unknown[],
     requestId: string,
     deadlineMs: number,
   ): Promise<Run[]> {
     const { id } = flow;
     const isOne = inputs.length === 1;
-    const work = Promise.all(inputs.map((input, i) => run(flow, input, isOne ? requestId : `${requestId}-${i}`)));
+    const giveBack = await admit(flow, client, inputs.length);
+    const work = Promise.all(
+      inputs.map((input, i) => run(flow, input, isOne ? requestId : `${requestId}-${i}`)),
+    ).finally(giveBack);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), deadlineMs);

@@ -138,7 +138,7 @@ ground: { ports: [30000, 30010], drain_margin_s: 2 }
     [
       "an unknown key",
       "computes: {}\nport: 80\n",
-      /orrery\.yaml:2:1: unknown key "port": known keys are computes, job_types, templates, jobs, ground/,
+      /orrery\.yaml:2:1: unknown key "port": known keys are computes, job_types, templates, flows, jobs, ground/,
     ],
     [
       "an unknown key further down",

@@ -2,6 +2,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, show } from "./api-command.ts";
+import { probeCommand, traceCommand } from "./flow-traces.ts";
 import type { FlowRow } from "./shapes.ts";
 import { table } from "./table.ts";
 import { clean } from "./words.ts";
@@ -11,7 +12,15 @@ export function flowsCommand(): Command {
     "flows",
     "see message flows, pause and resume them, check their files",
     ["orrery flows list", "orrery flows show readings", "orrery flows check flows/readings.yaml"],
-    [listCommand(), showCommand(), pauseCommand("pause"), pauseCommand("resume"), checkCommand()],
+    [
+      listCommand(),
+      showCommand(),
+      traceCommand(),
+      probeCommand(),
+      pauseCommand("pause"),
+      pauseCommand("resume"),
+      checkCommand(),
+    ],
   ).alias("flow");
 }
 

@@ -5,6 +5,7 @@ import { retryRule } from "../config-computes.ts";
 import { schemaFlaw } from "../model/json-schema-flaw.ts";
 import { YamlSource } from "../templates/yaml-source.ts";
 import type { PartitionPolicy } from "./partition.ts";
+import type { RecorderPolicy } from "./recorder.ts";
 import type { FeederPolicy } from "./sink-feeder.ts";
 import { type SinkConfig, sinkSchemas } from "./sinks/kinds.ts";
 import { type SourceConfig, sourceSchemas } from "./sources/kinds.ts";
@@ -38,6 +39,15 @@ const File = v.strictObject({
   /** How long a message that is done with may wait for its commit. */
   commit_s: v.optional(seconds(60), 0.5),
   sinks: v.record(name, mapping),
+  /** What the flight recorder keeps. */
+  recorder: v.optional(
+    v.strictObject({
+      kept: v.optional(countUpTo(100_000), 1000),
+      slow_s: v.optional(seconds(86_400), 5),
+      days: v.optional(countUpTo(365), 7),
+    }),
+    {},
+  ),
   process: v.optional(
     v.strictObject({
       /** Requests a minute that each client may send, and those that may send another number of them. */
@@ -101,6 +111,7 @@ export interface FlowFile {
   readonly sinks: ReadonlyMap<string, FlowSink>;
   /** Null: it is not called. */
   readonly process: ProcessPolicy | null;
+  readonly recorder: RecorderPolicy;
 }
 
 export interface FlowSourceText {
@@ -132,6 +143,11 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
     partitions: { windowMax: file.window, batchMax: file.batch, commitMs: file.commit_s * 1000 },
     sinks: new Map(Object.entries(file.sinks).map(([sink, given]) => [sink, sinkOf(yaml, sink, given)])),
     process: processOf(file.process),
+    recorder: {
+      keptMax: file.recorder.kept,
+      slowMs: file.recorder.slow_s * 1000,
+      storedDays: file.recorder.days,
+    },
   };
 }
 

@@ -16,6 +16,7 @@ export function flowMetricsWatch({ flows }: Metrics, flow: string): FlowWatch {
       seconds.observe(durationMs / 1000);
     },
     taskEnded() {},
+    abandoned() {},
     delivered(_, { sink }, end, durationMs) {
       flows.deliveries.labels(flow, sink, end).inc();
       flows.deliverySeconds.labels(flow, sink).observe(durationMs / 1000);

@@ -11,6 +11,7 @@ import type { Message } from "./message.ts";
 import { createPartition, type Partition, type PartitionState } from "./partition.ts";
 import { createPipeline, type MessageFault } from "./pipeline.ts";
 import { createProcessRun, type ProcessedInput } from "./process-run.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Sink } from "./sink.ts";
 import { createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
 import { createSlots } from "./slots.ts";
@@ -24,6 +25,7 @@ export interface FlowParts {
   readonly sinks: ReadonlyMap<string, Sink>;
   readonly executor: Executor;
   readonly letters: Letters;
+  readonly recorder: Recorder;
   readonly watch: FlowWatch;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn">;
@@ -31,6 +33,7 @@ export interface FlowParts {
 
 export interface Flow {
   readonly definition: FlowDefinition;
+  readonly recorder: Pick<Recorder, "recent" | "dropped">;
   /** Throws `SetupError` when a sink or the source cannot be used. */
   start(isPaused: boolean): Promise<void>;
   setPaused(isPaused: boolean): void;
@@ -71,9 +74,20 @@ const drainMs = 2_500;
 /** Beyond what `taskPriority` of a hook says of a message of a queue. */
 const requestPriority = 1_000_000;
 
-export function createFlow({ definition, source, sinks, executor, letters, watch, clock, log }: FlowParts): Flow {
+export function createFlow({
+  definition,
+  source,
+  sinks,
+  executor,
+  letters,
+  recorder,
+  watch: further,
+  clock,
+  log,
+}: FlowParts): Flow {
   const { file, module, inputSchema } = definition;
   const stopping = new AbortController();
+  const watch = watchAll([recorder.watch, further]);
   const slots = createSlots(file.concurrency);
   /** `isOver`: it was given up, and may commit no more. */
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
@@ -146,6 +160,7 @@ export function createFlow({ definition, source, sinks, executor, letters, watch
 
   return {
     definition,
+    recorder,
     async start(paused) {
       isPaused = paused;
       for (const name of file.sinks.keys()) await sinkOf(name).check();
@@ -214,8 +229,10 @@ export function createFlow({ definition, source, sinks, executor, letters, watch
       const run = createProcessRun();
       const { signal } = stopping;
       const fail = async (_: Message, fault: MessageFault) => run.fail(fault);
-      const order = { signal, delivers, done: () => {}, priority: requestPriority, bury: fail };
-      await pipeline.run([message], { ...order, watch: watchAll([watch, run]) });
+      await pipeline.run([message], {
+        ...{ signal, priority: requestPriority, done: () => {}, bury: fail, watch: watchAll([watch, run]) },
+        ...(!delivers && { deliver: async (_, key, payloads) => run.withhold(key, payloads) }),
+      });
       return run.outcome;
     },
     async redrive({ message, delivery }, given) {
@@ -247,6 +264,7 @@ export function createFlow({ definition, source, sinks, executor, letters, watch
       await drains;
       await source.close();
       await executor.close();
+      await recorder.stop();
       await Promise.all([...sinks.values()].map((sink) => sink.close()));
     },
   };

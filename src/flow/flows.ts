@@ -6,6 +6,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { releaseAllFlowPartitions } from "../store/flow-partitions.ts";
+import { insertFlowTraces, pruneFlowTraces } from "../store/flow-traces.ts";
 import { pausedFlows, pauseFlow } from "../store/flows.ts";
 import type { Database } from "../store/sql.ts";
 import { redisConnection } from "../telemetry/redis-connection.ts";
@@ -15,6 +16,7 @@ import { flowMetricsWatch, sampleFlows } from "./flow-metrics.ts";
 import { createLetters, letterType } from "./letters.ts";
 import type { FlowDefinition } from "./load.ts";
 import { createRateLimit, type RateLimit } from "./rate-limit.ts";
+import { createRecorder } from "./recorder.ts";
 import { redriveCompute } from "./redrive.ts";
 import { createSink } from "./sinks/kinds.ts";
 import { createSource } from "./sources/kinds.ts";
@@ -48,6 +50,8 @@ export interface Flows {
 const channel = "orrery_flow";
 /** Without a hint. */
 const lookMs = 5_000;
+const pruneMs = 60_000;
+const pruneMax = 10_000;
 
 export function createFlows(parts: FlowsParts): Flows {
   const { database, clock, log, nodeId, environment } = parts;
@@ -57,7 +61,7 @@ export function createFlows(parts: FlowsParts): Flows {
   redis?.on("error", () => undefined); // whoever asks it hears of that
   const flows = new Map(parts.definitions.map((definition) => [definition.file.id, build(definition)]));
   let unlisten = async (): Promise<void> => {};
-  let timer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
 
   function build(definition: FlowDefinition): Flow {
     const { file, dir, module } = definition;
@@ -71,6 +75,12 @@ export function createFlows(parts: FlowsParts): Flows {
       sinks: new Map(sinks),
       executor: createFunctionExecutor(module.execute ?? (({ input }) => input)),
       letters: createLetters({ flow: id, sql, nodeId, clock }),
+      recorder: createRecorder({
+        policy: file.recorder,
+        nodeId,
+        store: (rows) => insertFlowTraces(sql, id, rows),
+        nowMs: () => clock.monotonicMs(),
+      }),
       watch: flowMetricsWatch(parts.metrics, id),
       clock,
       log,
@@ -90,6 +100,16 @@ export function createFlows(parts: FlowsParts): Flows {
 
   const all = [...flows.values()];
   sampleFlows(parts.metrics, () => all);
+  /** Of all that are too old, some: the next round takes the others. */
+  async function prune(): Promise<void> {
+    for (const [id, { definition }] of flows) {
+      const beforeMs = Date.now() - definition.file.recorder.storedDays * 86_400_000;
+      await pruneFlowTraces(sql, id, beforeMs, pruneMax).catch((error: unknown) =>
+        log.warn({ err: error, flow: id }, "old traces of a flow could not be removed: it is tried again"),
+      );
+    }
+  }
+
   return {
     all,
     find: (id) => flows.get(id) ?? null,
@@ -107,7 +127,10 @@ export function createFlows(parts: FlowsParts): Flows {
       const paused = await pausedFlows(sql);
       await Promise.all([...flows].map(([id, flow]) => flow.start(paused.has(id))));
       unlisten = await database.listen(channel, () => void heedPauses());
-      timer = setInterval(() => void heedPauses(), lookMs);
+      timers.push(
+        setInterval(() => void heedPauses(), lookMs),
+        setInterval(() => void prune(), pruneMs),
+      );
       log.info({ flows: [...flows.keys()] }, "flows started");
     },
     async pause(id, paused, by) {
@@ -116,7 +139,7 @@ export function createFlows(parts: FlowsParts): Flows {
       database.notify(channel, id);
     },
     async stop() {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       redis?.disconnect();
       await Promise.all([unlisten(), ...[...flows.values()].map((flow) => flow.stop())]);
     },

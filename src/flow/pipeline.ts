@@ -39,9 +39,11 @@ export interface RunOrder {
   /** Instead of the pipeline's own. When it rejects, so does the run. */
   readonly bury?: PipelineParts["bury"];
   readonly watch?: FlowWatch;
-  /** False: nothing is handed to sinks. */
-  readonly delivers?: boolean;
+  /** Instead of handing payloads to the sinks. */
+  readonly deliver?: (origin: Position, key: string, payloads: Payloads) => Promise<void>;
 }
+
+type Order = Required<RunOrder>;
 
 /** Replacements of replacements: an `onError` that never gives up ends here. */
 const replacedMax = 10;
@@ -51,8 +53,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const sinks = [...feeders.keys()];
 
   return {
-    async run(messages, { signal, done, priority = 0, bury = parts.bury, watch = parts.watch, delivers = true }) {
-      const order = { signal, done, priority, bury, watch, delivers };
+    async run(messages, { signal, done, priority = 0, bury = parts.bury, watch = parts.watch, deliver }) {
+      const order: Order = {
+        ...{ signal, done, priority, bury, watch },
+        deliver: deliver ?? ((origin, key, payloads) => deliverAll(origin, key, payloads, watch)),
+      };
       watch.begun(messages);
       const underway: Underway[] = [];
       const work: Promise<void>[] = [];
@@ -62,12 +67,17 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         else work.push(buryAtOnce(given, { stage: "decode", error: new Error(fault), attempts: 1 }, order));
       }
       if (underway.length > 0) work.push(runDecoded(underway, order));
-      await settleAll(work);
+      try {
+        await settleAll(work);
+      } catch (error) {
+        watch.abandoned(messages);
+        throw error;
+      }
     },
   };
 
   /** One batch. */
-  async function runDecoded(underway: readonly Underway[], order: Required<RunOrder>): Promise<void> {
+  async function runDecoded(underway: readonly Underway[], order: Order): Promise<void> {
     const given = underway.map(({ message }) => message);
     const arranged = await tried(policy, order.signal, async () =>
       place(await (hooks.arrange?.(given) ?? given.map(asTask)), underway),
@@ -85,7 +95,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     ]);
   }
 
-  async function runPlaced({ task, known, of }: Placed, order: Required<RunOrder>): Promise<void> {
+  async function runPlaced({ task, known, of }: Placed, order: Order): Promise<void> {
     await runToItsEnd({ task, known, priority: order.priority }, of, order, 0);
     await settleAll(
       of.map(async (one) => {
@@ -96,19 +106,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   /** With all that takes its place: `replaced` counts how often that has happened. */
-  async function runToItsEnd(
-    ask: TaskAsk,
-    of: readonly Underway[],
-    order: Required<RunOrder>,
-    replaced: number,
-  ): Promise<void> {
+  async function runToItsEnd(ask: TaskAsk, of: readonly Underway[], order: Order, replaced: number): Promise<void> {
     const { key, origins } = ask.task;
     const end = await runTask({ ...parts, sinks, watch: order.watch }, ask, order.signal);
     order.watch.taskEnded(ask.task, end.kind);
     switch (end.kind) {
       case "succeeded":
         for (const one of of) one.results.push(end.result);
-        return await deliverAll(origins[0], key, end.payloads, order);
+        return await order.deliver(origins[0], key, end.payloads);
       case "skipped":
         return;
       case "dead":
@@ -131,7 +136,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   /** All its tasks have ended. */
-  async function complete(one: Underway, order: Required<RunOrder>): Promise<void> {
+  async function complete(one: Underway, order: Order): Promise<void> {
     const { given, message, results } = one;
     // What is a dead letter runs as a whole again: half a fan-in now would take the key of the whole one then.
     if (hooks.onMessageComplete !== undefined && !one.isBuried) {
@@ -139,7 +144,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         checkedPayloads(await hooks.onMessageComplete?.(message, results), sinks),
       );
       if (completed.failed !== null) await buryAll([one], { stage: "complete", ...completed.failed }, order);
-      else await deliverAll(given, idempotencyKey(given, "m"), completed.result, order);
+      else await order.deliver(given, idempotencyKey(given, "m"), completed.result);
     }
     finish(given, order);
   }
@@ -149,9 +154,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     { partition, id }: Position,
     key: string,
     payloads: Payloads,
-    { delivers, watch }: Required<RunOrder>,
+    watch: FlowWatch,
   ): Promise<void> {
-    if (!delivers) return;
     const origin = { partition, id };
     const sent: Promise<void>[] = [];
     for (const [sink, list] of Object.entries(payloads)) {
@@ -170,19 +174,19 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   /** Nothing else of the message is under way. */
-  async function buryAtOnce(message: Message, fault: MessageFault, order: Required<RunOrder>): Promise<void> {
+  async function buryAtOnce(message: Message, fault: MessageFault, order: Order): Promise<void> {
     await order.bury(message, fault);
     order.watch.buried(message, fault);
     finish(message, order);
   }
 
-  function finish(message: Message, { done, watch }: Required<RunOrder>): void {
+  function finish(message: Message, { done, watch }: Order): void {
     done(message);
     watch.done(message);
   }
 
   /** A message is a dead letter once, however many of its tasks failed. */
-  async function buryAll(of: readonly Underway[], fault: MessageFault, order: Required<RunOrder>): Promise<void> {
+  async function buryAll(of: readonly Underway[], fault: MessageFault, order: Order): Promise<void> {
     const alive = of.filter(({ isBuried }) => !isBuried);
     for (const one of alive) one.isBuried = true;
     await settleAll(

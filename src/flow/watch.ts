@@ -25,6 +25,8 @@ export interface FlowWatch {
   ): void;
   buried(message: Message, fault: MessageFault): void;
   done(message: Message): void;
+  /** Their run stopped before they were done with: they come again. */
+  abandoned(messages: readonly Message[]): void;
 }
 
 /** One that tells others. */
@@ -46,5 +48,8 @@ export const watchAll = (watches: readonly FlowWatch[]): FlowWatch => ({
   },
   done: (...args) => {
     for (const watch of watches) watch.done(...args);
+  },
+  abandoned: (...args) => {
+    for (const watch of watches) watch.abandoned(...args);
   },
 });

@@ -7,6 +7,7 @@ import { newTimeUuid } from "../model/ids.ts";
 import { jsonTextOf } from "../model/json.ts";
 import { json } from "./answer.ts";
 import { FlowAccepted, FlowMessages, Flow as FlowSchema } from "./flow-schemas.ts";
+import { addTraceRoutes } from "./flow-trace.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 
@@ -16,8 +17,10 @@ const confirmMs = 30_000;
 /** Where messages lie that were sent over HTTP. */
 const partition = "http";
 
-export function flowRoutes({ flows, auth }: AppParts): OpenAPIHono {
+export function flowRoutes(parts: AppParts): OpenAPIHono {
+  const { flows, auth } = parts;
   const routes = new OpenAPIHono();
+  addTraceRoutes(routes, parts, known);
 
   openOperation(
     routes,

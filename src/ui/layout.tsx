@@ -6,7 +6,7 @@ import { mayInspect } from "../http/inspect-access.ts";
 import { assetUrl } from "./assets.ts";
 import type { Look } from "./look.ts";
 
-export type Section = "plans" | "passes" | "jobs" | "templates" | "inspect" | null;
+export type Section = "plans" | "passes" | "flows" | "jobs" | "templates" | "inspect" | null;
 
 interface LayoutProps {
   readonly section: Section;
@@ -51,6 +51,9 @@ const Layout: FC<LayoutProps> = ({ section, look, islands = [], htmx = false, ch
             </a>
             <a href="/pass" aria-current={section === "passes" ? "true" : undefined}>
               Passes
+            </a>
+            <a href="/flow" aria-current={section === "flows" ? "true" : undefined}>
+              Flows
             </a>
             <a href="/job" aria-current={section === "jobs" ? "true" : undefined}>
               Jobs

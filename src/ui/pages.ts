@@ -7,6 +7,7 @@ import { searchPlans } from "../store/search.ts";
 import { alarmPageRoutes } from "./alarm-routes.ts";
 import { backfillPageRoutes } from "./backfill-routes.ts";
 import { deadLetterPageRoutes } from "./dead-letter-routes.ts";
+import { flowPageRoutes } from "./flow-routes.ts";
 import { type Home, homePage, homePart } from "./home-page.tsx";
 import { inspectRoutes } from "./inspect/routes.ts";
 import { jobPageRoutes } from "./job-routes.ts";
@@ -29,6 +30,7 @@ type PageParts = Pick<
   | "database"
   | "clock"
   | "ground"
+  | "flows"
   | "history"
   | "auth"
   | "config"
@@ -56,6 +58,7 @@ export function pageRoutes(parts: PageParts, lookOf: LookOf): Hono {
     shipPageRoutes,
     stationPageRoutes,
     alarmPageRoutes,
+    flowPageRoutes,
     jobPageRoutes,
     deadLetterPageRoutes,
     workerPageRoutes,

@@ -13,6 +13,7 @@ const tabs = {
     ["Stations", "/station"],
     ["Alarms", "/alarm"],
   ],
+  flows: [["Flows", "/flow"]],
   jobs: [
     ["Queues", "/job"],
     ["Jobs", "/job/list"],
@@ -28,7 +29,12 @@ const tabs = {
 
 type TabbedSection = keyof typeof tabs;
 
-const labels: Readonly<Record<TabbedSection, string>> = { passes: "Passes", jobs: "Jobs", templates: "Templates" };
+const labels: Readonly<Record<TabbedSection, string>> = {
+  passes: "Passes",
+  flows: "Flows",
+  jobs: "Jobs",
+  templates: "Templates",
+};
 
 const Tabs: FC<{ section: TabbedSection; path: string }> = ({ section, path }) => (
   <nav class="tabs" aria-label={labels[section]}>

@@ -45,6 +45,16 @@ const addresses: Addresses = Object.fromEntries([
   ...twice("/station", () => ["/station"]),
   ...twice("/station/:station", () => ["/station/weilheim"]),
   ...twice("/alarm", () => ["/alarm", "/alarm?state=all"]),
+  ...twice("/flow", () => ["/flow"]),
+  ...twice("/flow/:name", () => ["/flow/hostile"]),
+  [
+    "/flow/:name/trace",
+    () => [
+      `/flow/hostile/trace?partition=http&id=${encodeURIComponent(hostile)}`,
+      "/flow/hostile/trace?partition=http&id=failed",
+    ],
+  ],
+  ["/flow/:name/recorder", () => ["/flow/hostile/recorder", `/flow/hostile/recorder${query("partition")}`]],
   ...twice("/job", () => ["/job"]),
   ...twice("/job/list", () => ["/job/list", `/job/list${query("job_type")}`, `/job/list${query("queue")}`]),
   ...twice("/job/:job_id", ({ deadJobId, runningJobId }) => [`/job/${deadJobId}`, `/job/${runningJobId}`]),

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { hashSync } from "bcryptjs";
 import { roles } from "../../src/model/service.ts";
 import { hostile, hostileLink, hostileService } from "./hostile.ts";
+import { makeHostileFlows, sendHostile } from "./hostile-flow.ts";
 import { type FlownHostile, flyHostile } from "./hostile-ship.ts";
 import { done } from "./http.ts";
 import { putWorker } from "./jobs-by-hand.ts";
@@ -52,8 +53,10 @@ tasks:
 
 export async function openHostileMission(): Promise<HostileMission> {
   const { name: service, key } = hostileService;
+  const flowsDir = await makeHostileFlows();
   const node = await openTestRuntime({
     config: {
+      flowsDir,
       services: [...services, { service, hash: hashSync(key, 4), roles }],
       computes: {
         quick: shell(`printf '%s' ${quoted(said)} > "$ORRERY_PASSBACK"; echo ${quoted(hostile)}`),
@@ -80,6 +83,7 @@ async function filled(node: TestRuntime, call: Call): Promise<Omit<HostileMissio
     publish(call),
     runTemplate(call),
     enqueueJobs(call),
+    sendHostile(call),
   ]);
   await putWorker(node.runtime.database.sql, {
     name: hostile,

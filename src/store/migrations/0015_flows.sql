@@ -20,3 +20,21 @@ create table flow_partition (
   modified_at timestamptz not null,
   primary key (flow, partition)
 ) with (fillfactor = 70);
+
+-- The flight recorder: messages that were slow or became dead letters, kept for some days.
+create table flow_trace (
+  -- Version 7: by its time rows are listed and go.
+  trace_id uuid primary key,
+  flow text not null,
+  partition text not null,
+  message_id text not null,
+  -- done | dead
+  outcome text not null,
+  took_ms double precision not null,
+  node text not null,
+  at timestamptz not null,
+  -- JSON: tasks, attempts, deliveries.
+  trace text not null
+);
+create index flow_trace_of_flow on flow_trace (flow, trace_id desc);
+create index flow_trace_of_message on flow_trace (flow, md5(partition), md5(message_id));

@@ -1,0 +1,145 @@
+/**
+ * The flight recorder of a flow: what became of its newest messages, in memory; and, in the store and so over all nodes, of those that became dead
+ * letters or took long, for some days. It never holds a message up: what the store does not take in time is counted and let go.
+ */
+import { pause } from "../jobs/backoff.ts";
+import { newTimeUuid } from "../model/ids.ts";
+import type { FlowTraceRow } from "../store/flow-traces.ts";
+import type { FlowTask } from "./executor.ts";
+import type { Position } from "./message.ts";
+import { type ShownTrace, shownTrace, type Trace } from "./trace.ts";
+import type { FlowWatch } from "./watch.ts";
+
+export interface RecorderPolicy {
+  /** Messages in memory. */
+  readonly keptMax: number;
+  /** One that takes so long is stored. */
+  readonly slowMs: number;
+  readonly storedDays: number;
+}
+
+export interface Recorder {
+  readonly watch: FlowWatch;
+  /** Those in memory, on their way or done, the newest first. */
+  recent(): readonly Trace[];
+  /** That could not be stored. */
+  readonly dropped: number;
+  /** Stores what waits, for a moment. */
+  stop(): Promise<void>;
+}
+
+export interface RecorderParts {
+  readonly policy: RecorderPolicy;
+  readonly nodeId: string;
+  readonly store: (rows: readonly FlowTraceRow[]) => Promise<void>;
+  /** Milliseconds that only grow. */
+  readonly nowMs: () => number;
+}
+
+const waitingMax = 2_000;
+const batchMax = 200;
+const storeEveryMs = 500;
+
+export function createRecorder({ policy, nodeId, store, nowMs }: RecorderParts): Recorder {
+  const open = new Map<string, Trace>();
+  /** The newest last; bounded by dropping the first ones, some at a time. */
+  let ended: Trace[] = [];
+  let waiting: ShownTrace[] = [];
+  let dropped = 0;
+  const stopping = new AbortController();
+  let storing: Promise<void> | null = null;
+
+  const tracesOf = ({ origins }: FlowTask): Trace[] =>
+    origins.map((origin) => open.get(keyOf(origin))).filter((trace) => trace !== undefined);
+
+  function keep(trace: Trace): void {
+    ended.push(trace);
+    if (ended.length >= policy.keptMax * 2) ended = ended.slice(-policy.keptMax);
+    if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs) return;
+    if (waiting.length >= waitingMax) dropped += 1;
+    else waiting.push(shownTrace(trace));
+    storing ??= storeAll();
+  }
+
+  async function storeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      await pause(storeEveryMs, stopping.signal);
+      const batch = waiting.splice(0, batchMax);
+      try {
+        await store(batch.map(rowOf));
+      } catch {
+        if (stopping.signal.aborted) dropped += batch.length;
+        else waiting = [...batch, ...waiting].slice(0, waitingMax);
+      }
+    }
+    storing = null;
+  }
+
+  const rowOf = (shown: ShownTrace): FlowTraceRow => ({
+    traceId: newTimeUuid(),
+    partition: shown.partition,
+    messageId: shown.id,
+    outcome: shown.outcome === "dead" ? "dead" : "done",
+    tookMs: shown.took_ms ?? 0,
+    node: nodeId,
+    at: shown.at,
+    trace: JSON.stringify(shown),
+  });
+
+  const watch: FlowWatch = {
+    begun(messages) {
+      const takenMs = Date.now();
+      const beganMs = nowMs();
+      for (const { partition, id, key, timestampMs } of messages)
+        open.set(keyOf({ partition, id }), {
+          message: { partition, id, key, timestampMs },
+          ...{ takenMs, beganMs, tookMs: null, tasks: new Map(), deliveries: [], fault: null },
+        });
+    },
+    attempted(task, attempt) {
+      for (const { tasks } of tracesOf(task)) {
+        const traced = tasks.get(task.key) ?? { task, attempts: [], end: null };
+        traced.attempts.push(attempt);
+        tasks.set(task.key, traced);
+      }
+    },
+    taskEnded(task, end) {
+      for (const { tasks } of tracesOf(task)) {
+        const traced = tasks.get(task.key);
+        if (traced !== undefined) traced.end = end;
+      }
+    },
+    delivered(origin, { sink, key }, end, durationMs) {
+      open.get(keyOf(origin))?.deliveries.push({ sink, key, end, durationMs });
+    },
+    buried(message, fault) {
+      const trace = open.get(keyOf(message));
+      if (trace !== undefined) trace.fault ??= fault;
+    },
+    done(message) {
+      const key = keyOf(message);
+      const trace = open.get(key);
+      if (trace === undefined) return;
+      open.delete(key);
+      trace.tookMs = nowMs() - trace.beganMs;
+      keep(trace);
+    },
+    abandoned(messages) {
+      for (const message of messages) open.delete(keyOf(message));
+    },
+  };
+
+  return {
+    watch,
+    recent: () => [...open.values(), ...ended.slice(-policy.keptMax)].reverse(),
+    get dropped() {
+      return dropped;
+    },
+    async stop() {
+      stopping.abort();
+      await storing;
+    },
+  };
+}
+
+const keyOf = ({ partition, id }: Position): string => `${partition}\u0000${id}`;

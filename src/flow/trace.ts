@@ -1,0 +1,139 @@
+/** What became of one message: its tasks with their attempts, its deliveries, the fault that ended it. */
+import { instantOf } from "../model/clock.ts";
+import type { FlowTask } from "./executor.ts";
+import type { Message } from "./message.ts";
+import type { MessageFault } from "./pipeline.ts";
+import type { DeliveryEnd } from "./sink-feeder.ts";
+import { payloadJson } from "./sinks/payload-json.ts";
+import type { TaskEnd } from "./task-run.ts";
+import type { TaskAttempt } from "./watch.ts";
+
+export interface TracedTask {
+  readonly task: FlowTask;
+  readonly attempts: TaskAttempt[];
+  end: TaskEnd["kind"] | null;
+}
+
+export interface TracedDelivery {
+  readonly sink: string;
+  readonly key: string;
+  readonly end: DeliveryEnd;
+  readonly durationMs: number;
+}
+
+/** On its way, or just done. */
+export interface Trace {
+  readonly message: Pick<Message, "partition" | "id" | "key" | "timestampMs">;
+  readonly takenMs: number;
+  readonly beganMs: number;
+  tookMs: number | null;
+  readonly tasks: Map<string, TracedTask>;
+  readonly deliveries: TracedDelivery[];
+  fault: MessageFault | null;
+}
+
+/** Of a task's input or output, or of a stack. */
+const textCharsMax = 2_000;
+/** Of one message; the others are only counted. */
+const listedMax = 100;
+
+/** As JSON: what the API shows and the store keeps. */
+export interface ShownTrace {
+  readonly partition: string;
+  readonly id: string;
+  readonly key: string | null;
+  /** When it was taken. */
+  readonly at: string;
+  readonly sent_at: string;
+  /** Null: it is on its way. */
+  readonly took_ms: number | null;
+  readonly outcome: "open" | "done" | "dead";
+  readonly fault: {
+    readonly stage: string;
+    readonly error: string;
+    readonly stack: string;
+    readonly attempts: number;
+  } | null;
+  readonly tasks: readonly {
+    readonly key: string;
+    readonly end: string | null;
+    readonly command: readonly string[] | null;
+    readonly input: string;
+    readonly output: string | null;
+    readonly attempts: readonly {
+      readonly attempt: number;
+      readonly duration_ms: number;
+      readonly exit_code: number | null;
+      readonly pid: number | null;
+      readonly error: string | null;
+      readonly stack: string | null;
+      readonly stderr: string | null;
+    }[];
+  }[];
+  readonly task_count: number;
+  readonly deliveries: readonly {
+    readonly sink: string;
+    readonly key: string;
+    readonly outcome: string;
+    readonly took_ms: number;
+  }[];
+  readonly delivery_count: number;
+}
+
+export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault }: Trace): ShownTrace {
+  return {
+    partition: message.partition,
+    id: message.id,
+    key: message.key,
+    at: instantOf(takenMs),
+    sent_at: instantOf(message.timestampMs),
+    took_ms: tookMs === null ? null : rounded(tookMs),
+    outcome: tookMs === null ? "open" : fault === null ? "done" : "dead",
+    fault:
+      fault === null
+        ? null
+        : {
+            stage: fault.stage,
+            error: cut(fault.error.message),
+            stack: cut(fault.error.stack ?? ""),
+            attempts: fault.attempts,
+          },
+    tasks: [...tasks.values()].slice(0, listedMax).map(shownTask),
+    task_count: tasks.size,
+    deliveries: deliveries
+      .slice(0, listedMax)
+      .map(({ sink, key, end, durationMs }) => ({ sink, key, outcome: end, took_ms: rounded(durationMs) })),
+    delivery_count: deliveries.length,
+  };
+}
+
+function shownTask({ task, attempts, end }: TracedTask): ShownTrace["tasks"][number] {
+  const result = attempts.at(-1)?.result ?? null;
+  return {
+    key: task.key,
+    end,
+    command: task.command ?? null,
+    input: cut(payloadJson(task.input) ?? "null"),
+    output: result === null ? null : cut(payloadJson(result.output) ?? "null"),
+    attempts: attempts.slice(-listedMax).map(({ attempt, durationMs, result: one, error }) => {
+      const said = (error ?? {}) as { exitCode?: unknown; pid?: unknown; stderr?: unknown }; // a process's errors say more
+      return {
+        attempt,
+        duration_ms: rounded(durationMs),
+        exit_code: one?.exitCode ?? numberOr(said.exitCode),
+        pid: one?.pid ?? numberOr(said.pid),
+        error: error === null ? null : cut(error.message),
+        stack: error?.stack === undefined ? null : cut(error.stack),
+        stderr: typeof said.stderr === "string" ? cut(said.stderr) : null,
+      };
+    }),
+  };
+}
+
+const numberOr = (given: unknown): number | null => (typeof given === "number" ? given : null);
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+function cut(text: string): string {
+  if (text.length <= textCharsMax) return text;
+  return `${text.slice(0, textCharsMax)}… (${text.length} characters)`;
+}

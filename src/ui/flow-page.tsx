@@ -1,0 +1,177 @@
+/** @jsxImportSource hono/jsx */
+/** Message flows: all of them; and one with its partitions, its sinks, what became of its newest messages. */
+
+import { raw } from "hono/html";
+import type { Flow, FlowState } from "../flow/flow.ts";
+import type { ShownTrace } from "../flow/trace.ts";
+import { actionMarkup, may, needsRole } from "./actions.ts";
+import { count } from "./figures.ts";
+import { traceTable } from "./flow-trace-rows.ts";
+import { Crumbs, document } from "./layout.tsx";
+import type { Look } from "./look.ts";
+import { escapeHtml, type Figure, figuresMarkup } from "./markup.ts";
+import { emptyCard, livePart, tabbedPage, tableCard } from "./tabs.tsx";
+
+export const flowLink = (flow: string): string => `<a href="/flow/${encodeURIComponent(flow)}">${escapeHtml(flow)}</a>`;
+
+export function flowsPage(flows: readonly Flow[], look: Look): string {
+  return tabbedPage({ section: "flows", tab: "/flow", title: "Message flows", part: flowsPart(flows, look) }, look);
+}
+
+export function flowsPart(flows: readonly Flow[], look: Look): string {
+  if (flows.length === 0)
+    return emptyCard(
+      "No flows",
+      "A flow takes messages from a source, runs tasks, and hands what comes of them to sinks. <code>flows</code> in orrery.yaml names their folder.",
+    );
+  const rows = flows.map(({ definition: { file }, state }) => ({
+    id: `flow-${file.id}`,
+    cells: [
+      `<strong>${flowLink(file.id)}</strong>${file.description === null ? "" : `<br><small class="muted">${escapeHtml(file.description)}</small>`}`,
+      file.source.kind,
+      stateOf(state),
+      count(state.partitions.length),
+      count(heldOf(state)),
+      count(waitingOf(state)),
+      `${count(state.tasks.running)} <small class="muted">of ${count(file.concurrency)}</small>`,
+      count(sum(state.sinks, ({ counts }) => counts.delivered)),
+      count(sum(state.sinks, ({ counts }) => counts.dead)),
+      state.sinks.map(sinkWord).join(" "),
+      may(look, "operate") ? pauseButton(file.id, state.isPaused) : "",
+    ],
+  }));
+  const columns = ["Flow", "Source", "State", "#Partitions", "#Held", "#Waiting", "#Running", "#Delivered", "#Dead"];
+  return `<div class="block">${tableCard("Flows", [...columns, "Sinks", ""], rows, "flows")}${whyNot(look)}</div>`;
+}
+
+export function flowPage(flow: Flow, traces: readonly ShownTrace[], look: Look): string {
+  const { id } = flow.definition.file;
+  return document(
+    { section: "flows", look, islands: ["part.js", "act.js"] },
+    String(
+      <>
+        <Crumbs
+          trail={[
+            ["Flows", "/flow"],
+            [id, `/flow/${encodeURIComponent(id)}`],
+          ]}
+          isLive
+        />
+        {raw(livePart(flowPart(flow, traces, look), look))}
+      </>,
+    ),
+  );
+}
+
+export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look): string {
+  const { definition, state, recorder } = flow;
+  const { file } = definition;
+  const path = `/flow/${encodeURIComponent(file.id)}`;
+  const type = encodeURIComponent(`orrery.flow.${file.id}`);
+  const delivered = sum(state.sinks, ({ counts }) => counts.delivered);
+  const dead = sum(state.sinks, ({ counts }) => counts.dead);
+  const figures: Figure[] = [
+    ["Partitions", count(state.partitions.length), `read by this node, from ${file.source.kind}`],
+    ["Held", count(heldOf(state)), `of ${count(file.partitions.windowMax)} for each partition`],
+    ["Waiting", count(waitingOf(state)), "known to lie behind"],
+    ["Tasks", count(state.tasks.running), `of ${count(file.concurrency)} at once; ${count(state.tasks.waiting)} wait`],
+    ["Delivered", count(delivered), "to sinks, since this node started"],
+    ["Dead", `<a href="/dead-letter?job_type=${type}">${count(dead)}</a>`, "deliveries; all dead letters of it"],
+  ];
+  const button = may(look, "operate") ? pauseButton(file.id, state.isPaused) : "";
+  const description = file.description === null ? "" : `<p>${escapeHtml(file.description)}</p>`;
+  const lost =
+    recorder.dropped === 0 ? "" : `<p class="under">${count(recorder.dropped)} traces could not be stored.</p>`;
+  return (
+    `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${description}` +
+    figuresMarkup(figures) +
+    `<div class="block"><h2>Partitions</h2>${partitionTable(state)}</div>` +
+    `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
+    `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
+    `${traces.length === 0 ? emptyCard("None yet", "What becomes of each message is shown here.") : traceTable(file.id, traces, look.nowMs)}${lost}</div>${whyNot(look)}`
+  );
+}
+
+function partitionTable({ partitions }: FlowState): string {
+  if (partitions.length === 0)
+    return emptyCard("None", "This node reads no partition: another one does, or there is nothing to read.");
+  const rows = partitions.map(({ name, state, reason, held, waiting, committed, taken, confirmed }) => ({
+    id: `partition-${name}`,
+    cells: [
+      `<span class="known">${escapeHtml(name)}</span>`,
+      `<span class="state ${stateWords[state]}">${state}</span>${reason === null ? "" : `<br><small class="muted">${escapeHtml(reason)}</small>`}`,
+      count(held),
+      waiting === null ? '<span class="muted none">–</span>' : count(waiting),
+      committed === null ? '<span class="muted none">–</span>' : count(committed),
+      count(taken),
+      count(confirmed),
+    ],
+  }));
+  return tableCard(
+    "Partitions",
+    ["Partition", "State", "#Held", "#Waiting", "#Committed", "#Taken", "#Done"],
+    rows,
+    "partitions",
+  );
+}
+
+/** As our styles know states. */
+const stateWords = {
+  starting: "waiting",
+  live: "running",
+  stalled: "queued",
+  failed: "failed",
+  stopped: "disabled",
+} as const;
+
+function sinkTable({ sinks }: FlowState): string {
+  if (sinks.length === 0) return emptyCard("None", "What comes of its messages goes nowhere.");
+  const rows = sinks.map(({ name, kind, breaker, queued, counts }) => ({
+    id: `sink-${name}`,
+    cells: [
+      `<strong>${escapeHtml(name)}</strong>`,
+      escapeHtml(kind),
+      `<span class="state ${breaker.state === "closed" ? "running" : "failed"}">${breakerWords[breaker.state]}</span>`,
+      count(queued),
+      count(counts.delivered),
+      count(counts.retried),
+      count(counts.dead),
+    ],
+  }));
+  return tableCard("Sinks", ["Sink", "Kind", "State", "#Queued", "#Delivered", "#Tried again", "#Dead"], rows, "sinks");
+}
+
+const breakerWords = { closed: "takes", open: "left alone", halfOpen: "tried" } as const;
+
+const sinkWord = ({ name, breaker }: FlowState["sinks"][number]): string =>
+  `<span class="state ${breaker.state === "closed" ? "running" : "failed"}">${escapeHtml(name)}</span>`;
+
+const stateOf = ({ isPaused, partitions }: FlowState): string => {
+  if (isPaused) return '<span class="state paused">paused</span>';
+  return partitions.some(({ state }) => state === "failed")
+    ? '<span class="state failed">failing</span>'
+    : '<span class="state running">running</span>';
+};
+
+const sum = <Item,>(items: readonly Item[], of: (item: Item) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);
+const heldOf = ({ partitions, accepted, processing }: FlowState): number =>
+  sum(partitions, ({ held }) => held) + accepted + processing;
+const waitingOf = ({ partitions }: FlowState): number => sum(partitions, ({ waiting }) => waiting ?? 0);
+
+const whyNot = (look: Look): string =>
+  may(look, "operate") ? "" : `<p class="under">${needsRole(look, "operate", "pause or resume a flow")}</p>`;
+
+function pauseButton(flow: string, isPaused: boolean): string {
+  const verb = isPaused ? "Resume" : "Pause";
+  return actionMarkup({
+    name: verb,
+    method: "PUT",
+    url: `/api/flow/${encodeURIComponent(flow)}/${verb.toLowerCase()}`,
+    title: `${verb} ${flow}?`,
+    text: isPaused
+      ? "All nodes read on where they stopped."
+      : "All nodes stop to read its messages; what was read goes on to the sinks. Inputs that are called are answered all the same.",
+    confirm: verb,
+  });
+}

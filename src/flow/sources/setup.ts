@@ -1,0 +1,17 @@
+/** What every source is made with, and how one says that it cannot be used. */
+import type { Environment } from "../../compute/shell.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Sql } from "../../store/sql.ts";
+
+export interface SourceParts {
+  /** Relative paths start here. */
+  readonly configDir: string;
+  /** Where the variables are looked up that a source names. */
+  readonly environment: Environment;
+  readonly sql: Sql;
+  readonly nodeId: string;
+  readonly log: Pick<Log, "warn">;
+}
+
+/** How a refusal begins. */
+export const cannotUseSource = (flow: string): string => `Cannot use source of flow "${flow}"`;

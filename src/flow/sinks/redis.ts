@@ -3,14 +3,13 @@
  * order. `list` and `stream`: one more element for each, `{ key, payload }` in a stream, and none for a redelivery: a marker under the
  * delivery's own key is written with the element or not at all, and is remembered for `once_s`.
  */
-import { type ChainableCommander, Redis } from "ioredis";
+import type { ChainableCommander, Redis } from "ioredis";
 import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
-import { variableOf } from "../../compute/request-settings.ts";
 import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
-import { redisConnection } from "../../telemetry/redis-connection.ts";
 import { isUnavailable } from "../../telemetry/redis-keys.ts";
+import { connectRedis } from "../redis-connect.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
 import { cannotUse, type SinkParts } from "./setup.ts";
@@ -60,32 +59,13 @@ export function createRedisSink(
 ): Sink {
   let redis: Redis | null = null;
 
-  async function connect(url: URL): Promise<Redis> {
-    const opened = new Redis(url.href, redisConnection);
-    let trouble: Error | null = null;
-    // Of a connection that broke later the next delivery says so.
-    opened.on("error", (error: Error) => {
-      trouble = error;
-    });
-    try {
-      await opened.connect();
-      await opened.ping();
-      return opened;
-    } catch (error) {
-      opened.disconnect();
-      const { message } = trouble ?? (error as Error); // ioredis rejects with nothing else
-      // Its user and password stay out of it.
-      throw new SetupError(`${cannotUse(name)}: Redis at ${url.host} (${config.url_env}) does not answer: ${message}`);
-    }
-  }
-
   return {
     async check() {
       if (config.as !== "stream" && config.maxlen !== undefined)
         throw new SetupError(`${cannotUse(name)}: maxlen is of a stream, and it writes a ${config.as}`);
       if (config.as === "set" && config.once_s !== undefined)
         throw new SetupError(`${cannotUse(name)}: once_s is of a list or a stream: a set has only the newest payload`);
-      redis ??= await connect(urlOf(name, config.url_env, environment));
+      redis ??= await connectRedis({ cannot: cannotUse(name), variable: config.url_env, environment });
     },
     async deliver(batch, signal) {
       if (redis === null) throw new Error("Redis is not connected");
@@ -104,15 +84,6 @@ export function createRedisSink(
       redis = null;
     },
   };
-}
-
-function urlOf(name: string, variableName: string, environment: SinkParts["environment"]): URL {
-  const text = variableOf(cannotUse(name), variableName, environment);
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url !== null && url.host !== "" && /^rediss?:$/.test(url.protocol)) return url;
-  throw new SetupError(
-    `${cannotUse(name)}: ${variableName} must hold an address such as redis://cache.example.org:6379`,
-  );
 }
 
 /** Puts the write of one delivery into the pipeline; what it returns was refused instead. */

@@ -39,6 +39,11 @@ const File = v.strictObject({
   /** How long a message that is done with may wait for its commit. */
   commit_s: v.optional(seconds(60), 0.5),
   sinks: v.record(name, mapping),
+  /** What hooks remember: entries in memory, and for how long. */
+  cache: v.optional(
+    v.strictObject({ entries: v.optional(countUpTo(1_000_000), 10_000), ttl_s: v.optional(seconds(604_800), 300) }),
+    {},
+  ),
   /** What the flight recorder keeps. */
   recorder: v.optional(
     v.strictObject({
@@ -112,6 +117,7 @@ export interface FlowFile {
   /** Null: it is not called. */
   readonly process: ProcessPolicy | null;
   readonly recorder: RecorderPolicy;
+  readonly cache: { readonly entriesMax: number; readonly ttlMs: number };
 }
 
 export interface FlowSourceText {
@@ -143,6 +149,7 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
     partitions: { windowMax: file.window, batchMax: file.batch, commitMs: file.commit_s * 1000 },
     sinks: new Map(Object.entries(file.sinks).map(([sink, given]) => [sink, sinkOf(yaml, sink, given)])),
     process: processOf(file.process),
+    cache: { entriesMax: file.cache.entries, ttlMs: file.cache.ttl_s * 1000 },
     recorder: {
       keptMax: file.recorder.kept,
       slowMs: file.recorder.slow_s * 1000,

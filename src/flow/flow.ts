@@ -5,7 +5,9 @@ import type { Log } from "../observe/log.ts";
 import type { Breaker } from "./breaker.ts";
 import { createDecoder } from "./decode.ts";
 import type { Executor } from "./executor.ts";
+import type { FlowContext } from "./hooks.ts";
 import type { Letter, Letters } from "./letters.ts";
+import { createLife } from "./life.ts";
 import type { FlowDefinition } from "./load.ts";
 import type { Message } from "./message.ts";
 import { createPartition, type Partition, type PartitionState } from "./partition.ts";
@@ -13,7 +15,7 @@ import { createPipeline, type MessageFault } from "./pipeline.ts";
 import { createProcessRun, type ProcessedInput } from "./process-run.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Sink } from "./sink.ts";
-import { createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
+import { type Bury, createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
 import { createSlots } from "./slots.ts";
 import type { Source } from "./source.ts";
 import { type FlowWatch, watchAll } from "./watch.ts";
@@ -25,6 +27,7 @@ export interface FlowParts {
   readonly sinks: ReadonlyMap<string, Sink>;
   readonly executor: Executor;
   readonly letters: Letters;
+  readonly context: FlowContext;
   readonly recorder: Recorder;
   readonly watch: FlowWatch;
   readonly clock: Clock;
@@ -81,6 +84,7 @@ export function createFlow({
   executor,
   letters,
   recorder,
+  context,
   watch: further,
   clock,
   log,
@@ -88,6 +92,7 @@ export function createFlow({
   const { file, module, inputSchema } = definition;
   const stopping = new AbortController();
   const watch = watchAll([recorder.watch, further]);
+  const life = createLife({ module, context, log });
   const slots = createSlots(file.concurrency);
   /** `isOver`: it was given up, and may commit no more. */
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
@@ -98,8 +103,11 @@ export function createFlow({
   const feeders = new Map<string, SinkFeeder>();
   for (const [name, { policy }] of file.sinks) {
     const sink = sinkOf(name);
-    const bury: Parameters<SinkFeeder["deliver"]>[1] = (delivery, reason, attempts) =>
-      letters.delivery(name, delivery, reason, attempts);
+    const bury: Bury = async (delivery, reason, attempts) => {
+      const { key, payload } = delivery;
+      const decision = await module.onDeliveryError?.({ sink: name, key, payload }, reason, context);
+      if (decision !== "skip") await letters.delivery(name, delivery, reason, attempts);
+    };
     feeders.set(name, createSinkFeeder({ sink, policy, bury, nowMs: () => clock.monotonicMs() }));
   }
   const pipeline = createPipeline({
@@ -111,6 +119,7 @@ export function createFlow({
     feeders,
     bury: (message, fault) => untilStored(() => letters.message(message, fault)),
     watch,
+    context,
   });
 
   function sinkOf(name: string): Sink {
@@ -148,6 +157,7 @@ export function createFlow({
     };
     const partition = createPartition({ name, source: own, pipeline, policy: file.partitions, isPaused, log });
     partitions.set(name, Object.assign(assigned, { partition }));
+    void life.assigned(name);
   }
 
   async function revoke(name: string): Promise<void> {
@@ -156,6 +166,7 @@ export function createFlow({
     await given.partition.drain(drainMs);
     given.isOver = true;
     if (partitions.get(name) === given) partitions.delete(name);
+    await life.revoked(name);
   }
 
   return {
@@ -163,6 +174,7 @@ export function createFlow({
     recorder,
     async start(paused) {
       isPaused = paused;
+      await life.start();
       for (const name of file.sinks.keys()) await sinkOf(name).check();
       await source.open({
         assigned: assign,
@@ -173,6 +185,7 @@ export function createFlow({
           partitions.get(name)?.partition.fail(reason);
         },
       });
+      await life.ready();
     },
     setPaused(paused) {
       if (paused === isPaused) return;
@@ -254,6 +267,7 @@ export function createFlow({
       if (refusal !== null) throw new Error(refusal);
     },
     async stop() {
+      life.stop();
       const drains = Promise.all([...partitions.keys()].map(revoke));
       const late = new AbortController();
       await Promise.race([drains, pause(drainMs + 500, late.signal)]);

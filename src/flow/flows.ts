@@ -10,6 +10,8 @@ import { insertFlowTraces, pruneFlowTraces } from "../store/flow-traces.ts";
 import { pausedFlows, pauseFlow } from "../store/flows.ts";
 import type { Database } from "../store/sql.ts";
 import { redisConnection } from "../telemetry/redis-connection.ts";
+import { createFlowCache } from "./cache.ts";
+import { createFlowContext } from "./context.ts";
 import { createFunctionExecutor } from "./executors/function.ts";
 import { createFlow, type Flow } from "./flow.ts";
 import { flowMetricsWatch, sampleFlows } from "./flow-metrics.ts";
@@ -66,6 +68,8 @@ export function createFlows(parts: FlowsParts): Flows {
   function build(definition: FlowDefinition): Flow {
     const { file, dir, module } = definition;
     const { id } = file;
+    const cache = createFlowCache({ flow: id, entriesMax: file.cache.entriesMax, ttlMs: file.cache.ttlMs, redis });
+    const context = createFlowContext({ flow: id, node: nodeId, cache, metrics: parts.metrics });
     const sinks = [...file.sinks].map(
       ([name, { config }]) => [name, createSink(name, config, { configDir: dir, environment })] as const,
     );
@@ -73,10 +77,12 @@ export function createFlows(parts: FlowsParts): Flows {
       definition,
       source: createSource(id, file.source, { configDir: dir, environment, sql, nodeId, log }),
       sinks: new Map(sinks),
-      executor: createFunctionExecutor(module.execute ?? (({ input }) => input)),
+      executor: createFunctionExecutor(module.execute ?? (({ input }) => input), context),
+      context,
       letters: createLetters({ flow: id, sql, nodeId, clock }),
       recorder: createRecorder({
         policy: file.recorder,
+        labelOf: (task) => module.label?.(task) ?? null,
         nodeId,
         store: (rows) => insertFlowTraces(sql, id, rows),
         nowMs: () => clock.monotonicMs(),

@@ -1,4 +1,5 @@
 /** What a flow's module may say, in the order that a message meets it. A hook that throws is an attempt that failed. */
+import type { FlowCache } from "./cache.ts";
 import type { FlowTask, TaskResult } from "./executor.ts";
 import type { Execute } from "./executors/function.ts";
 import type { Message } from "./message.ts";
@@ -6,6 +7,19 @@ import type { Message } from "./message.ts";
 /** A message whose value has been decoded and fits the flow's input schema. */
 export interface Decoded<Input = unknown> extends Omit<Message, "value"> {
   readonly value: Input;
+}
+
+/** What a flow's functions may use beside what they are given. */
+export interface FlowContext {
+  readonly flow: string;
+  /** Of this process. */
+  readonly node: string;
+  /** JSON values by key, for all nodes where there is a Redis. */
+  readonly cache: FlowCache;
+  /** Numbers of one's own, in Prometheus by their name: `orrery_flow_hook_total`, `_value` and `_seconds`. */
+  count(name: string, by?: number): void;
+  gauge(name: string, value: number): void;
+  observe(name: string, seconds: number): void;
 }
 
 /** What `arrange` asks for. */
@@ -28,19 +42,54 @@ export type OnError =
   | "dlq"
   | { readonly tasks: readonly Pick<FlowTask, "input" | "command" | "env">[] };
 
+/** A delivery that its sink did not take; `payload` is as a hook gave it. */
+export interface FailedDelivery {
+  readonly sink: string;
+  readonly key: string;
+  readonly payload: unknown;
+}
+
+/** Runs on each node, and never twice at once on one. */
+export interface Periodic {
+  readonly everyS: number;
+  run(context: FlowContext): unknown;
+}
+
 type Later<Value> = Value | Promise<Value>;
 
 export interface FlowHooks<Input = unknown> {
+  /** Before sinks and source are looked at. If it throws, the node does not start. */
+  onStart?(context: FlowContext): unknown;
+  /** The source is read from now on. */
+  onReady?(context: FlowContext): unknown;
+  /** A partition is this node's, or passes on. What is thrown is logged. */
+  onAssign?(partition: string, context: FlowContext): unknown;
+  onRevoke?(partition: string, context: FlowContext): unknown;
   /** By default one task a message, its input the message's value. */
-  arrange?(messages: readonly Decoded<Input>[]): Later<readonly Arranged<Input>[]>;
+  arrange?(messages: readonly Decoded<Input>[], context: FlowContext): Later<readonly Arranged<Input>[]>;
   /** Tasks with a higher number are begun first; 0 by default. */
   taskPriority?(task: FlowTask): number;
+  /** What people call a task, in traces. */
+  label?(task: FlowTask): string;
   /** By default the output goes to every sink. */
-  onTaskComplete?(task: FlowTask, result: TaskResult): Later<Payloads>;
+  onTaskComplete?(task: FlowTask, result: TaskResult, context: FlowContext): Later<Payloads>;
   /** Fan-in: all tasks of a message have ended; `results` are those of the tasks that succeeded. */
-  onMessageComplete?(message: Decoded<Input>, results: readonly TaskResult[]): Later<Payloads>;
+  onMessageComplete?(message: Decoded<Input>, results: readonly TaskResult[], context: FlowContext): Later<Payloads>;
+  /**
+   * All messages that were arranged together have ended; they are done with once what this gives is in the sinks. A redelivery may cut
+   * messages otherwise: then these payloads have other keys.
+   */
+  onWindowComplete?(
+    messages: readonly Decoded<Input>[],
+    results: readonly TaskResult[],
+    context: FlowContext,
+  ): Later<Payloads>;
   /** `attempt` counts from 1. By default `retry` until the flow's attempts are used up, then `dlq`. */
-  onError?(task: FlowTask, error: Error, attempt: number): Later<OnError>;
+  onError?(task: FlowTask, error: Error, attempt: number, context: FlowContext): Later<OnError>;
+  /** A sink has refused a delivery, or it failed as often as it may. By default `dlq`. */
+  onDeliveryError?(delivery: FailedDelivery, reason: string, context: FlowContext): Later<"dlq" | "skip">;
+  /** By name. */
+  readonly periodic?: Readonly<Record<string, Periodic>>;
 }
 
 /** What a flow's module is: its hooks, and the function that runs its tasks where no other executor does. */

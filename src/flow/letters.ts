@@ -85,6 +85,7 @@ const stageWords: Readonly<Record<MessageFault["stage"], string>> = {
   arrange: "not arranged",
   task: "its task failed",
   complete: "not completed",
+  window: "its window was not completed",
 };
 
 const digestOf = (...parts: string[]): string => createHash("sha256").update(parts.join("\n")).digest("hex");

@@ -53,12 +53,19 @@ export async function loadFlow(path: string): Promise<FlowDefinition> {
 }
 
 const functionNames = [
-  "execute",
+  "onStart",
+  "onReady",
+  "onAssign",
+  "onRevoke",
   "arrange",
   "taskPriority",
+  "label",
+  "execute",
   "onTaskComplete",
   "onMessageComplete",
+  "onWindowComplete",
   "onError",
+  "onDeliveryError",
 ] as const satisfies readonly (keyof FlowModule)[];
 
 async function loadModule(flow: string, path: string): Promise<FlowModule> {
@@ -72,13 +79,18 @@ async function loadModule(flow: string, path: string): Promise<FlowModule> {
   const { default: module } = loaded;
   if (typeof module !== "object" || module === null)
     throw new SetupError(`${cannot}: ${path} has no default export: write export default defineFlow({ … })`);
-  const known = new Set<string>([...functionNames, "input"]);
+  const known = new Set<string>([...functionNames, "input", "periodic"]);
   const unknown = Object.keys(module).find((key) => !known.has(key));
   if (unknown !== undefined)
     throw new SetupError(`${cannot}: ${path} has ${unknown}, which is none of ${[...known].join(", ")}`);
   const given = module as Record<string, unknown>;
   const wrong = functionNames.find((key) => given[key] !== undefined && typeof given[key] !== "function");
   if (wrong !== undefined) throw new SetupError(`${cannot}: ${wrong} of ${path} is no function`);
+  const idle = Object.entries(given.periodic ?? {}).find(
+    ([, one]) => !(one?.everyS > 0 && typeof one.run === "function"),
+  );
+  if (idle !== undefined)
+    throw new SetupError(`${cannot}: ${idle[0]} of its periodic needs everyS, seconds above 0, and a function run`);
   return module as FlowModule; // its author promises what its functions take and return
 }
 

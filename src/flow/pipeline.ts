@@ -13,7 +13,7 @@ import type { FlowWatch } from "./watch.ts";
 /** Why a message ends as a dead letter. */
 export interface MessageFault extends TaskFailure {
   /** Where it ended. */
-  readonly stage: "decode" | "arrange" | "task" | "complete";
+  readonly stage: "decode" | "arrange" | "task" | "complete" | "window";
 }
 
 export interface PipelineParts extends Omit<TaskParts, "sinks"> {
@@ -76,11 +76,32 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     },
   };
 
-  /** One batch. */
+  /** One batch. Where the window is completed, its messages are done with after that. */
   async function runDecoded(underway: readonly Underway[], order: Order): Promise<void> {
+    if (hooks.onWindowComplete === undefined) return await runArranged(underway, order);
+    const done: Message[] = [];
+    await runArranged(underway, { ...order, done: (message) => done.push(message) });
+    await completeWindow(underway, order);
+    for (const message of done) order.done(message);
+  }
+
+  async function completeWindow(underway: readonly Underway[], order: Order): Promise<void> {
+    const alive = underway.filter(({ isBuried }) => !isBuried);
+    const [first] = alive;
+    if (first === undefined) return;
+    const messages = alive.map(({ message }) => message);
+    const results = alive.flatMap((one) => one.results);
+    const completed = await tried(policy, order.signal, async () =>
+      checkedPayloads(await hooks.onWindowComplete?.(messages, results, parts.context), sinks),
+    );
+    if (completed.failed !== null) await buryAll(alive, { stage: "window", ...completed.failed }, order);
+    else await order.deliver(first.given, idempotencyKey(first.given, "w"), completed.result);
+  }
+
+  async function runArranged(underway: readonly Underway[], order: Order): Promise<void> {
     const given = underway.map(({ message }) => message);
     const arranged = await tried(policy, order.signal, async () =>
-      place(await (hooks.arrange?.(given) ?? given.map(asTask)), underway),
+      place(await (hooks.arrange?.(given, parts.context) ?? given.map(asTask)), underway),
     );
     if (arranged.failed !== null) {
       const fault: MessageFault = { stage: "arrange", ...arranged.failed };
@@ -141,7 +162,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     // What is a dead letter runs as a whole again: half a fan-in now would take the key of the whole one then.
     if (hooks.onMessageComplete !== undefined && !one.isBuried) {
       const completed = await tried(policy, order.signal, async () =>
-        checkedPayloads(await hooks.onMessageComplete?.(message, results), sinks),
+        checkedPayloads(await hooks.onMessageComplete?.(message, results, parts.context), sinks),
       );
       if (completed.failed !== null) await buryAll([one], { stage: "complete", ...completed.failed }, order);
       else await order.deliver(given, idempotencyKey(given, "m"), completed.result);

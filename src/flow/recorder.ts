@@ -31,6 +31,7 @@ export interface Recorder {
 export interface RecorderParts {
   readonly policy: RecorderPolicy;
   readonly nodeId: string;
+  readonly labelOf: (task: FlowTask) => string | null;
   readonly store: (rows: readonly FlowTraceRow[]) => Promise<void>;
   /** Milliseconds that only grow. */
   readonly nowMs: () => number;
@@ -40,7 +41,7 @@ const waitingMax = 2_000;
 const batchMax = 200;
 const storeEveryMs = 500;
 
-export function createRecorder({ policy, nodeId, store, nowMs }: RecorderParts): Recorder {
+export function createRecorder({ policy, nodeId, labelOf, store, nowMs }: RecorderParts): Recorder {
   const open = new Map<string, Trace>();
   /** The newest last; bounded by dropping the first ones, some at a time. */
   let ended: Trace[] = [];
@@ -51,6 +52,15 @@ export function createRecorder({ policy, nodeId, store, nowMs }: RecorderParts):
 
   const tracesOf = ({ origins }: FlowTask): Trace[] =>
     origins.map((origin) => open.get(keyOf(origin))).filter((trace) => trace !== undefined);
+
+  /** A label that cannot be made is none: it is only for people. */
+  function labelled(task: FlowTask): string | null {
+    try {
+      return labelOf(task);
+    } catch {
+      return null;
+    }
+  }
 
   function keep(trace: Trace): void {
     ended.push(trace);
@@ -98,7 +108,7 @@ export function createRecorder({ policy, nodeId, store, nowMs }: RecorderParts):
     },
     attempted(task, attempt) {
       for (const { tasks } of tracesOf(task)) {
-        const traced = tasks.get(task.key) ?? { task, attempts: [], end: null };
+        const traced = tasks.get(task.key) ?? { task, label: labelled(task), attempts: [], end: null };
         traced.attempts.push(attempt);
         tasks.set(task.key, traced);
       }

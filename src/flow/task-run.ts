@@ -3,7 +3,7 @@ import type { RetryRule } from "../compute/compute.ts";
 import { pause, within } from "../jobs/backoff.ts";
 import { delayMs } from "../jobs/retry-policy.ts";
 import type { Executor, FlowTask, TaskResult } from "./executor.ts";
-import type { FlowHooks, OnError, Payloads } from "./hooks.ts";
+import type { FlowContext, FlowHooks, OnError, Payloads } from "./hooks.ts";
 import type { Slots } from "./slots.ts";
 import type { FlowWatch } from "./watch.ts";
 
@@ -33,6 +33,7 @@ export interface TaskParts {
   /** Names of the flow's sinks: payloads go to no other. */
   readonly sinks: readonly string[];
   readonly watch: FlowWatch;
+  readonly context: FlowContext;
 }
 
 export interface TaskAsk {
@@ -49,7 +50,7 @@ export async function runTask(
   { task, known, priority }: TaskAsk,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
-  const { hooks, policy, watch } = parts;
+  const { policy, watch } = parts;
   for (let attempt = 1; ; attempt++) {
     const beganMs = performance.now();
     try {
@@ -60,7 +61,7 @@ export async function runTask(
     } catch (thrown) {
       signal.throwIfAborted();
       const durationMs = performance.now() - beganMs;
-      const { error, decision } = await decide(hooks, task, errorOf(thrown), attempt);
+      const { error, decision } = await decide(parts, task, errorOf(thrown), attempt);
       watch.attempted(task, { attempt, durationMs, result: null, error });
       if (decision === "skip") return { kind: "skipped" };
       if (typeof decision === "object") return { kind: "replaced", tasks: decision.tasks };
@@ -102,9 +103,9 @@ async function runInSlot(
   }
 }
 
-async function payloadsOf({ hooks, sinks }: TaskParts, task: FlowTask, result: TaskResult): Promise<Payloads> {
+async function payloadsOf({ hooks, sinks, context }: TaskParts, task: FlowTask, result: TaskResult): Promise<Payloads> {
   if (hooks.onTaskComplete === undefined) return Object.fromEntries(sinks.map((sink) => [sink, [result.output]]));
-  return checkedPayloads(await hooks.onTaskComplete(task, result), sinks);
+  return checkedPayloads(await hooks.onTaskComplete(task, result, context), sinks);
 }
 
 /** Throws when a hook handed out what no sink can take: the attempt failed then. */
@@ -120,13 +121,13 @@ export function checkedPayloads(payloads: Payloads | undefined, sinks: readonly 
 
 /** A hook that throws, or says what is no decision, takes the place of the error that it was asked about. */
 async function decide(
-  hooks: FlowHooks,
+  { hooks, context }: TaskParts,
   task: FlowTask,
   error: Error,
   attempt: number,
 ): Promise<{ readonly error: Error; readonly decision: OnError }> {
   try {
-    const decision = (await hooks.onError?.(task, error, attempt)) ?? "retry";
+    const decision = (await hooks.onError?.(task, error, attempt, context)) ?? "retry";
     if (["retry", "skip", "dlq"].includes(decision as string)) return { error, decision };
     if (typeof decision === "object" && Array.isArray(decision.tasks) && decision.tasks.length > 0)
       return { error, decision };

@@ -10,6 +10,7 @@ import type { TaskAttempt } from "./watch.ts";
 
 export interface TracedTask {
   readonly task: FlowTask;
+  readonly label: string | null;
   readonly attempts: TaskAttempt[];
   end: TaskEnd["kind"] | null;
 }
@@ -56,6 +57,8 @@ export interface ShownTrace {
   } | null;
   readonly tasks: readonly {
     readonly key: string;
+    /** What the flow's module calls it. */
+    readonly label: string | null;
     readonly end: string | null;
     readonly command: readonly string[] | null;
     readonly input: string;
@@ -107,10 +110,11 @@ export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault 
   };
 }
 
-function shownTask({ task, attempts, end }: TracedTask): ShownTrace["tasks"][number] {
+function shownTask({ task, label, attempts, end }: TracedTask): ShownTrace["tasks"][number] {
   const result = attempts.at(-1)?.result ?? null;
   return {
     key: task.key,
+    label,
     end,
     command: task.command ?? null,
     input: cut(payloadJson(task.input) ?? "null"),

@@ -26,6 +26,7 @@ const FlowTrace = z
     tasks: z.array(
       z.object({
         key: z.string(),
+        label: z.string().nullable(),
         end: z.string().nullable(),
         command: z.array(z.string()).nullable(),
         input: z.string().openapi({ description: "JSON, its beginning where it is long" }),

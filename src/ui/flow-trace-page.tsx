@@ -59,11 +59,11 @@ const textMarkup = (text: string): string => (text === "" ? "" : `<pre class="lo
 
 function tasksMarkup({ tasks, task_count }: ShownTrace): string {
   if (tasks.length === 0) return emptyCard("None", "No task ran for this message.");
-  const rows = tasks.flatMap(({ key, end, command, input, output, attempts }) =>
+  const rows = tasks.flatMap(({ key, label, end, command, input, output, attempts }) =>
     attempts.map((one, i) => ({
       cells: [
         i === 0
-          ? `<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}`
+          ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}`
           : "",
         String(one.attempt),
         one.error === null ? outcomeMarkup("done") : outcomeMarkup("dead"),

@@ -1,4 +1,7 @@
 /** A flow's pipeline with a function as its executor and two sinks, `a` and `b`, that keep what they are given by its key. */
+
+import { createFlowCache } from "../../src/flow/cache.ts";
+import { createFlowContext } from "../../src/flow/context.ts";
 import { createDecoder } from "../../src/flow/decode.ts";
 import { createFunctionExecutor, type Execute } from "../../src/flow/executors/function.ts";
 import type { FlowHooks } from "../../src/flow/hooks.ts";
@@ -7,6 +10,7 @@ import { createPipeline, type MessageFault } from "../../src/flow/pipeline.ts";
 import { createSinkFeeder, type FeederPolicy } from "../../src/flow/sink-feeder.ts";
 import { createSlots } from "../../src/flow/slots.ts";
 import { watchAll } from "../../src/flow/watch.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
 
 export const feederPolicy: FeederPolicy = {
   queuedMax: 4,
@@ -37,6 +41,13 @@ interface Options {
   readonly timeoutMs?: number;
 }
 
+const context = createFlowContext({
+  flow: "f",
+  node: "n",
+  cache: createFlowCache({ flow: "f", entriesMax: 10, ttlMs: 1000, redis: null }),
+  metrics: createMetrics(),
+});
+
 export function flow({
   hooks = {},
   execute = ({ input }) => input,
@@ -65,7 +76,8 @@ export function flow({
   );
   const pipeline = createPipeline({
     hooks,
-    executor: createFunctionExecutor(execute),
+    executor: createFunctionExecutor(execute, context),
+    context,
     slots: createSlots(concurrency),
     policy: { attemptsMax: 3, timeoutMs, retry: feederPolicy.retry },
     decode: createDecoder(schema === undefined ? null : JSON.stringify(schema)),

@@ -3,15 +3,18 @@ import type * as v from "valibot";
 import type { Source } from "../source.ts";
 import { createHttpSource, httpSource } from "./http.ts";
 import { createJsonlSource, jsonlSource } from "./jsonl.ts";
+import { createRedisSource, redisSource } from "./redis.ts";
 import type { SourceParts } from "./setup.ts";
 
-export const sourceSchemas = { http: httpSource, jsonl: jsonlSource };
+export const sourceSchemas = { redis: redisSource, http: httpSource, jsonl: jsonlSource };
 
 export type SourceConfig = v.InferOutput<(typeof sourceSchemas)[keyof typeof sourceSchemas]>;
 
 /** Not used before its `open`. */
 export function createSource(flow: string, config: SourceConfig, parts: SourceParts): Source {
   switch (config.kind) {
+    case "redis":
+      return createRedisSource(flow, config, parts);
     case "http":
       return createHttpSource();
     case "jsonl":

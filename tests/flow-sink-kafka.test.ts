@@ -1,22 +1,20 @@
 /** The Kafka sink: what it writes and where, what it refuses, and a broker that loses answers, goes away and comes back. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createServer as createTlsServer } from "node:tls";
 import { Admin, Consumer, type Message, stringDeserializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { idempotencyKey } from "../src/flow/message.ts";
 import type { Delivery, Outcome, Sink } from "../src/flow/sink.ts";
 import { createKafkaSink, type KafkaSinkConfig, kafkaSink } from "../src/flow/sinks/kafka.ts";
+import { hasOpenssl, type KafkaProxy, kafka, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
 import { until } from "./support/signal.ts";
-import { openTcpProxy, type TcpProxy } from "./support/tcp-proxy.ts";
+import { openTcpProxy } from "./support/tcp-proxy.ts";
 
-const kafka = process.env.TEST_KAFKA;
 const { signal } = new AbortController();
 const clientId = "test";
 const folder = mkdtempSync(join(tmpdir(), "orrery-kafka-"));
@@ -76,24 +74,14 @@ describe("the Kafka sink's settings", () => {
   });
 });
 
-/** Brokers say where they are: an answer must say a proxy's port instead, or clients would go around it. */
-function movedTo(port: number, answer: Buffer): Buffer {
-  const { hostname, port: own } = new URL(`kafka://${kafka}`);
-  const place = Buffer.from(`${hostname}\0\0\0\0`);
-  place.writeInt32BE(Number(own), place.length - 4);
-  const found = answer.indexOf(place);
-  if (found >= 0) answer.writeInt32BE(port, found + place.length - 4);
-  return answer;
-}
-
 describe("the Kafka sink", { skip: kafka === undefined }, () => {
   let admin: Admin;
-  let proxy: TcpProxy;
+  let proxy: KafkaProxy;
   const topics: string[] = [];
   const opened: Sink[] = [];
   before(async () => {
     admin = new Admin({ clientId, bootstrapBrokers: [kafka ?? ""] });
-    proxy = await openTcpProxy(`kafka://${kafka}`, (bytes) => movedTo(Number(new URL(proxy.url).port), bytes));
+    proxy = await openKafkaProxy();
   });
   after(async () => {
     for (const sink of opened) await sink.close();
@@ -252,7 +240,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
 
   it("writes once what it sends again by itself, when only the answer was lost", async () => {
     const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, "before")], signal);
     const swallowed = proxy.swallowAnswerTo("answer lost");
     const delivering = sink.deliver([delivery(2, "answer lost")], signal);
@@ -267,7 +255,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
 
   it("loses nothing that comes after a send whose answer never came", async () => {
     const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, "before")], signal);
     const swallowed = proxy.swallowAnswerTo("answer lost");
     const delivering = sink.deliver([delivery(2, "answer lost")], signal);
@@ -283,7 +271,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
 
   it("throws while the broker is away, and works again when it is back", async () => {
     const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, 1)], signal);
     await proxy.cut();
     for (let i = 0; i < 3; i += 1) await assert.rejects(sink.deliver([delivery(2, 2)], signal), /ECONNREFUSED/);
@@ -294,7 +282,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
 
   it("ends soon when its time is over and the broker says nothing, and works again", async () => {
     const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, 1)], signal);
     proxy.freeze();
     const timeout = new AbortController();
@@ -305,13 +293,12 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     assert.deepEqual(await valuesOf(topic), [1, 3]);
   });
 
-  const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
   it("writes over TLS to who has a certificate of that name, by an authority that it trusts", {
     skip: hasOpenssl ? false : "openssl is not installed",
   }, async () => {
     const topic = await makeTopic(1);
-    const here = await openTlsProxy("here", "DNS:localhost,IP:127.0.0.1");
-    const other = await openTlsProxy("other", "DNS:other.test");
+    const here = await openTlsProxy(folder, "here", "DNS:localhost,IP:127.0.0.1");
+    const other = await openTlsProxy(folder, "other", "DNS:other.test");
     for (const host of ["localhost", "127.0.0.1"]) {
       const sink = await open({ topic, tls: true, ca_file: "here.pem" }, [`${host}:${here.port}`]);
       assert.deepEqual(kinds(await sink.deliver([delivery(1, host)], signal)), ["ok"]);
@@ -331,23 +318,3 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     for (const { close } of [here, other]) await close();
   });
 });
-
-/** In front of the broker, with a certificate for these names, which is put into the folder. */
-async function openTlsProxy(name: string, names: string): Promise<{ port: number; close(): Promise<void> }> {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const named = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`];
-  spawnSync("openssl", ["req", "-x509", ...made, "-keyout", key, "-out", cert, ...named]);
-  const { hostname, port: own } = new URL(`kafka://${kafka}`);
-  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (client) => {
-    const broker = connect(Number(own), hostname);
-    client.on("error", () => broker.destroy()).on("close", () => broker.destroy());
-    broker.on("error", () => client.destroy()).on("close", () => client.destroy());
-    client.on("data", (bytes) => broker.write(bytes));
-    broker.on("data", (bytes: Buffer) => client.write(movedTo(port, bytes)));
-  });
-  server.on("tlsClientError", () => {}); // a client that does not trust it
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number }; // it listens on TCP
-  return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
-}

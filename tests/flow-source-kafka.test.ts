@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Producer, stringSerializers } from "@platformatic/kafka";
+import { Consumer, Producer, stringSerializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { createKafkaSource, kafkaSource } from "../src/flow/sources/kafka.ts";
 import { hasOpenssl, kafka, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
@@ -161,8 +161,8 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
 
   it("fetches little of a partition that is paused, however much waits in it", async () => {
     let fetchedBytes = 0;
-    const proxy = await openKafkaProxy((sizeBytes) => {
-      fetchedBytes += sizeBytes;
+    const proxy = await openKafkaProxy(({ length }) => {
+      fetchedBytes += length;
     });
     const topic = await test.makeTopic(2);
     for (let n = 0; n < 30; n += 1) await test.send(topic, ["x".repeat(900_000)]);
@@ -267,6 +267,65 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
     const second = await test.open({ topics: [topic], group });
     await second.has(1);
     assert.deepEqual(second.values(), ["anew"]);
+  });
+
+  it("fails a partition whose batch cannot be read, and goes on with the others", async () => {
+    const compressed = 7; // a code that no compression has
+    const valueOffset = 67; // of a batch of one small record without key
+    const proxy = await openKafkaProxy((bytes) => {
+      const found = bytes.indexOf("poison");
+      if (found >= 0) bytes[found - valueOffset + 22] = compressed;
+    });
+    const topic = await test.makeTopic(3);
+    await test.send(topic, ["poison"], { partition: 1 });
+    for (const partition of [0, 2]) await test.send(topic, numbered(5), { partition });
+    const reader = await test.open({ topics: [topic], brokers: [proxy.address] });
+    await reader.has(10);
+    await until("it is failed", () => reader.failed.length > 0);
+    assert.match(reader.failed.join(), new RegExp(`^${topic}:1: Unsupported compression`));
+    await test.send(topic, ["later"]);
+    await reader.has(11);
+    await reader.source.close();
+    await proxy.close();
+  });
+
+  it("fails a partition whose batch is not taken, and passes nothing of it over", async () => {
+    const topic = await test.makeTopic();
+    await test.send(topic, numbered(5));
+    const reader = await test.open({ topics: [topic] });
+    reader.onMessages = () => {
+      throw new Error("no room");
+    };
+    await until("it is failed", () => reader.failed.length > 0);
+    assert.deepEqual(reader.failed, [`${topic}:0: no room`]);
+  });
+
+  it("finds its cluster by those that it has come to know when those of its settings are gone", async () => {
+    const signpost = await openTcpProxy(`kafka://${kafka}`);
+    const topic = await test.makeTopic();
+    const group = randomUUID();
+    const reader = await test.open({ topics: [topic], group, brokers: [new URL(signpost.url).host] });
+    await until("it reads", () => reader.source.waiting(`${topic}:0`) === 0);
+    await signpost.close();
+    await test.admin.removeMembersFromConsumerGroup({ groupId: group, members: null });
+    await until("it has joined again", () => reader.assigned.length === 2);
+    await test.send(topic, ["later"]);
+    await reader.has(1);
+  });
+
+  it("refuses the start when its group is another program's", async () => {
+    const topic = await test.makeTopic();
+    const group = randomUUID();
+    const other = new Consumer({ clientId: "test", groupId: group, bootstrapBrokers: [kafka ?? ""] });
+    other.topics.track(topic);
+    await other.joinGroup();
+    await assert.rejects(
+      test.open({ topics: [topic], group }),
+      new RegExp(
+        `^SetupError: Cannot use source of flow "orbits": cannot join group "${group}" at .*see that no other`,
+      ),
+    );
+    await other.close();
   });
 
   it("refuses the start without its topics and says which", async () => {

@@ -22,10 +22,10 @@ function movedTo(port: number, answer: Buffer): Buffer {
 
 export type KafkaProxy = TcpProxy & { readonly address: string };
 
-/** `onAnswer`: is told of each chunk that the broker sends. */
-export async function openKafkaProxy(onAnswer?: (sizeBytes: number) => void): Promise<KafkaProxy> {
+/** `onAnswer`: is given each chunk that the broker sends, and may change it. */
+export async function openKafkaProxy(onAnswer?: (bytes: Buffer) => void): Promise<KafkaProxy> {
   const proxy = await openTcpProxy(`kafka://${kafka}`, (bytes) => {
-    onAnswer?.(bytes.length);
+    onAnswer?.(bytes);
     return movedTo(Number(new URL(proxy.url).port), bytes);
   });
   return Object.assign(proxy, { address: new URL(proxy.url).host });

@@ -3,6 +3,7 @@ import {
   type API,
   Base,
   type Broker,
+  type Connection,
   type fetchV17,
   type findCoordinatorV6,
   type heartbeatV4,
@@ -37,6 +38,9 @@ interface Requests {
 /** Of many topics or partitions at once: one that has an error spoils nothing for the others, who asks looks at their codes. */
 const partial: readonly string[] = ["Metadata", "ListOffsets", "Fetch"] satisfies (keyof Requests)[];
 
+/** Of several brokers more than one must fit into a request's time: one whose machine is gone does not refuse. */
+const connectMs = 3_000;
+
 export interface KafkaClient {
   /** `to`: null for any broker. Rejects with the broker's error, or when nothing came within `timeoutMs`. */
   ask<Name extends keyof Requests>(
@@ -51,9 +55,11 @@ export interface KafkaClient {
 
 export function createKafkaClient(connection: KafkaConnection): KafkaClient {
   // Who asks tries again by itself.
-  const base = new Base({ ...optionsOf(connection), retries: 0 });
-  const bootstrap = connection.brokers.map(brokerOf);
+  const base = new Base({ ...optionsOf(connection), retries: 0, connectTimeout: connectMs });
   const pool = base.connections;
+  const given = connection.brokers.map(brokerOf);
+  /** Whom to ask what any can answer: who was in the cluster last, then those of the settings. */
+  let brokers = given;
 
   const apiOf = <Request extends unknown[], Answer>(name: string) =>
     new Promise<API<Request, Answer>>((resolve, reject) =>
@@ -62,8 +68,25 @@ export function createKafkaClient(connection: KafkaConnection): KafkaClient {
 
   async function send<Request extends unknown[], Answer>(name: string, to: Broker | null, request: Request) {
     const api = await apiOf<Request, Answer>(name);
-    const open = await (to === null ? pool.getFirstAvailable(bootstrap) : pool.get(to));
+    const open = await (to === null ? connectToAny() : pool.get(to));
     return await api.async(open, ...request);
+  }
+
+  async function connectToAny(): Promise<Connection> {
+    let reason: unknown;
+    for (const broker of brokers) {
+      try {
+        return await pool.get(broker);
+      } catch (error) {
+        reason = error;
+      }
+    }
+    throw reason;
+  }
+
+  function learn({ brokers: found }: metadataV12.MetadataResponse): void {
+    const isFound = (one: Broker) => found.some(({ host, port }) => host === one.host && port === one.port);
+    brokers = [...found.map(({ host, port }) => ({ host, port })), ...given.filter((one) => !isFound(one))];
   }
 
   function dropConnections(): void {
@@ -79,7 +102,9 @@ export function createKafkaClient(connection: KafkaConnection): KafkaClient {
     ) {
       return await within(timeoutMs, null, async (signal) => {
         try {
-          return await abortable(send<Requests[Name][0], Requests[Name][1]>(name, to, request), signal);
+          const answer = await abortable(send<Requests[Name][0], Requests[Name][1]>(name, to, request), signal);
+          if ("brokers" in answer) learn(answer);
+          return answer;
         } catch (error) {
           if (error instanceof ResponseError && partial.includes(name)) return error.response as Requests[Name][1]; // parsed in that shape
           if (signal.aborted) dropConnections();

@@ -2,7 +2,8 @@
 import { type Broker, type metadataV12, ProtocolError } from "@platformatic/kafka";
 import type { KafkaClient } from "../kafka/client.ts";
 
-const answerMs = 5_000;
+/** Time to try several brokers. */
+const lookUpMs = 10_000;
 const groups = 0;
 const unknownTopic = 3;
 
@@ -17,7 +18,7 @@ export function createCoordinator(client: KafkaClient, group: string): Coordinat
   return {
     async find() {
       if (known !== null) return known;
-      const { coordinators } = await client.ask("FindCoordinator", null, answerMs, groups, [group]);
+      const { coordinators } = await client.ask("FindCoordinator", null, lookUpMs, groups, [group]);
       const [first] = coordinators;
       if (first === undefined) throw new Error(`no broker says who coordinates group ${group}`);
       known = { host: first.host, port: first.port };
@@ -31,7 +32,7 @@ export function createCoordinator(client: KafkaClient, group: string): Coordinat
 
 /** Each topic with its own error code. */
 export async function lookUp(client: KafkaClient, topics: readonly string[]): Promise<metadataV12.MetadataResponse> {
-  return await client.ask("Metadata", null, answerMs, [...topics], false, false);
+  return await client.ask("Metadata", null, lookUpMs, [...topics], false, false);
 }
 
 /** How many partitions each topic has: none where it is not there. */

@@ -8,9 +8,9 @@ import type { Reading } from "./kafka-reading.ts";
 const waitMs = 500;
 /** The same while partitions are left out of the request: they are in none before the answer has come. */
 const shortWaitMs = 20;
-const answerMs = 5_000;
-/** What an answer may have. A single larger message comes all the same, alone. */
-const bytesMax = 8 * 1024 * 1024;
+/** What an answer may have, and how long it may take. A single larger message comes all the same, alone. */
+const bytesMax = 4 * 1024 * 1024;
+const answerMs = 15_000;
 const partitionBytesMax = 512 * 1024;
 const readCommitted = 1;
 const unknownEpoch = -1;
@@ -64,6 +64,9 @@ export async function fetchFrom(
   );
 }
 
-/** What came is no answer that can be read here, such as of a compression that the runtime has not; fetching it again would fail alike. */
+/** What came cannot be read here, such as of a compression that the runtime has not; fetching it again would fail alike. */
 export const isUnreadable = (error: unknown): boolean =>
-  error instanceof UnsupportedCompressionError || error instanceof RangeError;
+  error instanceof UnsupportedCompressionError ||
+  error instanceof RangeError ||
+  error instanceof TypeError ||
+  (error instanceof Error && "code" in error && error.code === "OUT_OF_BOUNDS");

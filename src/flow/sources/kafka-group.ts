@@ -27,8 +27,9 @@ const lookMs = 10_000;
 
 const memberIdRequired = 79;
 const rebalanceInProgress = 27;
+const unknownMember = 25;
 /** ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID: the group has gone on without this member. */
-const expelled = [22, 25];
+const expelled = [22, unknownMember];
 /** INCONSISTENT_GROUP_PROTOCOL, INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, GROUP_AUTHORIZATION_FAILED, GROUP_MAX_SIZE_REACHED. */
 const refused = [23, 24, 26, 30, 81];
 
@@ -88,6 +89,7 @@ export function createKafkaGroup({ client, group, topics, assigned, revoked }: G
   async function onTrouble(error: unknown): Promise<void> {
     if (signal.aborted || hasApiCode(error, [rebalanceInProgress])) return;
     if (hasApiCode(error, refused)) firstJoin.reject(error);
+    if (hasApiCode(error, [unknownMember])) memberId = "";
     if (hasApiCode(error, expelled)) return await lose();
     coordinator.forget();
     await backoff.wait(signal);
@@ -158,6 +160,7 @@ export function createKafkaGroup({ client, group, topics, assigned, revoked }: G
 
   /** True when it gave something up for it, and so must join again. */
   async function take(given: readonly string[]): Promise<boolean> {
+    signal.throwIfAborted();
     const gained = given.filter((name) => !owned.has(name));
     const lost = [...owned.keys()].filter((name) => !given.includes(name));
     for (const name of gained) owned.set(name, Symbol(name));
@@ -173,7 +176,6 @@ export function createKafkaGroup({ client, group, topics, assigned, revoked }: G
   async function lose(): Promise<void> {
     const lost = [...owned.keys()];
     owned.clear();
-    memberId = "";
     endJoining();
     if (lost.length > 0) await waitFor(revoked(lost));
   }

@@ -47,9 +47,14 @@ export const isLost = (one: Reading): boolean => one.leader === null || one.posi
 
 export const isFetchable = (one: Reading): boolean => !one.isResting && !one.isFailed && !isLost(one);
 
+export interface Led {
+  readonly leader: Leader;
+  readonly readings: Reading[];
+}
+
 /** Each broker's, by its address. */
-export function byLeader(readings: Iterable<Reading>): Map<string, { leader: Leader; readings: Reading[] }> {
-  const groups = new Map<string, { leader: Leader; readings: Reading[] }>();
+export function byLeader(readings: Iterable<Reading>): Map<string, Led> {
+  const groups = new Map<string, Led>();
   for (const one of readings) {
     if (one.leader === null) continue;
     const { host, port } = one.leader.broker;

@@ -73,7 +73,7 @@ function timeOf({ attributes, firstTimestamp, maxTimestamp }: RecordsBatch, { ti
   return timestampMs < 0 ? Date.now() : timestampMs;
 }
 
-const none = {};
+const none = Object.freeze({});
 
 /** Of two of one name the last one. */
 function headersOf(headers: KafkaRecord["headers"]): Record<string, string> {

@@ -1,7 +1,7 @@
 /** Where to read partitions on: behind what the group has committed or, where that is nothing or no longer there, where the flow's settings say. */
 import type { Source } from "../source.ts";
 import type { KafkaPositions } from "./kafka-positions.ts";
-import { byLeader, type Reading } from "./kafka-reading.ts";
+import { byLeader, type Led, type Reading } from "./kafka-reading.ts";
 
 interface StartParts {
   readonly positions: KafkaPositions;
@@ -16,16 +16,17 @@ export async function findStarts(parts: StartParts, readings: readonly Reading[]
   const committed = fresh.length > 0 ? await parts.positions.committed(fresh.map(({ name }) => name)) : new Map();
   for (const one of fresh) one.position = committed.get(one.name) ?? null;
   const open = readings.filter((one) => one.position === null || one.isOutOfRange);
-  for (const { leader, readings: led } of byLeader(open).values()) {
-    const names = led.map(({ name }) => name);
-    const [starts, ends] = [
-      await parts.positions.starts(leader.broker, names),
-      await parts.positions.ends(leader.broker, names),
-    ];
-    for (const one of led) {
-      const [start, end] = [starts.get(one.name), ends.get(one.name)];
-      if (start !== undefined && end !== undefined) await findStart(parts, one, start, end);
-    }
+  // One broker that does not answer holds up none of the others'.
+  await Promise.allSettled([...byLeader(open).values()].map((group) => findStartsAt(parts, group)));
+}
+
+async function findStartsAt(parts: StartParts, { leader, readings }: Led): Promise<void> {
+  const names = readings.map(({ name }) => name);
+  const starts = await parts.positions.starts(leader.broker, names);
+  const ends = await parts.positions.ends(leader.broker, names);
+  for (const one of readings) {
+    const [start, end] = [starts.get(one.name), ends.get(one.name)];
+    if (start !== undefined && end !== undefined) await findStart(parts, one, start, end);
   }
 }
 

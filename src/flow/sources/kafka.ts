@@ -109,10 +109,11 @@ export function createKafkaSource(
     async open(listener) {
       const connection = connectionOf(cannot, config, configDir);
       const clients = [createKafkaClient(connection), createKafkaClient(connection)] as const;
-      opened = open(connection, clients, listener);
+      const opening = open(connection, clients, listener);
+      opened = opening;
       try {
         await checkTopics(clients[0]);
-        await join(opened.group);
+        await join(opening.group);
       } catch (error) {
         await close();
         throw error;

@@ -369,11 +369,15 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
   it("closes in a moment with a broker that is gone or says nothing, in the middle of reading", async () => {
     const topic = await test.makeTopic();
     await test.send(topic, numbered(10_000));
-    for (const how of ["cut", "freeze"] as const) {
+    for (const how of ["gone", "frozen", "mute"] as const) {
       const proxy = await openKafkaProxy();
       const reader = await test.open({ topics: [topic], brokers: [proxy.address] });
       await reader.has(1);
-      await proxy[how]();
+      if (how === "frozen") proxy.freeze();
+      else await proxy.cut();
+      const mute = createServer((socket) => void socket.on("error", () => {}).resume());
+      if (how === "mute")
+        await new Promise<void>((resolve) => mute.listen(Number(proxy.address.split(":")[1]), "127.0.0.1", resolve));
       const count = reader.messages.length;
       const beganMs = performance.now();
       await reader.source.close();
@@ -382,6 +386,7 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
       assert.equal(reader.messages.length, count);
       await reader.source.close();
       await proxy.close();
+      mute.close();
     }
   });
 

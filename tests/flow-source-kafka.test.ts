@@ -272,17 +272,21 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
   it("fails a partition whose batch cannot be read, and goes on with the others", async () => {
     const compressed = 7; // a code that no compression has
     const valueOffset = 67; // of a batch of one small record without key
+    let poisoned = 0;
     const proxy = await openKafkaProxy((bytes) => {
       const found = bytes.indexOf("poison");
-      if (found >= 0) bytes[found - valueOffset + 22] = compressed;
+      if (found < 0) return;
+      bytes[found - valueOffset + 22] = compressed;
+      poisoned += 1;
     });
-    const topic = await test.makeTopic(3);
+    const topic = await test.makeTopic(10);
     await test.send(topic, ["poison"], { partition: 1 });
     for (const partition of [0, 2]) await test.send(topic, numbered(5), { partition });
     const reader = await test.open({ topics: [topic], brokers: [proxy.address] });
     await reader.has(10);
     await until("it is failed", () => reader.failed.length > 0);
     assert.match(reader.failed.join(), new RegExp(`^${topic}:1: Unsupported compression`));
+    assert.equal(poisoned, 2, "once among others, once alone");
     await test.send(topic, ["later"]);
     await reader.has(11);
     await reader.source.close();

@@ -94,6 +94,7 @@ export function createKafkaReader({ flow, client, group, from, listener, commit 
   function fetchAll(): void {
     if (signal.aborted) return;
     for (const [address, { leader, readings: led }] of byLeader([...readings.values()].filter(isFetchable))) {
+      // What was resumed this moment may have some to hand over yet.
       const ready = led.filter((one) => !one.isPaused && one.fetched.length === 0);
       const alone = ready.find(({ isAlone }) => isAlone);
       if (ready.length > 0 && !asked.has(address))
@@ -166,7 +167,7 @@ export function createKafkaReader({ flow, client, group, from, listener, commit 
   async function watchEnds(): Promise<void> {
     while (!signal.aborted) {
       await pause(endsMs, signal);
-      const idle = [...readings.values()].filter((one) => isFetchable(one) && (one.isPaused || one.fetched.length > 0));
+      const idle = [...readings.values()].filter((one) => isFetchable(one) && one.isPaused);
       for (const { leader, readings: led } of byLeader(idle).values()) {
         const ends = await positions
           .highWatermarks(

@@ -11,7 +11,7 @@ import * as v from "valibot";
 import { idempotencyKey } from "../src/flow/message.ts";
 import type { Delivery, Outcome, Sink } from "../src/flow/sink.ts";
 import { createKafkaSink, type KafkaSinkConfig, kafkaSink } from "../src/flow/sinks/kafka.ts";
-import { hasOpenssl, type KafkaProxy, kafka, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
+import { hasOpenssl, type KafkaProxy, kafka, makeTopic, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
 import { until } from "./support/signal.ts";
 import { openTcpProxy } from "./support/tcp-proxy.ts";
 
@@ -95,9 +95,9 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     topics.push(topic);
     return topic;
   };
-  async function makeTopic(partitions: number, configs: { name: string; value: string }[] = []): Promise<string> {
+  async function newTopic(partitions: number, configs: { name: string; value: string }[] = []): Promise<string> {
     const topic = nameTopic();
-    await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+    await makeTopic(admin, topic, partitions, configs);
     return topic;
   }
   async function open(config: Partial<KafkaSinkConfig>, brokers = [kafka ?? ""]): Promise<Sink> {
@@ -114,6 +114,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
       groupId: randomUUID(),
       bootstrapBrokers: [kafka ?? ""],
       deserializers: stringDeserializers,
+      retries: 20, // a broker that has just begun sets up its groups at the first use
     });
     const offsets = await consumer.listOffsets({ topics: [topic] });
     const count = [...(offsets.get(topic) ?? [])].reduce((sum, end) => sum + Number(end), 0);
@@ -130,7 +131,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   const valuesOf = async (topic: string) => (await read(topic)).map(({ value }) => JSON.parse(value) as unknown);
 
   it("writes each payload as JSON in order, with its key, the delivery's key and the flow", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic, key: "{ship}" });
     const payloads = [
       { ship: "Aurora 7", n: 1 },
@@ -150,7 +151,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("keeps payloads of a key in the partition that Java's clients choose, and spreads those without one", async () => {
-    const keyed = await makeTopic(6);
+    const keyed = await newTopic(6);
     const ids = Array.from({ length: 24 }, (_, id) => id);
     const ships = ["aurora", "borealis", "draco"];
     const sink = await open({ topic: keyed, key: "{ship}" });
@@ -163,7 +164,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     // `Utils.toPositive(Utils.murmur2(key)) % 6` of kafka-clients 3.9.1.
     assert.deepEqual([...places].sort(), ["aurora 5", "borealis 1", "draco 4"]);
 
-    const spread = await makeTopic(6);
+    const spread = await newTopic(6);
     await (await open({ topic: spread })).deliver(
       ids.map((id) => delivery(id, id)),
       signal,
@@ -182,7 +183,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("refuses what the topic's limit or kind forbids, and writes the others of its batch once each, in order", async () => {
-    const topic = await makeTopic(1, [{ name: "max.message.bytes", value: "2000" }]);
+    const topic = await newTopic(1, [{ name: "max.message.bytes", value: "2000" }]);
     const sink = await open({ topic });
     const batch = Array.from({ length: 20 }, (_, id) => delivery(id, id === 13 ? "x".repeat(3000) : `${id}`));
     const outcomes = await sink.deliver(batch, signal);
@@ -194,13 +195,13 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     const others = batch.map(({ payload }) => payload).filter((_, id) => id !== 13);
     assert.deepEqual(await valuesOf(topic), others);
 
-    const compacted = await makeTopic(1, [{ name: "cleanup.policy", value: "compact" }]);
+    const compacted = await newTopic(1, [{ name: "cleanup.policy", value: "compact" }]);
     const keyless = await (await open({ topic: compacted })).deliver([delivery(1, 1)], signal);
     assert.deepEqual(kinds(keyless), ["refused"]);
   });
 
   it("loses nothing of a batch that one partition takes and another does not", async () => {
-    const topic = await makeTopic(2, [{ name: "max.message.bytes", value: "2000" }]);
+    const topic = await newTopic(2, [{ name: "max.message.bytes", value: "2000" }]);
     const sink = await open({ topic, key: "{ship}" });
     for (let round = 0; round < 2; round += 1) {
       // They lie in different partitions: by the test above, in an odd and an even one of six.
@@ -214,7 +215,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("writes more than a broker takes at once", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic });
     const batch = Array.from({ length: 30 }, (_, id) => delivery(id, `${id}`.padEnd(100_000, "x")));
     assert.deepEqual(kinds(await sink.deliver(batch, signal)), oks(30));
@@ -225,7 +226,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("refuses a payload without its key and one that is no JSON, and writes the others", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic, key: "{ship}" });
     const cycle: Record<string, unknown> = { ship: "a" };
     cycle.self = cycle;
@@ -239,7 +240,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("writes once what it sends again by itself, when only the answer was lost", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, "before")], signal);
     const swallowed = proxy.swallowAnswerTo("answer lost");
@@ -254,7 +255,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("loses nothing that comes after a send whose answer never came", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, "before")], signal);
     const swallowed = proxy.swallowAnswerTo("answer lost");
@@ -270,7 +271,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("throws while the broker is away, and works again when it is back", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, 1)], signal);
     await proxy.cut();
@@ -281,7 +282,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("ends soon when its time is over and the broker says nothing, and works again", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, 1)], signal);
     proxy.freeze();
@@ -296,7 +297,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   it("writes over TLS to who has a certificate of that name, by an authority that it trusts", {
     skip: hasOpenssl ? false : "openssl is not installed",
   }, async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const here = await openTlsProxy(folder, "here", "DNS:localhost,IP:127.0.0.1");
     const other = await openTlsProxy(folder, "other", "DNS:other.test");
     for (const host of ["localhost", "127.0.0.1"]) {

@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { Consumer, Producer, stringSerializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { createKafkaSource, kafkaSource } from "../src/flow/sources/kafka.ts";
-import { hasOpenssl, kafka, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
+import { hasOpenssl, kafka, makeTopic, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
 import { type KafkaTest, numbered, openKafkaTest } from "./support/kafka-source.ts";
 import { until } from "./support/signal.ts";
 import { openTcpProxy } from "./support/tcp-proxy.ts";
@@ -258,7 +258,7 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
     await first.source.commit(`${topic}:0`, 10);
     await test.admin.deleteTopics({ topics: [topic] });
     await until("it is gone", async () => !(await test.admin.listTopics()).includes(topic));
-    await test.admin.createTopics({ topics: [topic], partitions: 1, replicas: 1 });
+    await makeTopic(test.admin, topic, 1);
     await test.send(topic, ["anew"]);
     await until("it is failed", () => first.failed.length > 0);
     assert.match(first.failed[0] ?? "", /its topic was made anew: start the flow anew/);

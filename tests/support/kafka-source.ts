@@ -4,7 +4,7 @@ import { Admin, type MessageToProduce, Producer, stringSerializers } from "@plat
 import type { Message } from "../../src/flow/message.ts";
 import type { Source } from "../../src/flow/source.ts";
 import { createKafkaSource, type KafkaSourceConfig } from "../../src/flow/sources/kafka.ts";
-import { kafka } from "./kafka.ts";
+import { kafka, makeTopic } from "./kafka.ts";
 import { until } from "./signal.ts";
 
 const clientId = "test";
@@ -50,7 +50,7 @@ export async function openKafkaTest(folder: string) {
     async makeTopic(partitions = 1, configs: { name: string; value: string }[] = []): Promise<string> {
       const topic = `test-${randomUUID()}`;
       topics.push(topic);
-      await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+      await makeTopic(admin, topic, partitions, configs);
       return topic;
     },
     async send(

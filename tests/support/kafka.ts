@@ -4,11 +4,29 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
+import type { Admin } from "@platformatic/kafka";
+import { until } from "./signal.ts";
 import { openTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 /** Host and port; undefined where there is none. */
 export const kafka = process.env.TEST_KAFKA;
 export const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+
+/** A broker hears of a topic a moment after it was made. */
+export async function makeTopic(
+  admin: Admin,
+  topic: string,
+  partitions: number,
+  configs: { name: string; value: string }[] = [],
+): Promise<void> {
+  await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+  await until(`topic ${topic}`, () =>
+    admin.metadata({ topics: [topic], forceUpdate: true }).then(
+      () => true,
+      () => false,
+    ),
+  );
+}
 
 /** Brokers say where they are: an answer must say a proxy's port instead, or clients would go around it. */
 function movedTo(port: number, answer: Buffer): Buffer {

@@ -1,22 +1,20 @@
 /** The Kafka sink: what it writes and where, what it refuses, and a broker that loses answers, goes away and comes back. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createServer as createTlsServer } from "node:tls";
 import { Admin, Consumer, type Message, stringDeserializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { idempotencyKey } from "../src/flow/message.ts";
 import type { Delivery, Outcome, Sink } from "../src/flow/sink.ts";
 import { createKafkaSink, type KafkaSinkConfig, kafkaSink } from "../src/flow/sinks/kafka.ts";
+import { hasOpenssl, type KafkaProxy, kafka, makeTopic, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
 import { until } from "./support/signal.ts";
-import { openTcpProxy, type TcpProxy } from "./support/tcp-proxy.ts";
+import { openTcpProxy } from "./support/tcp-proxy.ts";
 
-const kafka = process.env.TEST_KAFKA;
 const { signal } = new AbortController();
 const clientId = "test";
 const folder = mkdtempSync(join(tmpdir(), "orrery-kafka-"));
@@ -76,24 +74,14 @@ describe("the Kafka sink's settings", () => {
   });
 });
 
-/** Brokers say where they are: an answer must say a proxy's port instead, or clients would go around it. */
-function movedTo(port: number, answer: Buffer): Buffer {
-  const { hostname, port: own } = new URL(`kafka://${kafka}`);
-  const place = Buffer.from(`${hostname}\0\0\0\0`);
-  place.writeInt32BE(Number(own), place.length - 4);
-  const found = answer.indexOf(place);
-  if (found >= 0) answer.writeInt32BE(port, found + place.length - 4);
-  return answer;
-}
-
 describe("the Kafka sink", { skip: kafka === undefined }, () => {
   let admin: Admin;
-  let proxy: TcpProxy;
+  let proxy: KafkaProxy;
   const topics: string[] = [];
   const opened: Sink[] = [];
   before(async () => {
     admin = new Admin({ clientId, bootstrapBrokers: [kafka ?? ""] });
-    proxy = await openTcpProxy(`kafka://${kafka}`, (bytes) => movedTo(Number(new URL(proxy.url).port), bytes));
+    proxy = await openKafkaProxy();
   });
   after(async () => {
     for (const sink of opened) await sink.close();
@@ -107,9 +95,9 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     topics.push(topic);
     return topic;
   };
-  async function makeTopic(partitions: number, configs: { name: string; value: string }[] = []): Promise<string> {
+  async function newTopic(partitions: number, configs: { name: string; value: string }[] = []): Promise<string> {
     const topic = nameTopic();
-    await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+    await makeTopic(admin, topic, partitions, configs);
     return topic;
   }
   async function open(config: Partial<KafkaSinkConfig>, brokers = [kafka ?? ""]): Promise<Sink> {
@@ -126,6 +114,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
       groupId: randomUUID(),
       bootstrapBrokers: [kafka ?? ""],
       deserializers: stringDeserializers,
+      retries: 20, // a broker that has just begun sets up its groups at the first use
     });
     const offsets = await consumer.listOffsets({ topics: [topic] });
     const count = [...(offsets.get(topic) ?? [])].reduce((sum, end) => sum + Number(end), 0);
@@ -142,7 +131,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   const valuesOf = async (topic: string) => (await read(topic)).map(({ value }) => JSON.parse(value) as unknown);
 
   it("writes each payload as JSON in order, with its key, the delivery's key and the flow", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic, key: "{ship}" });
     const payloads = [
       { ship: "Aurora 7", n: 1 },
@@ -162,7 +151,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("keeps payloads of a key in the partition that Java's clients choose, and spreads those without one", async () => {
-    const keyed = await makeTopic(6);
+    const keyed = await newTopic(6);
     const ids = Array.from({ length: 24 }, (_, id) => id);
     const ships = ["aurora", "borealis", "draco"];
     const sink = await open({ topic: keyed, key: "{ship}" });
@@ -175,7 +164,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     // `Utils.toPositive(Utils.murmur2(key)) % 6` of kafka-clients 3.9.1.
     assert.deepEqual([...places].sort(), ["aurora 5", "borealis 1", "draco 4"]);
 
-    const spread = await makeTopic(6);
+    const spread = await newTopic(6);
     await (await open({ topic: spread })).deliver(
       ids.map((id) => delivery(id, id)),
       signal,
@@ -194,7 +183,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("refuses what the topic's limit or kind forbids, and writes the others of its batch once each, in order", async () => {
-    const topic = await makeTopic(1, [{ name: "max.message.bytes", value: "2000" }]);
+    const topic = await newTopic(1, [{ name: "max.message.bytes", value: "2000" }]);
     const sink = await open({ topic });
     const batch = Array.from({ length: 20 }, (_, id) => delivery(id, id === 13 ? "x".repeat(3000) : `${id}`));
     const outcomes = await sink.deliver(batch, signal);
@@ -206,13 +195,13 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     const others = batch.map(({ payload }) => payload).filter((_, id) => id !== 13);
     assert.deepEqual(await valuesOf(topic), others);
 
-    const compacted = await makeTopic(1, [{ name: "cleanup.policy", value: "compact" }]);
+    const compacted = await newTopic(1, [{ name: "cleanup.policy", value: "compact" }]);
     const keyless = await (await open({ topic: compacted })).deliver([delivery(1, 1)], signal);
     assert.deepEqual(kinds(keyless), ["refused"]);
   });
 
   it("loses nothing of a batch that one partition takes and another does not", async () => {
-    const topic = await makeTopic(2, [{ name: "max.message.bytes", value: "2000" }]);
+    const topic = await newTopic(2, [{ name: "max.message.bytes", value: "2000" }]);
     const sink = await open({ topic, key: "{ship}" });
     for (let round = 0; round < 2; round += 1) {
       // They lie in different partitions: by the test above, in an odd and an even one of six.
@@ -226,7 +215,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("writes more than a broker takes at once", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic });
     const batch = Array.from({ length: 30 }, (_, id) => delivery(id, `${id}`.padEnd(100_000, "x")));
     assert.deepEqual(kinds(await sink.deliver(batch, signal)), oks(30));
@@ -237,7 +226,7 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("refuses a payload without its key and one that is no JSON, and writes the others", async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     const sink = await open({ topic, key: "{ship}" });
     const cycle: Record<string, unknown> = { ship: "a" };
     cycle.self = cycle;
@@ -251,8 +240,8 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("writes once what it sends again by itself, when only the answer was lost", async () => {
-    const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const topic = await newTopic(1);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, "before")], signal);
     const swallowed = proxy.swallowAnswerTo("answer lost");
     const delivering = sink.deliver([delivery(2, "answer lost")], signal);
@@ -266,8 +255,8 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("loses nothing that comes after a send whose answer never came", async () => {
-    const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const topic = await newTopic(1);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, "before")], signal);
     const swallowed = proxy.swallowAnswerTo("answer lost");
     const delivering = sink.deliver([delivery(2, "answer lost")], signal);
@@ -282,8 +271,8 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("throws while the broker is away, and works again when it is back", async () => {
-    const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const topic = await newTopic(1);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, 1)], signal);
     await proxy.cut();
     for (let i = 0; i < 3; i += 1) await assert.rejects(sink.deliver([delivery(2, 2)], signal), /ECONNREFUSED/);
@@ -293,8 +282,8 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
   });
 
   it("ends soon when its time is over and the broker says nothing, and works again", async () => {
-    const topic = await makeTopic(1);
-    const sink = await open({ topic }, [new URL(proxy.url).host]);
+    const topic = await newTopic(1);
+    const sink = await open({ topic }, [proxy.address]);
     await sink.deliver([delivery(1, 1)], signal);
     proxy.freeze();
     const timeout = new AbortController();
@@ -305,13 +294,12 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     assert.deepEqual(await valuesOf(topic), [1, 3]);
   });
 
-  const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
   it("writes over TLS to who has a certificate of that name, by an authority that it trusts", {
     skip: hasOpenssl ? false : "openssl is not installed",
   }, async () => {
-    const topic = await makeTopic(1);
-    const here = await openTlsProxy("here", "DNS:localhost,IP:127.0.0.1");
-    const other = await openTlsProxy("other", "DNS:other.test");
+    const topic = await newTopic(1);
+    const here = await openTlsProxy(folder, "here", "DNS:localhost,IP:127.0.0.1");
+    const other = await openTlsProxy(folder, "other", "DNS:other.test");
     for (const host of ["localhost", "127.0.0.1"]) {
       const sink = await open({ topic, tls: true, ca_file: "here.pem" }, [`${host}:${here.port}`]);
       assert.deepEqual(kinds(await sink.deliver([delivery(1, host)], signal)), ["ok"]);
@@ -331,23 +319,3 @@ describe("the Kafka sink", { skip: kafka === undefined }, () => {
     for (const { close } of [here, other]) await close();
   });
 });
-
-/** In front of the broker, with a certificate for these names, which is put into the folder. */
-async function openTlsProxy(name: string, names: string): Promise<{ port: number; close(): Promise<void> }> {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const named = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`];
-  spawnSync("openssl", ["req", "-x509", ...made, "-keyout", key, "-out", cert, ...named]);
-  const { hostname, port: own } = new URL(`kafka://${kafka}`);
-  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (client) => {
-    const broker = connect(Number(own), hostname);
-    client.on("error", () => broker.destroy()).on("close", () => broker.destroy());
-    broker.on("error", () => client.destroy()).on("close", () => client.destroy());
-    client.on("data", (bytes) => broker.write(bytes));
-    broker.on("data", (bytes: Buffer) => client.write(movedTo(port, bytes)));
-  });
-  server.on("tlsClientError", () => {}); // a client that does not trust it
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number }; // it listens on TCP
-  return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
-}

@@ -1,33 +1,20 @@
-/** How a Kafka sink reaches its cluster, and whether its topic is there. */
+/** Whether the topic of a Kafka sink is there. */
 import { Admin, UserError } from "@platformatic/kafka";
 import { abortable } from "../../compute/abortable.ts";
 import { SetupError } from "../../model/errors.ts";
+import { type KafkaConnection, optionsOf } from "../kafka/connection.ts";
+import { hasApiCode, reasonOf } from "../kafka/errors.ts";
 import type { KafkaSinkConfig } from "./kafka.ts";
-import { hasApiCode, reasonOf } from "./kafka-errors.ts";
 import { cannotUse } from "./setup.ts";
 
 const checkMs = 15_000;
 const topicAlreadyExists = 36;
 /** Short: who delivers tries again by itself, later each time. */
-const retry = { retries: 2, retryDelay: 100 };
-
-export interface KafkaConnection {
-  readonly brokers: readonly string[];
-  /** Null: without TLS. Else PEM of the authorities to trust, by default the runtime's. */
-  readonly tls: { readonly ca?: string } | null;
-}
-
-export const optionsOf = ({ brokers, tls }: KafkaConnection) => ({
-  clientId: "orrery",
-  bootstrapBrokers: [...brokers],
-  ...retry,
-  // No `tlsServerName`: the runtimes send it by themselves, and Bun throws, in no promise of ours, when it is told one that is an address.
-  ...(tls !== null && { tls }),
-});
+export const retry = { retries: 2, retryDelay: 100 };
 
 /** Throws `SetupError` with the sink's name when no broker answers, or the topic is not there and is not to be created. */
 export async function checkTopic(name: string, config: KafkaSinkConfig, connection: KafkaConnection): Promise<void> {
-  const admin = new Admin(optionsOf(connection));
+  const admin = new Admin({ ...optionsOf(connection), ...retry });
   const signal = AbortSignal.timeout(checkMs);
   const { topic } = config;
   try {

@@ -5,31 +5,21 @@
 import { compatibilityPartitioner, type MessageToProduce, Producer, stringSerializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
-import { authorityOf } from "../../compute/request-settings.ts";
-import { SetupError } from "../../model/errors.ts";
+import { cluster, connectionOf, type KafkaConnection, optionsOf, topicName } from "../kafka/connection.ts";
+import { hasApiCode, reasonOf } from "../kafka/errors.ts";
 import { flowOf } from "../message.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
-import { hasApiCode, reasonOf } from "./kafka-errors.ts";
-import { checkTopic, type KafkaConnection, optionsOf } from "./kafka-topic.ts";
+import { checkTopic, retry } from "./kafka-topic.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
 import { cannotUse, type SinkParts } from "./setup.ts";
 import { keyOf, keyTemplate } from "./template.ts";
 
-const broker = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]+(:\d{1,5})?$/, "host:port of a broker is needed"));
-
 export const kafkaSink = v.strictObject({
   kind: v.literal("kafka"),
-  /** Some of the cluster: the others are found by them. */
-  brokers: v.pipe(v.array(broker), v.minLength(1), v.maxLength(100)),
-  topic: v.pipe(
-    v.string(),
-    v.regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, "a topic's name has letters, digits, ., _ and -, at most 249"),
-  ),
+  ...cluster,
+  topic: topicName,
   /** Payloads of one key go to one partition, the one that Java's clients choose. Absent: to each in turn. */
   key: v.optional(keyTemplate),
-  tls: v.optional(v.boolean()),
-  /** With TLS: PEM of the authorities to trust instead of the runtime's. */
-  ca_file: v.optional(v.pipe(v.string(), v.nonEmpty())),
   /** Makes a missing topic at start, with the cluster's own default of partitions and replicas. */
   create_topic: v.optional(v.boolean()),
 });
@@ -63,6 +53,7 @@ export function createKafkaSink(
   const createProducer = (to: KafkaConnection) =>
     new Producer<string, string, string, string>({
       ...optionsOf(to),
+      ...retry,
       serializers: stringSerializers,
       // The library's own tries again of one send are known to the broker by their sequence numbers.
       idempotent: true,
@@ -107,11 +98,7 @@ export function createKafkaSink(
 
   return {
     async check() {
-      if (config.ca_file !== undefined && config.tls !== true)
-        throw new SetupError(`${cannotUse(name)}: its ca_file needs tls: true`);
-      const ca = authorityOf(cannotUse(name), config.ca_file, configDir);
-      const tls = config.tls === true ? { ...(ca !== undefined && { ca }) } : null;
-      connection = { brokers: config.brokers, tls };
+      connection = connectionOf(cannotUse(name), config, configDir);
       await checkTopic(name, config, connection);
     },
     async deliver(batch, signal) {

@@ -3,16 +3,19 @@ import type * as v from "valibot";
 import type { Source } from "../source.ts";
 import { createHttpSource, httpSource } from "./http.ts";
 import { createJsonlSource, jsonlSource } from "./jsonl.ts";
+import { createKafkaSource, kafkaSource } from "./kafka.ts";
 import { createRedisSource, redisSource } from "./redis.ts";
 import type { SourceParts } from "./setup.ts";
 
-export const sourceSchemas = { redis: redisSource, http: httpSource, jsonl: jsonlSource };
+export const sourceSchemas = { kafka: kafkaSource, redis: redisSource, http: httpSource, jsonl: jsonlSource };
 
 export type SourceConfig = v.InferOutput<(typeof sourceSchemas)[keyof typeof sourceSchemas]>;
 
 /** Not used before its `open`. */
 export function createSource(flow: string, config: SourceConfig, parts: SourceParts): Source {
   switch (config.kind) {
+    case "kafka":
+      return createKafkaSource(flow, config, parts);
     case "redis":
       return createRedisSource(flow, config, parts);
     case "http":

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { createPartition, type Partition } from "../src/flow/partition.ts";
+import type { Pipeline } from "../src/flow/pipeline.ts";
 import { kafka, openKafkaProxy } from "./support/kafka.ts";
 import { type KafkaTest, numbered, openKafkaTest, type Reader } from "./support/kafka-source.ts";
 import { until } from "./support/signal.ts";
@@ -182,6 +184,56 @@ describe("Kafka sources of one group", { skip: kafka === undefined }, () => {
         seen.get(`${topic}:${partition}`),
         Array.from({ length: 250 }, (_, n) => n),
       );
+  });
+
+  it("serve partitions with windows that fill and drain: every message is done, and all is committed in the end", async () => {
+    const [topic, group] = [await test.makeTopic(4), randomUUID()];
+    const done = new Map<string, number>();
+    const open = async () => {
+      const partitions = new Map<string, Partition>();
+      const source = test.create({ topics: [topic], group });
+      const pipeline: Pipeline = {
+        async run(batch, { done: confirm }) {
+          await new Promise((resolve) => setImmediate(resolve));
+          for (const message of [...batch].reverse()) {
+            const key = `${message.partition} ${message.id}`;
+            done.set(key, (done.get(key) ?? 0) + 1);
+            confirm(message);
+          }
+        },
+      };
+      const policy = { windowMax: 100, batchMax: 7, commitMs: 10 };
+      await source.open({
+        assigned: (name) =>
+          void partitions.set(
+            name,
+            createPartition({ name, source, pipeline, policy, isPaused: false, log: { warn() {} } }),
+          ),
+        async revoked(name) {
+          const partition = partitions.get(name);
+          partitions.delete(name);
+          await partition?.drain(1_000);
+        },
+        messages: (name, batch) => partitions.get(name)?.take(batch),
+        failed: (name, reason) => partitions.get(name)?.fail(reason),
+      });
+      return async () => {
+        await Promise.all([...partitions.values()].map((partition) => partition.drain(1_000)));
+        await source.close();
+      };
+    };
+    const closes = [await open()];
+    for (let round = 0; round < 3; round += 1) {
+      for (let partition = 0; partition < 4; partition += 1) await test.send(topic, numbered(2_000), { partition });
+      closes.push(await open());
+    }
+    await closes[0]?.();
+    await until("every message is done", () => done.size === 24_000);
+    for (let partition = 0; partition < 4; partition += 1)
+      await until("all is committed", async () => (await test.committed(group, topic, partition)) === 6_000);
+    const repeated = [...done.values()].filter((times) => times > 1).length;
+    assert.equal(repeated, 0);
+    await Promise.all(closes.map((close) => close()));
   });
 
   it("find partitions that a topic has been given since", async () => {

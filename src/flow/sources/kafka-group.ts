@@ -27,9 +27,10 @@ const lookMs = 10_000;
 
 const memberIdRequired = 79;
 const rebalanceInProgress = 27;
+const illegalGeneration = 22;
 const unknownMember = 25;
-/** ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID: the group has gone on without this member. */
-const expelled = [22, unknownMember];
+/** The group has gone on without this member. */
+const expelled = [illegalGeneration, unknownMember];
 /** INCONSISTENT_GROUP_PROTOCOL, INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, GROUP_AUTHORIZATION_FAILED, GROUP_MAX_SIZE_REACHED. */
 const refused = [23, 24, 26, 30, 81];
 
@@ -219,13 +220,24 @@ export function createKafkaGroup({ client, group, topics, assigned, revoked }: G
         committedLeaderEpoch: -1,
         committedMetadata: null,
       };
+      const topics = [{ name: topic, partitions: [partition] }];
       await within(commitMs, signal, async (late) => {
-        while (joining !== null) await abortable(joining.promise, late);
-        if (mark === undefined || owned.get(name) !== mark)
-          throw new Error(`partition ${name} has passed to another reader`);
-        const to = await coordinator.find();
-        const topics = [{ name: topic, partitions: [partition] }];
-        await abortable(client.ask("OffsetCommit", to, commitMs, group, generation, memberId, null, topics), late);
+        for (;;) {
+          while (joining !== null) await abortable(joining.promise, late);
+          if (mark === undefined || owned.get(name) !== mark)
+            throw new Error(`partition ${name} has passed to another reader`);
+          const sent = generation;
+          const to = await coordinator.find();
+          try {
+            await abortable(client.ask("OffsetCommit", to, commitMs, group, sent, memberId, null, topics), late);
+            return;
+          } catch (error) {
+            // A join has overtaken it; what is read on through that is still its own.
+            const isOvertaken = generation !== sent || joining !== null;
+            if (late.aborted || !isOvertaken || !hasApiCode(error, [illegalGeneration, rebalanceInProgress]))
+              throw error;
+          }
+        }
       });
     },
     stop() {

@@ -85,6 +85,39 @@ describe("the Redis source under faults", { skip: process.env.TEST_REDIS_URL ===
     assert.equal(await pendingCount(stream), 0);
   });
 
+  it("loses nothing among two readers that commit while Redis is killed again and again", async () => {
+    const total = 3_000;
+    const first = await open(server.url, 2);
+    const readers = [first, await open(server.url, 2, first.stream)];
+    const { stream } = first;
+    const seen = new Set<string>();
+    for (const { source, reader } of readers)
+      reader.onBatch = (_, batch) => {
+        for (const value of valuesOf(batch)) seen.add(value);
+        void committed(source, stream, (batch.at(-1)?.offset ?? 0) + 1);
+      };
+    // Under ids of its own, so that it knows what was stored although the answer was lost.
+    const write = (n: number) =>
+      until(`${n} is stored`, () =>
+        redis.xadd(stream, `${n}-0`, "payload", n).then(
+          () => true,
+          ({ message }: Error) => message.includes("equal or smaller"),
+        ),
+      );
+    for (let n = 1; n <= total; n++) {
+      await write(n);
+      if (n % 1_000 !== 500) continue;
+      await server.kill();
+      await server.restart();
+    }
+    await until("all came", () => seen.size === total);
+    await until("nothing is pending", async () => (await pendingCount(stream)) === 0);
+    for (const { source, reader } of readers) {
+      assert.deepEqual(reader.failures, []);
+      await source.close();
+    }
+  });
+
   it("fetches what it was given in an answer that was lost, before what is new", async () => {
     const { stream, source, reader } = await open(proxy.url);
     await add(stream, "a");

@@ -311,6 +311,26 @@ describe("the Redis source", { skip: redisUrl === undefined }, () => {
     );
   });
 
+  it("refuses the start for a user who may not do all that it needs, without showing the password", async () => {
+    const user = randomUUID();
+    const url = new URL(redisUrl ?? "");
+    for (const [lacks, reason] of [
+      ["-@scripting", /NOPERM/],
+      ["-xpending", /NOPERM|can't run this command/],
+      ["off", /WRONGPASS/],
+    ] as const) {
+      await redis.acl("SETUSER", user, "reset", "on", ">hunter2", "~*", "+@all", lacks);
+      Object.assign(url, { username: user, password: "hunter2" });
+      await assert.rejects(open({ streams: [newStream()] }, flowReader(), url.href), (error: Error) => {
+        assert.match(String(error), /^SetupError: Cannot use source of flow "f": /);
+        assert.match(error.message, reason);
+        assert.doesNotMatch(error.message, /hunter2/);
+        return true;
+      });
+    }
+    await redis.acl("DELUSER", user);
+  });
+
   it("refuses the start on a key of another kind, and fails its partition when it becomes one", async () => {
     const [wrong, stream] = [newStream(), newStream()];
     await redis.set(wrong, "text");
@@ -321,6 +341,7 @@ describe("the Redis source", { skip: redisUrl === undefined }, () => {
       assert.match(String(error), new RegExp(`^SetupError: Cannot use source of flow "f": .*${wrong}.*WRONGTYPE`));
       return true;
     });
+    assert.deepEqual(await consumers(stream), []);
     await refused.close();
     const { reader } = await open({ streams: [stream] });
     await redis.set(stream, "text");

@@ -35,7 +35,7 @@ type Entry = readonly [id: Buffer, fields: Fields | null];
 
 /** How long Redis may wait for an entry before it answers that there is none. */
 export const blockMs = 1_000;
-const entriesMax = 512;
+const entriesMax = 256;
 /** What an answer may hold, if its entries are as large as those of the one before. */
 const answerBytesMax = 4 * 1024 * 1024;
 /** A consumer with nothing pending is removed when it has been idle for so many times `claimAfterMs`. */
@@ -156,9 +156,10 @@ export function createStreamReader(parts: StreamReaderParts): StreamReader {
           const reason = error instanceof Error ? error : new Error(String(error));
           if (isLasting(reason)) return listener.failed(stream, reason);
           lacksGroup = reason.message.startsWith("NOGROUP");
-          // An answer that still comes would be lost, and what it gave us with it.
-          if (!lacksGroup && reading.status === "ready") reading.disconnect(true);
+          // The answer may be lost, and what it gave us with it.
           ownAfter = "0";
+          // It may have been too large to come in time.
+          countMax = 1;
           // The others could not say that they are alive either.
           claimFrom = "0-0";
           claimAtMs = performance.now() + claimAfterMs;

@@ -19,7 +19,7 @@ import { blockMs, createStreamReader, type StreamReader } from "./redis-stream.t
 import { cannotUseSource, type SourceParts } from "./setup.ts";
 
 /** It is part of keys that cannot be made of a lone surrogate. */
-const name = v.pipe(
+const redisName = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(1_000),
@@ -32,12 +32,12 @@ export const redisSource = v.strictObject({
   url_env: variable,
   /** Their keys. Each takes a connection. */
   streams: v.pipe(
-    v.array(name),
+    v.array(redisName),
     v.minLength(1),
     v.maxLength(64),
     v.check((streams) => new Set(streams).size === streams.length, "must name each stream once"),
   ),
-  group: name,
+  group: redisName,
   /** The field of an entry that is the message's value. Of an entry without it the value is all its fields, as a JSON object. */
   field: v.optional(v.pipe(v.string(), v.minLength(1)), "payload"),
   /** The field that is the message's key; no message has one if absent. */
@@ -100,9 +100,13 @@ export function createRedisSource(
   async function openStream(stream: string, redis: Redis, listener: SourceListener): Promise<Stream> {
     const name = { stream, group: groupName, consumer, from };
     const group = createRedisGroup(redis, name);
-    await group.create().catch((error: unknown) => {
+    try {
+      await group.create();
+      // Of no entry. A user who may not do that would lose to the others what it works on.
+      await group.setIdle(["0-1"], 0);
+    } catch (error) {
       throw new SetupError(`${cannot}: its group of the stream ${stream} cannot be used: ${messageOf(error)}`);
-    });
+    }
     const held = createHeldEntries();
     const reading = await connect(waitingConnection);
     const shape = { field, keyField };
@@ -120,11 +124,14 @@ export function createRedisSource(
 
   async function lookAfter(stream: Stream): Promise<void> {
     const nowMs = performance.now();
-    const renewing = nowMs - stream.renewedMs >= renewMs ? stream.group.setIdle(stream.held.ids, 0) : null;
-    const lagging = stream.group.lag();
+    const isDue = nowMs - stream.renewedMs >= renewMs;
     // Where Redis is away it is tried again the next time.
-    await renewing?.then(() => Object.assign(stream, { renewedMs: nowMs })).catch(() => undefined);
-    stream.lag = await lagging.catch(() => null);
+    const [renewed, lag] = await Promise.allSettled([
+      isDue ? stream.group.setIdle(stream.held.ids, 0) : null,
+      stream.group.lag(),
+    ]);
+    if (isDue && renewed.status === "fulfilled") stream.renewedMs = nowMs;
+    stream.lag = lag.status === "fulfilled" ? lag.value : null;
   }
 
   /** What was not committed is the others' at once. */
@@ -154,7 +161,8 @@ export function createRedisSource(
         for (const stream of config.streams) streams.set(stream, await openStream(stream, redis, listener));
         signal.throwIfAborted();
       } catch (error) {
-        await Promise.all(connections.map(disconnected));
+        closed ??= end();
+        await closed;
         throw error;
       }
       for (const stream of config.streams) listener.assigned(stream);

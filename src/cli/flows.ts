@@ -42,8 +42,9 @@ const flowTable = (rows: readonly FlowRow[]): string =>
     { title: "partitions", of: ({ partitions }) => partitions.length },
     { title: "held", of: ({ partitions }) => partitions.reduce((sum, { held }) => sum + held, 0) },
     { title: "running", of: ({ tasks }) => `${tasks.running} of ${tasks.concurrency}` },
+    { title: "done", of: ({ messages }) => messages.done },
+    { title: "dead", of: ({ messages }) => messages.dead },
     { title: "delivered", of: ({ sinks }) => sinks.reduce((sum, { delivered }) => sum + delivered, 0) },
-    { title: "dead", of: ({ sinks }) => sinks.reduce((sum, { dead }) => sum + dead, 0) },
     { title: "", of: ({ paused }) => (paused ? "paused" : " "), colour: () => "yellow" },
   ]);
 

@@ -81,6 +81,7 @@ export interface FlowRow {
   readonly description: string | null;
   readonly source: string;
   readonly paused: boolean;
+  readonly messages: { readonly done: number; readonly dead: number };
   readonly tasks: { readonly running: number; readonly waiting: number; readonly concurrency: number };
   readonly partitions: readonly {
     readonly name: string;

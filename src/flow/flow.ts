@@ -36,7 +36,7 @@ export interface FlowParts {
 
 export interface Flow {
   readonly definition: FlowDefinition;
-  readonly recorder: Pick<Recorder, "recent" | "dropped">;
+  readonly recorder: Pick<Recorder, "recent" | "dropped" | "counts">;
   /** Throws `SetupError` when a sink or the source cannot be used. */
   start(isPaused: boolean): Promise<void>;
   setPaused(isPaused: boolean): void;

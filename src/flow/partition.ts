@@ -130,6 +130,8 @@ export function createPartition({ name, source, pipeline, policy, isPaused, log 
     },
     async drain(deadlineMs) {
       isDraining = true;
+      // What a source goes on to hand over would be let go, and with some sources nobody gets it before long.
+      source.pause(name);
       const late = new AbortController();
       await Promise.race([Promise.allSettled([...running]), pause(deadlineMs, late.signal)]);
       late.abort();

@@ -24,6 +24,8 @@ export interface Recorder {
   recent(): readonly Trace[];
   /** That could not be stored. */
   readonly dropped: number;
+  /** Messages done with since the start, and those of them that became dead letters. */
+  readonly counts: { readonly done: number; readonly dead: number };
   /** Stores what waits, for a moment. */
   stop(): Promise<void>;
 }
@@ -47,6 +49,7 @@ export function createRecorder({ policy, nodeId, labelOf, store, nowMs }: Record
   let ended: Trace[] = [];
   let waiting: ShownTrace[] = [];
   let dropped = 0;
+  const counts = { done: 0, dead: 0 };
   const stopping = new AbortController();
   let storing: Promise<void> | null = null;
 
@@ -63,6 +66,8 @@ export function createRecorder({ policy, nodeId, labelOf, store, nowMs }: Record
   }
 
   function keep(trace: Trace): void {
+    counts.done += 1;
+    if (trace.fault !== null) counts.dead += 1;
     ended.push(trace);
     if (ended.length >= policy.keptMax * 2) ended = ended.slice(-policy.keptMax);
     if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs) return;
@@ -144,6 +149,9 @@ export function createRecorder({ policy, nodeId, labelOf, store, nowMs }: Record
     recent: () => [...open.values(), ...ended.slice(-policy.keptMax)].reverse(),
     get dropped() {
       return dropped;
+    },
+    get counts() {
+      return { ...counts };
     },
     async stop() {
       stopping.abort();

@@ -66,6 +66,9 @@ export const Flow = z
     description: z.string().nullable(),
     source: z.string().openapi({ description: "Its kind" }),
     paused: z.boolean(),
+    messages: z
+      .object({ done: z.int(), dead: z.int() })
+      .openapi({ description: "Done with since the node started, and those of them that became dead letters" }),
     tasks: z.object({ running: z.int(), waiting: z.int(), concurrency: z.int() }),
     accepted: z.int().openapi({ description: "Messages sent over HTTP that are not done with" }),
     processing: z.int().openapi({ description: "Inputs that callers wait for" }),

@@ -113,12 +113,13 @@ function requireOpen({ definition: { file }, state }: Flow, count: number): void
     );
 }
 
-export function shownFlow({ definition: { file }, state }: Flow): z.output<typeof FlowSchema> {
+export function shownFlow({ definition: { file }, recorder, state }: Flow): z.output<typeof FlowSchema> {
   return {
     name: file.id,
     description: file.description,
     source: file.source.kind,
     paused: state.isPaused,
+    messages: recorder.counts,
     tasks: { ...state.tasks, concurrency: file.concurrency },
     accepted: state.accepted,
     processing: state.processing,

@@ -24,7 +24,7 @@ export function flowsPart(flows: readonly Flow[], look: Look): string {
       "No flows",
       "A flow takes messages from a source, runs tasks, and hands what comes of them to sinks. <code>flows</code> in orrery.yaml names their folder.",
     );
-  const rows = flows.map(({ definition: { file }, state }) => ({
+  const rows = flows.map(({ definition: { file }, recorder, state }) => ({
     id: `flow-${file.id}`,
     cells: [
       `<strong>${flowLink(file.id)}</strong>${file.description === null ? "" : `<br><small class="muted">${escapeHtml(file.description)}</small>`}`,
@@ -34,13 +34,25 @@ export function flowsPart(flows: readonly Flow[], look: Look): string {
       count(heldOf(state)),
       count(waitingOf(state)),
       `${count(state.tasks.running)} <small class="muted">of ${count(file.concurrency)}</small>`,
+      count(recorder.counts.done),
+      count(recorder.counts.dead),
       count(sum(state.sinks, ({ counts }) => counts.delivered)),
-      count(sum(state.sinks, ({ counts }) => counts.dead)),
       state.sinks.map(sinkWord).join(" "),
       may(look, "operate") ? pauseButton(file.id, state.isPaused) : "",
     ],
   }));
-  const columns = ["Flow", "Source", "State", "#Partitions", "#Held", "#Waiting", "#Running", "#Delivered", "#Dead"];
+  const columns = [
+    "Flow",
+    "Source",
+    "State",
+    "#Partitions",
+    "#Held",
+    "#Waiting",
+    "#Running",
+    "#Done",
+    "#Dead",
+    "#Delivered",
+  ];
   return `<div class="block">${tableCard("Flows", [...columns, "Sinks", ""], rows, "flows")}${whyNot(look)}</div>`;
 }
 
@@ -75,8 +87,13 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
     ["Held", count(heldOf(state)), `of ${count(file.partitions.windowMax)} for each partition`],
     ["Waiting", count(waitingOf(state)), "known to lie behind"],
     ["Tasks", count(state.tasks.running), `of ${count(file.concurrency)} at once; ${count(state.tasks.waiting)} wait`],
-    ["Delivered", count(delivered), "to sinks, since this node started"],
-    ["Dead", `<a href="/dead-letter?job_type=${type}">${count(dead)}</a>`, "deliveries; all dead letters of it"],
+    ["Done", count(recorder.counts.done), "messages, since this node started"],
+    ["Delivered", count(delivered), dead === 0 ? "to sinks" : `to sinks; ${count(dead)} were not`],
+    [
+      "Dead",
+      `<a href="/dead-letter?job_type=${type}">${count(recorder.counts.dead)}</a>`,
+      "messages; all dead letters",
+    ],
   ];
   const button = may(look, "operate") ? pauseButton(file.id, state.isPaused) : "";
   const description = file.description === null ? "" : `<p>${escapeHtml(file.description)}</p>`;

@@ -48,7 +48,7 @@ function traceMarkup(trace: ShownTrace | StoredTrace, { nowMs }: Look): string {
   const why =
     fault === null
       ? ""
-      : `<div class="block"><h2>Why it is a dead letter</h2><p><strong>${escapeHtml(fault.stage)}</strong>: ${escapeHtml(fault.error)}, after ${count(fault.attempts)} attempts</p>${textMarkup(fault.stack)}</div>`;
+      : `<div class="block"><h2>Why it is a dead letter</h2><p><strong>${escapeHtml(fault.stage)}</strong>: ${escapeHtml(fault.error)}, after ${count(fault.attempts)} ${fault.attempts === 1 ? "attempt" : "attempts"}</p>${fault.stage === "task" ? "" : textMarkup(fault.stack)}</div>`;
   return (
     `<div class="title"><h1>Message ${escapeHtml(trace.id)}</h1>${outcomeMarkup(trace.outcome)}</div><dl class="facts">${facts}</dl>${why}` +
     `<div class="block"><h2>Tasks</h2>${tasksMarkup(trace)}</div><div class="block"><h2>Deliveries</h2>${deliveryTable(trace)}</div>`
@@ -66,11 +66,11 @@ function tasksMarkup({ tasks, task_count }: ShownTrace): string {
           ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}`
           : "",
         String(one.attempt),
-        one.error === null ? outcomeMarkup("done") : outcomeMarkup("dead"),
+        `<span class="state ${one.error === null ? "success" : "failed"}">${one.error === null ? "done" : "failed"}</span>`,
         tookText(one.duration_ms),
         one.pid === null ? "" : String(one.pid),
         one.exit_code === null ? "" : String(one.exit_code),
-        i === attempts.length - 1 ? `${end ?? ""}${textMarkup(`in   ${input}\nout  ${output ?? "–"}`)}` : "",
+        i === 0 ? `${end ?? ""}${textMarkup(`in   ${input}\nout  ${output ?? "–"}`)}` : "",
         one.error === null ? "" : `${escapeHtml(one.error)}${textMarkup(one.stderr ?? one.stack ?? "")}`,
       ],
     })),

@@ -64,7 +64,7 @@ export function tabbedPage({ section, tab, title, islands = [], head, part }: Ta
     { section, look, islands: ["part.js", "act.js", ...islands] },
     String(
       <>
-        <Tabs section={section} path={tab} />
+        {tabs[section].length === 1 ? null : <Tabs section={section} path={tab} />}
         <div class="title">
           <h1>{title}</h1>
           <span class="spacer" />

@@ -49,6 +49,8 @@ const File = v.strictObject({
     v.strictObject({
       kept: v.optional(countUpTo(100_000), 1000),
       slow_s: v.optional(seconds(86_400), 5),
+      /** From which duration on a message is logged; absent: none is. */
+      log_s: v.optional(seconds(86_400)),
       days: v.optional(countUpTo(365), 7),
     }),
     {},
@@ -153,6 +155,7 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
     recorder: {
       keptMax: file.recorder.kept,
       slowMs: file.recorder.slow_s * 1000,
+      loggedMs: file.recorder.log_s === undefined ? null : file.recorder.log_s * 1000,
       storedDays: file.recorder.days,
     },
   };

@@ -175,6 +175,7 @@ export function createFlow({
     async start(paused) {
       isPaused = paused;
       await life.start();
+      await letters.check();
       for (const name of file.sinks.keys()) await sinkOf(name).check();
       await source.open({
         assigned: assign,
@@ -279,6 +280,7 @@ export function createFlow({
       await source.close();
       await executor.close();
       await recorder.stop();
+      await letters.close();
       await Promise.all([...sinks.values()].map((sink) => sink.close()));
     },
   };

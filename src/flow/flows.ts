@@ -15,13 +15,14 @@ import { createFlowContext } from "./context.ts";
 import { createFunctionExecutor } from "./executors/function.ts";
 import { createFlow, type Flow } from "./flow.ts";
 import { flowMetricsWatch, sampleFlows } from "./flow-metrics.ts";
-import { createLetters, letterType } from "./letters.ts";
+import { createLetters, type LetterMirror, letterType } from "./letters.ts";
 import type { FlowDefinition } from "./load.ts";
 import { createRateLimit, type RateLimit } from "./rate-limit.ts";
 import { createRecorder } from "./recorder.ts";
 import { redriveCompute } from "./redrive.ts";
 import { createSink } from "./sinks/kinds.ts";
-import { createSource } from "./sources/kinds.ts";
+import { createKafkaDeadLetters } from "./sources/kafka-dead-letters.ts";
+import { createSource, type SourceConfig } from "./sources/kinds.ts";
 
 export interface FlowsParts {
   readonly definitions: readonly FlowDefinition[];
@@ -55,6 +56,11 @@ const lookMs = 5_000;
 const pruneMs = 60_000;
 const pruneMax = 10_000;
 
+const mirrorOf = (flow: string, source: SourceConfig, configDir: string): LetterMirror | null =>
+  source.kind === "kafka" && source.dead_letter_topics === true
+    ? createKafkaDeadLetters(flow, source, { configDir })
+    : null;
+
 export function createFlows(parts: FlowsParts): Flows {
   const { database, clock, log, nodeId, environment } = parts;
   const { sql } = database;
@@ -79,12 +85,14 @@ export function createFlows(parts: FlowsParts): Flows {
       sinks: new Map(sinks),
       executor: createFunctionExecutor(module.execute ?? (({ input }) => input), context),
       context,
-      letters: createLetters({ flow: id, sql, nodeId, clock }),
+      letters: createLetters({ flow: id, sql, nodeId, clock, mirror: mirrorOf(id, file.source, dir) }),
       recorder: createRecorder({
         policy: file.recorder,
         labelOf: (task) => module.label?.(task) ?? null,
         nodeId,
         store: (rows) => insertFlowTraces(sql, id, rows),
+        onLong: ({ partition, id: messageId, took_ms, outcome }) =>
+          log.info({ flow: id, partition, id: messageId, ms: took_ms, outcome }, "a message of a flow took long"),
         nowMs: () => clock.monotonicMs(),
       }),
       watch: flowMetricsWatch(parts.metrics, id),

@@ -7,7 +7,7 @@ import type { Clock } from "../model/clock.ts";
 import { parseJson } from "../model/json.ts";
 import { buryFlowLetter } from "../store/flow-letters.ts";
 import type { Sql } from "../store/sql.ts";
-import { idempotencyKey, type Message } from "./message.ts";
+import { idempotencyKey, type Message, type Position } from "./message.ts";
 import type { MessageFault } from "./pipeline.ts";
 import type { Delivery } from "./sink.ts";
 import { payloadJson } from "./sinks/payload-json.ts";
@@ -15,11 +15,23 @@ import { payloadJson } from "./sinks/payload-json.ts";
 /** The type of the jobs that redrive a flow's letters: a node that has the flow runs them. */
 export const letterType = (flow: string): string => `orrery.flow.${flow}`;
 
+/** Where letters go as well, before they are in the store. */
+export interface LetterMirror {
+  /** Throws `SetupError` when it cannot be used. */
+  check(): Promise<void>;
+  /** Resolves once it is durable there; rejects when it is not: then it comes again. */
+  write(letter: Delivery): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface Letters {
+  /** Throws `SetupError`. */
+  check(): Promise<void>;
   /** Resolves once it is durable. */
   message(message: Message, fault: MessageFault): Promise<void>;
   /** Resolves once it is durable. */
   delivery(sink: string, delivery: Delivery, reason: string, attempts: number): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface LettersParts {
@@ -27,17 +39,20 @@ export interface LettersParts {
   readonly sql: Sql;
   readonly nodeId: string;
   readonly clock: Clock;
+  readonly mirror: LetterMirror | null;
 }
 
 /** Of what a stack and the like may take. */
 const outputCharsMax = 64 * 1024;
 
-export function createLetters({ flow, sql, nodeId, clock }: LettersParts): Letters {
+export function createLetters({ flow, sql, nodeId, clock, mirror }: LettersParts): Letters {
   async function bury(
     key: string,
+    origin: Position,
     payload: object,
     { error, output, attempts, isFinal }: { error: string; output: string; attempts: number; isFinal: boolean },
   ): Promise<void> {
+    await mirror?.write({ key, origin, payload: { ...payload, error, attempts } });
     await buryFlowLetter(sql, {
       flow,
       key,
@@ -53,6 +68,12 @@ export function createLetters({ flow, sql, nodeId, clock }: LettersParts): Lette
   }
 
   return {
+    async check() {
+      await mirror?.check();
+    },
+    async close() {
+      await mirror?.close();
+    },
     async message(message, { stage, error, attempts }) {
       const { partition, id, key, value, timestampMs, headers } = message;
       const text = textOf(value);
@@ -60,6 +81,7 @@ export function createLetters({ flow, sql, nodeId, clock }: LettersParts): Lette
       const digest = createHash("sha256").update(value).digest("hex");
       await bury(
         digestOf("message", idempotencyKey(message, digest)),
+        message,
         { flow, message: { partition, id, key, ...text, timestampMs, headers }, stage },
         {
           error: `${stageWords[stage]}: ${messageOf(error)}`,
@@ -73,6 +95,7 @@ export function createLetters({ flow, sql, nodeId, clock }: LettersParts): Lette
       const kept = payloadJson(payload) === null ? { unsendable: String(payload) } : { payload };
       await bury(
         digestOf("delivery", sink, key),
+        origin,
         { flow, delivery: { sink, key, origin, ...kept } },
         { error: `sink "${sink}": ${reason}`, output: "", attempts, isFinal: attempts <= 1 },
       );

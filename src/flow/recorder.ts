@@ -15,6 +15,8 @@ export interface RecorderPolicy {
   readonly keptMax: number;
   /** One that takes so long is stored. */
   readonly slowMs: number;
+  /** One that takes so long is logged; null: none is. */
+  readonly loggedMs: number | null;
   readonly storedDays: number;
 }
 
@@ -34,6 +36,7 @@ export interface RecorderParts {
   readonly policy: RecorderPolicy;
   readonly nodeId: string;
   readonly labelOf: (task: FlowTask) => string | null;
+  readonly onLong: (trace: ShownTrace) => void;
   readonly store: (rows: readonly FlowTraceRow[]) => Promise<void>;
   /** Milliseconds that only grow. */
   readonly nowMs: () => number;
@@ -43,7 +46,7 @@ const waitingMax = 2_000;
 const batchMax = 200;
 const storeEveryMs = 500;
 
-export function createRecorder({ policy, nodeId, labelOf, store, nowMs }: RecorderParts): Recorder {
+export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }: RecorderParts): Recorder {
   const open = new Map<string, Trace>();
   /** The newest last; bounded by dropping the first ones, some at a time. */
   let ended: Trace[] = [];
@@ -70,6 +73,7 @@ export function createRecorder({ policy, nodeId, labelOf, store, nowMs }: Record
     if (trace.fault !== null) counts.dead += 1;
     ended.push(trace);
     if (ended.length >= policy.keptMax * 2) ended = ended.slice(-policy.keptMax);
+    if (policy.loggedMs !== null && (trace.tookMs ?? 0) >= policy.loggedMs) onLong(shownTrace(trace));
     if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs) return;
     if (waiting.length >= waitingMax) dropped += 1;
     else waiting.push(shownTrace(trace));

@@ -23,6 +23,8 @@ export const kafkaSource = v.strictObject({
     v.string(),
     v.regex(/^[A-Za-z0-9._-]{1,249}$/, "a group's name has letters, digits, ., _ and -, at most 249"),
   ),
+  /** What becomes a dead letter is written to the topic `NAME_dlq` as well, which is made if it is not there. */
+  dead_letter_topics: v.optional(v.boolean()),
   /** Where a partition is begun of which the group has committed nothing. */
   from: v.optional(v.picklist(["earliest", "latest"]), "earliest"),
 });

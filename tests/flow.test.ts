@@ -200,6 +200,31 @@ sinks:
     assert.equal(letters.total, 1);
   });
 
+  it("is 503 when the sink does not say in time that it has them; its queue is bounded, and stopping is not held up", async () => {
+    const away = httpFlow
+      .replace(
+        "kind: jsonl, folder: out",
+        "kind: webhook, url: http://127.0.0.1:9/, allow_private: true, secret_env: HOOK",
+      )
+      .replace("attempts: 2", "attempts: 100");
+    process.env.HOOK = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+    const { request, tokenOf, runtime } = await start({ "sent.yaml": `window: 3\n${away}` });
+    const token = await tokenOf("publisher");
+    const send = (count: number) =>
+      request("POST", "/api/flow/sent/message?deadline_s=0.2", {
+        token,
+        body: { messages: Array(count).fill({ value: { n: 1 } }) },
+      });
+    const late = await send(2);
+    assert.deepEqual([late.status, late.json.code], [503, "overloaded"]);
+    assert.match(late.json.detail, /Cannot say that all messages are in the sinks/);
+    const full = await send(2);
+    assert.match(full.json.detail, /has 2 messages under way, of 3 at most/);
+    const beganMs = performance.now();
+    await runtime.stop();
+    assert.ok(performance.now() - beganMs < 9_000);
+  });
+
   it("refuses what it cannot take, and says why", async () => {
     const { request, tokenOf } = await start({ "sent.yaml": httpFlow, "readings.yaml": fileFlow() });
     const token = await tokenOf("publisher");

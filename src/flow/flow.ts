@@ -6,14 +6,14 @@ import type { Breaker } from "./breaker.ts";
 import { createDecoder } from "./decode.ts";
 import type { Executor } from "./executor.ts";
 import type { FlowContext } from "./hooks.ts";
-import type { Letter, Letters } from "./letters.ts";
+import type { Letters } from "./letters.ts";
 import { createLife } from "./life.ts";
 import type { FlowDefinition } from "./load.ts";
 import type { Message } from "./message.ts";
 import { createPartition, type Partition, type PartitionState } from "./partition.ts";
 import { createPipeline, type MessageFault } from "./pipeline.ts";
-import { createProcessRun, type ProcessedInput } from "./process-run.ts";
 import type { Recorder } from "./recorder.ts";
+import { createRequests, type Requests } from "./requests.ts";
 import type { Sink } from "./sink.ts";
 import { type Bury, createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
 import { createSlots } from "./slots.ts";
@@ -41,17 +41,8 @@ export interface Flow {
   start(isPaused: boolean): Promise<void>;
   setPaused(isPaused: boolean): void;
   readonly state: FlowState;
-  /**
-   * Runs messages before those of the source. Resolves once each is in its sinks or, as the answer says in its place, a dead letter; rejects when
-   * the flow stops or `signal` aborts first.
-   */
-  accept(messages: readonly Message[], signal: AbortSignal): Promise<readonly (MessageFault | null)[]>;
-  /** Room for messages that callers wait for, beside the tasks that run at once; returns what gives it back, or null when there is none. */
-  reserve(count: number, queuedMax: number): (() => void) | null;
-  /** Runs one message that a caller waits for, before those of the source. Rejects when the flow stops first. No letter is written of it. */
-  process(message: Message, delivers: boolean): Promise<ProcessedInput>;
-  /** Does again what is a dead letter. Rejects with the reason when it fails again: no further letter is written. */
-  redrive(letter: Letter, signal: AbortSignal): Promise<void>;
+  /** What is asked of it beside its source. */
+  readonly requests: Requests;
   /** Stops to read, lets what is open end until the deadline, commits. */
   stop(): Promise<void>;
 }
@@ -74,8 +65,6 @@ export interface FlowState {
 
 /** For what is under way when the flow stops, and for a partition that passes on. */
 const drainMs = 2_500;
-/** Beyond what `taskPriority` of a hook says of a message of a queue. */
-const requestPriority = 1_000_000;
 
 export function createFlow({
   definition,
@@ -97,19 +86,18 @@ export function createFlow({
   /** `isOver`: it was given up, and may commit no more. */
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
   let isPaused = false;
-  let accepted = 0;
-  let processing = 0;
 
   const feeders = new Map<string, SinkFeeder>();
   for (const [name, { policy }] of file.sinks) {
     const sink = sinkOf(name);
-    const bury: Bury = async (delivery, reason, attempts) => {
+    const buryDelivery: Bury = async (delivery, reason, attempts) => {
       const { key, payload } = delivery;
       const decision = await module.onDeliveryError?.({ sink: name, key, payload }, reason, context);
       if (decision !== "skip") await letters.delivery(name, delivery, reason, attempts);
     };
-    feeders.set(name, createSinkFeeder({ sink, policy, bury, nowMs: () => clock.monotonicMs() }));
+    feeders.set(name, createSinkFeeder({ sink, policy, bury: buryDelivery, nowMs: () => clock.monotonicMs() }));
   }
+  const bury = (message: Message, fault: MessageFault) => untilStored(() => letters.message(message, fault));
   const pipeline = createPipeline({
     hooks: module,
     executor,
@@ -117,9 +105,17 @@ export function createFlow({
     policy: file.tasks,
     decode: createDecoder(inputSchema),
     feeders,
-    bury: (message, fault) => untilStored(() => letters.message(message, fault)),
+    bury,
     watch,
     context,
+  });
+  const requests = createRequests({
+    pipeline,
+    feeders,
+    bury,
+    watch,
+    concurrency: file.concurrency,
+    stopping: stopping.signal,
   });
 
   function sinkOf(name: string): Sink {
@@ -209,64 +205,11 @@ export function createFlow({
           queued: (file.sinks.get(name)?.policy.queuedMax ?? 0) - feeder.room,
         })),
         tasks: { running: slots.used, waiting: slots.waiting },
-        accepted,
-        processing,
+        accepted: requests.accepted,
+        processing: requests.processing,
       };
     },
-    async accept(messages, given) {
-      const signal = AbortSignal.any([given, stopping.signal]);
-      const faults = new Map<string, MessageFault>();
-      accepted += messages.length;
-      try {
-        await pipeline.run(messages, {
-          signal,
-          done: () => {},
-          priority: requestPriority,
-          bury: async (message, fault) => {
-            await untilStored(() => letters.message(message, fault));
-            faults.set(message.id, fault);
-          },
-        });
-      } finally {
-        accepted -= messages.length;
-      }
-      return messages.map(({ id }) => faults.get(id) ?? null);
-    },
-    reserve(count, queuedMax) {
-      if (processing + count > file.concurrency + queuedMax) return null;
-      processing += count;
-      return () => {
-        processing -= count;
-      };
-    },
-    async process(message, delivers) {
-      const run = createProcessRun();
-      const { signal } = stopping;
-      const fail = async (_: Message, fault: MessageFault) => run.fail(fault);
-      await pipeline.run([message], {
-        ...{ signal, priority: requestPriority, done: () => {}, bury: fail, watch: watchAll([watch, run]) },
-        ...(!delivers && { deliver: async (_, key, payloads) => run.withhold(key, payloads) }),
-      });
-      return run.outcome;
-    },
-    async redrive({ message, delivery }, given) {
-      const signal = AbortSignal.any([given, stopping.signal]);
-      if (message !== null) {
-        const fail = async (_: Message, { error }: MessageFault) => Promise.reject(error);
-        return await pipeline.run([message], { signal, done: () => {}, bury: fail });
-      }
-      const feeder = feeders.get(delivery.sink);
-      if (feeder === undefined)
-        throw new Error(
-          `There is no sink "${delivery.sink}" any more: this flow has ${[...feeders.keys()].join(", ")}`,
-        );
-      while (feeder.room === 0) await feeder.roomed();
-      let refusal: string | null = null;
-      await feeder.deliver(delivery, async (_, reason) => {
-        refusal = reason;
-      });
-      if (refusal !== null) throw new Error(refusal);
-    },
+    requests,
     async stop() {
       life.stop();
       const drains = Promise.all([...partitions.keys()].map(revoke));

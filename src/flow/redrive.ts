@@ -1,4 +1,5 @@
 /** Does again what a flow could not do: a job of ours, so that dead letters of flows are redriven as all others are. */
+import { abortable } from "../compute/abortable.ts";
 import { type Compute, dispatchOf } from "../compute/compute.ts";
 import { messageOf, reasonOf } from "../compute/function.ts";
 import { storableText } from "../compute/output.ts";
@@ -13,7 +14,8 @@ export const redriveCompute = (flow: Flow): Compute => ({
   ...dispatchOf({}, concurrency),
   async run({ payload }, { signal }) {
     try {
-      await flow.redrive(letterOf(flow.definition.file.id, payload), signal);
+      // What is open at a sink that is away goes on; the job is done again.
+      await abortable(flow.requests.redrive(letterOf(flow.definition.file.id, payload), signal), signal);
       return { outcome: "succeeded", passback: null, link: null, output: "" };
     } catch (error) {
       if (signal.aborted) return { outcome: "cancelled", error: reasonOf(signal), output: "" };

@@ -106,7 +106,7 @@ export function addTraceRoutes(
         headers: {},
         timestampMs: Date.now(),
       };
-      const { fault, tasks, withheld } = await flow.process(
+      const { fault, tasks, withheld } = await flow.requests.process(
         { ...message, flow: flow.definition.file.id, value },
         false,
       );

@@ -1,5 +1,6 @@
 /** Flows: seen as the answering node runs them, paused and resumed over all nodes, and sent messages. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { abortable } from "../compute/abortable.ts";
 import type { Flow } from "../flow/flow.ts";
 import type { Message } from "../flow/message.ts";
 import { ConflictError, NotFoundError, OverloadedError } from "../model/errors.ts";
@@ -10,10 +11,11 @@ import { FlowAccepted, FlowMessages, Flow as FlowSchema } from "./flow-schemas.t
 import { addTraceRoutes } from "./flow-trace.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
+import { numberOf, queryOf } from "./query.ts";
 
 const tag = "flow";
 /** For the sinks to confirm what was sent. */
-const confirmMs = 30_000;
+const confirmS = 30;
 /** Where messages lie that were sent over HTTP. */
 const partition = "http";
 
@@ -64,6 +66,9 @@ export function flowRoutes(parts: AppParts): OpenAPIHono {
       audit: "flow.message",
       summary: "Send messages to a flow; answered once each is in every sink, or a dead letter",
       tag,
+      query: z.object({
+        deadline_s: z.string().optional().openapi({ type: "number", maximum: confirmS, default: confirmS }),
+      }),
       body: FlowMessages,
       badField: 422,
       answer: FlowAccepted,
@@ -72,6 +77,7 @@ export function flowRoutes(parts: AppParts): OpenAPIHono {
       const flow = known(param("name"));
       requireOpen(flow, body.messages.length);
       const { id: name } = flow.definition.file;
+      const deadlineS = numberOf(queryOf(c.req.raw.url), "deadline_s", { min: 0.001, max: confirmS, or: confirmS });
       const timestampMs = Date.now();
       const messages = body.messages.map(
         ({ id = newTimeUuid(), key = null, value, headers = {} }, offset): Message => ({
@@ -79,8 +85,8 @@ export function flowRoutes(parts: AppParts): OpenAPIHono {
           value: jsonTextOf(value) ?? "null",
         }),
       );
-      const signal = AbortSignal.any([AbortSignal.timeout(confirmMs), c.req.raw.signal]);
-      const faults = await flow.accept(messages, signal).catch((error: unknown) => {
+      const signal = AbortSignal.any([AbortSignal.timeout(deadlineS * 1000), c.req.raw.signal]);
+      const faults = await abortable(flow.requests.accept(messages, signal), signal).catch((error: unknown) => {
         const why = `Cannot say that all messages are in the sinks of flow "${name}": send them again, with the same ids`;
         throw new OverloadedError(why, {}, { cause: error });
       });

@@ -103,7 +103,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
 
   /** All of them, or none. Returns what gives their room back. */
   async function admit({ id, flow, policy }: Called, client: string, count: number): Promise<() => void> {
-    const giveBack = flow.reserve(count, policy.queuedMax);
+    const giveBack = flow.requests.reserve(count, policy.queuedMax);
     if (giveBack === null) throw new FlowBusyError(id, policy.queuedMax);
     const perMin = limitOf(policy, client);
     const waitMs = await flows.rateLimit.take(`${id}:${client}`, perMin, count);
@@ -158,7 +158,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
       value: jsonTextOf(input) ?? "null",
       timestampMs: Date.now(),
     };
-    const processed = await flow.process(message, policy.delivers);
+    const processed = await flow.requests.process(message, policy.delivers);
     return { processed, receivedAt, tookMs: clock.monotonicMs() - beganMs };
   }
 

@@ -130,7 +130,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   computes.addOwn(replayType, replayCompute({ sql: database.sql, clock, log }));
   computes.addOwn(renewType, renewCompute({ sql: database.sql, templates, supervisor }, log));
   const environment = ownEnvironment();
-  const flows = createFlows({ definitions, database, computes, nodeId, clock, log, environment });
+  const flows = createFlows({ definitions, database, computes, nodeId, telemetry, clock, log, environment });
   const due = await createDueSignal(database, supervisor);
   teardown.add("hints of jobs", 500, () => due.stop());
   const { version } = manifest;

@@ -6,6 +6,7 @@ import type { Log } from "../observe/log.ts";
 import { releaseAllFlowPartitions } from "../store/flow-partitions.ts";
 import { pausedFlows, pauseFlow } from "../store/flows.ts";
 import type { Database } from "../store/sql.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createFunctionExecutor } from "./executors/function.ts";
 import { createFlow, type Flow } from "./flow.ts";
 import { createLetters, letterType } from "./letters.ts";
@@ -19,6 +20,7 @@ export interface FlowsParts {
   readonly database: Database;
   readonly computes: Pick<Computes, "addOwn">;
   readonly nodeId: string;
+  readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn" | "info">;
   readonly environment: Environment;
@@ -39,7 +41,7 @@ const channel = "orrery_flow";
 const lookMs = 5_000;
 
 export function createFlows(parts: FlowsParts): Flows {
-  const { database, clock, log, nodeId, environment } = parts;
+  const { database, clock, log, nodeId, telemetry, environment } = parts;
   const { sql } = database;
   const flows = new Map(parts.definitions.map((definition) => [definition.file.id, build(definition)]));
   let unlisten = async (): Promise<void> => {};
@@ -53,7 +55,7 @@ export function createFlows(parts: FlowsParts): Flows {
     );
     const flow = createFlow({
       definition,
-      source: createSource(id, file.source, { configDir: dir, environment, sql, nodeId, log }),
+      source: createSource(id, file.source, { configDir: dir, environment, sql, nodeId, telemetry, log }),
       sinks: new Map(sinks),
       executor: createFunctionExecutor(module.execute ?? (({ input }) => input)),
       letters: createLetters({ flow: id, sql, nodeId, clock }),

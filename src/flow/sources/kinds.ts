@@ -3,9 +3,16 @@ import type * as v from "valibot";
 import type { Source } from "../source.ts";
 import { createHttpSource, httpSource } from "./http.ts";
 import { createJsonlSource, jsonlSource } from "./jsonl.ts";
+import { createPlansSource, plansSource } from "./plans.ts";
 import type { SourceParts } from "./setup.ts";
+import { createTelemetrySource, telemetrySource } from "./telemetry.ts";
 
-export const sourceSchemas = { http: httpSource, jsonl: jsonlSource };
+export const sourceSchemas = {
+  http: httpSource,
+  jsonl: jsonlSource,
+  plans: plansSource,
+  telemetry: telemetrySource,
+};
 
 export type SourceConfig = v.InferOutput<(typeof sourceSchemas)[keyof typeof sourceSchemas]>;
 
@@ -16,6 +23,10 @@ export function createSource(flow: string, config: SourceConfig, parts: SourcePa
       return createHttpSource();
     case "jsonl":
       return createJsonlSource(flow, config, parts);
+    case "plans":
+      return createPlansSource(flow, config, parts);
+    case "telemetry":
+      return createTelemetrySource(flow, config, parts);
     default:
       throw config satisfies never;
   }

@@ -48,6 +48,14 @@ const result = await Bun.build({
   sourcemap: "none",
   plugins: [
     {
+      // Its other entry reads its wasm from a file beside it, and there is none in the executable.
+      name: "wasm in a module",
+      setup(build) {
+        const bundled = join(root, "node_modules/@platformatic/wasm-utils/dist/bundled.js");
+        build.onResolve({ filter: /^@platformatic\/wasm-utils$/ }, () => ({ path: bundled }));
+      },
+    },
+    {
       name: "embedded files",
       setup(build) {
         build.onLoad({ filter: /[/\\]src[/\\]embedded\.ts$/ }, () => ({

@@ -7,7 +7,6 @@ import { loadComputes, ownEnvironment } from "./compute/load.ts";
 import { sendWebhook } from "./compute/webhook.ts";
 import { type Config, withoutPassword } from "./config.ts";
 import { createFlows } from "./flow/flows.ts";
-import { loadFlows } from "./flow/load.ts";
 import { readShips, storeShips } from "./ground/configured-ships.ts";
 import { createGround } from "./ground/ground.ts";
 import { createLateData } from "./ground/late-data.ts";
@@ -83,7 +82,7 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   const computes = await loadComputes(config.computes, configDir, { jobTypes, callbacks });
   const files = await readFolder(config.templatesDir, computes);
   const ships = readShips(config.ships);
-  const definitions = await loadFlows(config.flowsDir);
+  const definitions = config.flowsDir === null ? [] : await (await import("./flow/load.ts")).loadFlows(config.flowsDir);
 
   const database = await openDatabase(config, log);
   teardown.add("database", 1000, () => database.close());
@@ -130,8 +129,8 @@ export async function buildParts(given: BuildOrder): Promise<Parts> {
   computes.addOwn(replayType, replayCompute({ sql: database.sql, clock, log }));
   computes.addOwn(renewType, renewCompute({ sql: database.sql, templates, supervisor }, log));
   const environment = ownEnvironment();
-  const flows = createFlows({
-    ...{ definitions, database, computes, nodeId, clock, log, metrics, environment },
+  const flows = await createFlows({
+    ...{ definitions, database, computes, nodeId, telemetry, clock, log, metrics, environment },
     redisUrl: config.redisUrl,
   });
   const due = await createDueSignal(database, supervisor);

@@ -6,29 +6,24 @@ import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { releaseAllFlowPartitions } from "../store/flow-partitions.ts";
-import { insertFlowTraces, pruneFlowTraces } from "../store/flow-traces.ts";
+import { pruneFlowTraces } from "../store/flow-traces.ts";
 import { pausedFlows, pauseFlow } from "../store/flows.ts";
 import type { Database } from "../store/sql.ts";
 import { redisConnection } from "../telemetry/redis-connection.ts";
-import { createFlowCache } from "./cache.ts";
-import { createFlowContext } from "./context.ts";
-import { createFunctionExecutor } from "./executors/function.ts";
-import { createFlow, type Flow } from "./flow.ts";
-import { flowMetricsWatch, sampleFlows } from "./flow-metrics.ts";
-import { createLetters, type LetterMirror, letterType } from "./letters.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Flow } from "./flow.ts";
+import { sampleFlows } from "./flow-metrics.ts";
+import { letterType } from "./letters.ts";
 import type { FlowDefinition } from "./load.ts";
 import { createRateLimit, type RateLimit } from "./rate-limit.ts";
-import { createRecorder } from "./recorder.ts";
 import { redriveCompute } from "./redrive.ts";
-import { createSink } from "./sinks/kinds.ts";
-import { createKafkaDeadLetters } from "./sources/kafka-dead-letters.ts";
-import { createSource, type SourceConfig } from "./sources/kinds.ts";
 
 export interface FlowsParts {
   readonly definitions: readonly FlowDefinition[];
   readonly database: Database;
   readonly computes: Pick<Computes, "addOwn">;
   readonly nodeId: string;
+  readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn" | "info">;
   readonly metrics: Metrics;
@@ -56,52 +51,25 @@ const lookMs = 5_000;
 const pruneMs = 60_000;
 const pruneMax = 10_000;
 
-const mirrorOf = (flow: string, source: SourceConfig, configDir: string): LetterMirror | null =>
-  source.kind === "kafka" && source.dead_letter_topics === true
-    ? createKafkaDeadLetters(flow, source, { configDir })
-    : null;
-
-export function createFlows(parts: FlowsParts): Flows {
-  const { database, clock, log, nodeId, environment } = parts;
+export async function createFlows(parts: FlowsParts): Promise<Flows> {
+  const { definitions, database, clock, log, nodeId } = parts;
   const { sql } = database;
-  const redis =
-    parts.definitions.length === 0 || parts.redisUrl === null ? null : new Redis(parts.redisUrl, redisConnection);
+  const redis = definitions.length === 0 || parts.redisUrl === null ? null : new Redis(parts.redisUrl, redisConnection);
   redis?.on("error", () => undefined); // whoever asks it hears of that
-  const flows = new Map(parts.definitions.map((definition) => [definition.file.id, build(definition)]));
+  const flows = new Map<string, Flow>();
+  if (definitions.length > 0) {
+    const { buildFlow } = await import("./build-flow.ts");
+    for (const definition of definitions) {
+      const flow = buildFlow(definition, parts, redis);
+      const { id } = definition.file;
+      flows.set(id, flow);
+      parts.computes.addOwn(letterType(id), redriveCompute(flow));
+    }
+  }
+  const all = [...flows.values()];
+  sampleFlows(parts.metrics, () => all);
   let unlisten = async (): Promise<void> => {};
   const timers: NodeJS.Timeout[] = [];
-
-  function build(definition: FlowDefinition): Flow {
-    const { file, dir, module } = definition;
-    const { id } = file;
-    const cache = createFlowCache({ flow: id, entriesMax: file.cache.entriesMax, ttlMs: file.cache.ttlMs, redis });
-    const context = createFlowContext({ flow: id, node: nodeId, cache, metrics: parts.metrics });
-    const sinks = [...file.sinks].map(
-      ([name, { config }]) => [name, createSink(name, config, { configDir: dir, environment })] as const,
-    );
-    const flow = createFlow({
-      definition,
-      source: createSource(id, file.source, { configDir: dir, environment, sql, nodeId, log }),
-      sinks: new Map(sinks),
-      executor: createFunctionExecutor(module.execute ?? (({ input }) => input), context),
-      context,
-      letters: createLetters({ flow: id, sql, nodeId, clock, mirror: mirrorOf(id, file.source, dir) }),
-      recorder: createRecorder({
-        policy: file.recorder,
-        labelOf: (task) => module.label?.(task) ?? null,
-        nodeId,
-        store: (rows) => insertFlowTraces(sql, id, rows),
-        onLong: ({ partition, id: messageId, took_ms, outcome }) =>
-          log.info({ flow: id, partition, id: messageId, ms: took_ms, outcome }, "a message of a flow took long"),
-        nowMs: () => clock.monotonicMs(),
-      }),
-      watch: flowMetricsWatch(parts.metrics, id),
-      clock,
-      log,
-    });
-    parts.computes.addOwn(letterType(id), redriveCompute(flow));
-    return flow;
-  }
 
   async function heedPauses(): Promise<void> {
     try {
@@ -112,8 +80,6 @@ export function createFlows(parts: FlowsParts): Flows {
     }
   }
 
-  const all = [...flows.values()];
-  sampleFlows(parts.metrics, () => all);
   /** Of all that are too old, some: the next round takes the others. */
   async function prune(): Promise<void> {
     for (const [id, { definition }] of flows) {

@@ -3,6 +3,7 @@
  * too old, and removes old rows of the small tables in batches of 1,000.
  */
 import type { Log } from "../observe/log.ts";
+import { endFlowEvents, flowEventDays, pruneFlowEvents } from "../store/flow-events.ts";
 import { dropPartitions, makePartitions } from "../store/partitions.ts";
 import { type Prune, pruneAnswers, pruneSeconds, pruneSources, pruneWorkers } from "../store/retention.ts";
 import type { Sql } from "../store/sql.ts";
@@ -20,6 +21,7 @@ const ages: readonly { readonly prune: Prune; readonly ageS: number | null }[] =
   { prune: pruneSources, ageS: null },
   { prune: pruneSeconds, ageS: 3_600 },
   { prune: pruneWorkers, ageS: dayS },
+  { prune: pruneFlowEvents, ageS: flowEventDays * dayS },
 ];
 
 export function startRetention(sql: Sql, log: Log, recordDays: number): Repeating {
@@ -34,6 +36,7 @@ export function startRetention(sql: Sql, log: Log, recordDays: number): Repeatin
         if ((await prune(sql, ageS ?? recordS, batchMax)) < batchMax) break;
       }
     }
+    await endFlowEvents(sql);
   });
   return {
     ...repeating,

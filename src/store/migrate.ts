@@ -19,6 +19,7 @@ import alarms from "./migrations/0012_alarms.sql" with { type: "text" };
 import tenants from "./migrations/0013_tenants.sql" with { type: "text" };
 import replays from "./migrations/0014_replays.sql" with { type: "text" };
 import flows from "./migrations/0015_flows.sql" with { type: "text" };
+import flowEvents from "./migrations/0016_flow_events.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -44,6 +45,7 @@ export const migrations: readonly Migration[] = [
   { version: 13, name: "tenants", text: tenants },
   { version: 14, name: "replays", text: replays },
   { version: 15, name: "flows", text: flows },
+  { version: 16, name: "flow_events", text: flowEvents },
 ];
 
 /** The database was migrated by a newer Orrery. */

@@ -71,8 +71,11 @@ export async function endsLate({ path, packets }: PassArchive): Promise<boolean>
   }
 }
 
-/** Reads an archive as it was stored, in the shape of telemetry entries. Throws `ArchiveUnreadableError`. */
-export async function* readArchive({ path, format, packets, sizeBytes }: PassArchive): AsyncGenerator<ArchivedEntry> {
+/** Reads an archive as it was stored, from the `from`-th packet on, in the shape of telemetry entries. Throws `ArchiveUnreadableError`. */
+export async function* readArchive(
+  { path, format, packets, sizeBytes }: PassArchive,
+  from = 0,
+): AsyncGenerator<ArchivedEntry> {
   const [file, index] = [await opened(path), await opened(indexPathOf(path)).catch(() => null)];
   try {
     if (index === null) throw new ArchiveUnreadableError(`${indexPathOf(path)} is not there`);
@@ -81,11 +84,17 @@ export async function* readArchive({ path, format, packets, sizeBytes }: PassArc
       throw new ArchiveUnreadableError(`${path} is not the file that was stored`);
     const [before, after] = around[format];
     let at = 0;
-    for (let first = 0; first < packets; first += entryPackets) {
-      const count = Math.min(entryPackets, packets - first);
+    for (let first = 0; first < packets; ) {
+      const isSkipped = first < from;
+      const count = Math.min(entryPackets, (isSkipped ? Math.min(from, packets) : packets) - first);
       const records = await octetsOf(index, first * indexRecordBytes, count * indexRecordBytes);
       const facts = Array.from({ length: count }, (_, i) => readIndexRecord(records, i * indexRecordBytes));
       const bytes = facts.reduce((sum, { sizeBytes }) => sum + before + sizeBytes + after, 0);
+      first += count;
+      if (isSkipped) {
+        at += bytes;
+        continue;
+      }
       const block = await octetsOf(file, at, bytes);
       at += bytes;
       yield { payload: payloadOf(block, facts, before, after), facts };

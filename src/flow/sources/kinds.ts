@@ -4,10 +4,19 @@ import type { Source } from "../source.ts";
 import { createHttpSource, httpSource } from "./http.ts";
 import { createJsonlSource, jsonlSource } from "./jsonl.ts";
 import { createKafkaSource, kafkaSource } from "./kafka.ts";
+import { createPlansSource, plansSource } from "./plans.ts";
 import { createRedisSource, redisSource } from "./redis.ts";
 import type { SourceParts } from "./setup.ts";
+import { createTelemetrySource, telemetrySource } from "./telemetry.ts";
 
-export const sourceSchemas = { kafka: kafkaSource, redis: redisSource, http: httpSource, jsonl: jsonlSource };
+export const sourceSchemas = {
+  kafka: kafkaSource,
+  redis: redisSource,
+  http: httpSource,
+  jsonl: jsonlSource,
+  plans: plansSource,
+  telemetry: telemetrySource,
+};
 
 export type SourceConfig = v.InferOutput<(typeof sourceSchemas)[keyof typeof sourceSchemas]>;
 
@@ -22,6 +31,10 @@ export function createSource(flow: string, config: SourceConfig, parts: SourcePa
       return createHttpSource();
     case "jsonl":
       return createJsonlSource(flow, config, parts);
+    case "plans":
+      return createPlansSource(flow, config, parts);
+    case "telemetry":
+      return createTelemetrySource(flow, config, parts);
     default:
       throw config satisfies never;
   }

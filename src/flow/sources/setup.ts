@@ -2,6 +2,7 @@
 import type { Environment } from "../../compute/shell.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Sql } from "../../store/sql.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
 
 export interface SourceParts {
   /** Relative paths start here. */
@@ -10,6 +11,8 @@ export interface SourceParts {
   readonly environment: Environment;
   readonly sql: Sql;
   readonly nodeId: string;
+  /** Where packets of passes are that are not archived yet. */
+  readonly telemetry: Pick<Telemetry, "kind" | "read">;
   readonly log: Pick<Log, "warn">;
 }
 

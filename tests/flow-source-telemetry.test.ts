@@ -205,4 +205,26 @@ describe("a flow that reads telemetry on two nodes", () => {
     });
     await assertWhole("tm", { [pass.id]: range(0, 300) });
   });
+
+  it("leaves an archive to the node that has it, and goes on there where the other one was", { skip }, async () => {
+    await flows.add("tm", `{ kind: telemetry, ship: ${ship} }`);
+    const api = await start();
+    await again(api, null);
+    const elsewhere = await makeFlowFolder(); // any folder
+    const reader = await open({ ...api.config, port: 0, dataDir: elsewhere.dir });
+    try {
+      const pass = await beginPass(api, ship, 9);
+      await pass.send(packets(0, 100));
+      if (process.env.TEST_REDIS_URL !== undefined) await reaches("tm", 100);
+      await pass.send(packets(100, 200));
+      await pass.completed();
+      await until("it is given up", () => reader.flows.find("tm")?.state.partitions.length === 0);
+      await again(api, flows.dir);
+      await reaches("tm", 200);
+      await assertWhole("tm", { [pass.id]: range(0, 200) });
+    } finally {
+      await reader.stop();
+      await elsewhere.remove();
+    }
+  });
 });

@@ -143,6 +143,19 @@ describe("the reader of a pass", () => {
     await remove();
   });
 
+  it("goes on in an archive that was made anew for late packets", async () => {
+    const [first, second] = [await archiveOf([0, 1, 2]), await archiveOf([0, 1, 2], [9])];
+    const { hears, has, seen, reader } = given([], { start: 1 });
+    reader.pause();
+    hears({ archive: first.archive, isOver: true });
+    await first.remove();
+    hears({ archive: second.archive, isOver: true });
+    reader.resume();
+    await has(2);
+    assert.deepEqual(sequences(seen), [1, 2]);
+    await second.remove();
+  });
+
   it("passes over what it does not ask for, and is done though nothing was", async () => {
     const { archive, remove } = await archiveOf([0, 1, 2, 3]);
     const some = given([], { apids: new Set([2]) });

@@ -145,9 +145,8 @@ export function createPassReader({ ship, passId, start, messages, telemetry, lis
   };
 }
 
-/** An archive that late packets were added to has another path, and nothing new for us. */
 function isSame(a: PassStanding, b: PassStanding | null): boolean {
-  if (b === null || a.isOver !== b.isOver || (a.archive === null) !== (b.archive === null)) return false;
+  if (b === null || a.isOver !== b.isOver || a.archive?.path !== b.archive?.path) return false;
   return (
     a.archive !== null || (a.checkpoint?.token === b.checkpoint?.token && a.checkpoint?.entry === b.checkpoint?.entry)
   );

@@ -104,6 +104,41 @@ describe("a flow that reads plans", () => {
     });
   });
 
+  it("hands on only what names it, where it asks for that: a product by its passthrough, a template's task likewise", async () => {
+    await flows.add("deliver", "{ kind: plans, states: [queued], named: true }");
+    const api = await start();
+    const scene = new Scene(api);
+    const { dataset } = scene.body("");
+    const product = (name: string, passthrough: unknown) => ({
+      ...{ id: randomUUID(), compute: "cams", name, version: "1", eager: true, passthrough },
+    });
+    const data_products = [
+      product("one", { flows: ["deliver", "other"] }),
+      product("two", { flows: ["other"] }),
+      product("three", "deliver"),
+      product("four", null),
+      product("five", { flows: "deliver" }),
+    ];
+    done(await scene.publish({ dataset, data_products, dependencies: [] }));
+    const template = `id: named
+params: { day: { default: monday } }
+tasks:
+  - { id: six, compute: cams, passthrough: { flows: [deliver] } }
+  - { id: seven, compute: cams }
+`;
+    const token = await api.tokenOf("publisher");
+    done(
+      await api.request("POST", "/api/template", {
+        token,
+        body: template,
+        headers: { "Content-Type": "application/yaml" },
+      }),
+    );
+    done(await api.request("POST", "/api/template/named/trigger", { token, body: { params: {} } }));
+    await reaches("deliver", 2);
+    assert.deepEqual((await payloads("deliver")).map(({ name }) => name).sort(), ["one", "six"]);
+  });
+
   it("takes thousands of products in one revision, whatever they are called", async () => {
     await flows.add("all", "{ kind: plans }", "window: 100");
     const scene = new Scene(await start());

@@ -96,7 +96,10 @@ export async function readFlowEvents(sql: Sql, from: number, countMax: number): 
   );
 }
 
-export type FlowProduct = Pick<ProductRow, "productId" | "name" | "version" | "state" | "link" | "passback"> & {
+export type FlowProduct = Pick<
+  ProductRow,
+  "productId" | "name" | "version" | "state" | "link" | "passback" | "passthrough"
+> & {
   readonly datasetId: DatasetId;
 };
 
@@ -105,7 +108,7 @@ export function productsOfChanges(
   changes: readonly { readonly datasetId: DatasetId; readonly productId: ProductId }[],
 ): Promise<FlowProduct[]> {
   return sql<FlowProduct>`
-    select product.dataset_id as "datasetId", product.product_id as "productId", name, version, state, link, passback
+    select product.dataset_id as "datasetId", product.product_id as "productId", name, version, state, link, passback, passthrough
     from unnest(${array(changes.map((change) => change.datasetId))}::text::uuid[],
       ${array(changes.map((change) => change.productId))}::text::uuid[]) as wanted (dataset_id, product_id)
     join product on product.dataset_id = wanted.dataset_id and product.product_id = wanted.product_id`;

@@ -1,5 +1,6 @@
 /** A change of a product's state as a flow's message, and which changes a flow asks for. */
 import { epochMsOf } from "../../model/clock.ts";
+import type { JsonText } from "../../model/json.ts";
 import type { ProductState } from "../../model/plan.ts";
 import { changesPerPlace, type FlowEvent, type FlowProduct } from "../../store/flow-events.ts";
 import type { Change } from "../../store/plan-store.ts";
@@ -11,6 +12,8 @@ export interface PlanFilter {
   readonly datasets: ReadonlySet<string> | null;
   /** Names; with a * at the end, all that begin so. */
   readonly products: readonly string[] | null;
+  /** The flow that a product's passthrough must name. */
+  readonly flow: string | null;
 }
 
 /** `index`: among the changes of its event row. */
@@ -34,10 +37,17 @@ export function changesOf(event: FlowEvent, { states, datasets }: PlanFilter): P
   );
 }
 
-export function isNamed(product: FlowProduct | undefined, { products }: PlanFilter): boolean {
+export function isAskedFor(product: FlowProduct | undefined, { products, flow }: PlanFilter): boolean {
+  if (flow !== null && !namesFlow(product?.passthrough ?? null, flow)) return false;
   if (products === null) return true;
   const name = product?.name ?? "";
   return products.some((asked) => (asked.endsWith("*") ? name.startsWith(asked.slice(0, -1)) : name === asked));
+}
+
+/** Its passthrough is `{ "flows": ["deliver"], … }`. */
+function namesFlow(passthrough: JsonText | null, flow: string): boolean {
+  const { flows } = Object(JSON.parse(passthrough ?? "null")) as { flows?: unknown }; // of any shape
+  return Array.isArray(flows) && flows.includes(flow);
 }
 
 const partChanges = 1000;

@@ -3,7 +3,7 @@ import { changesPerPlace, type FlowEvent, productsOfChanges, readFlowEvents } fr
 import type { Sql } from "../../store/sql.ts";
 import type { SourceListener } from "../source.ts";
 import type { PartitionReader } from "./leased-readers.ts";
-import { changesOf, isNamed, messageOf, type PlanFilter } from "./plan-message.ts";
+import { changesOf, isAskedFor, messageOf, type PlanFilter } from "./plan-message.ts";
 import { createProgress } from "./progress.ts";
 import type { SourceParts } from "./setup.ts";
 
@@ -64,7 +64,7 @@ export function createPlanReader(parts: PlanReaderParts): PlanReader {
       if (isStopped()) return;
       const batch = (changes[i] ?? []).flatMap((change) => {
         const product = products.get(`${event.datasetId} ${change.productId}`);
-        if (!isNamed(product, filter)) return [];
+        if (!isAskedFor(product, filter)) return [];
         const message = messageOf(flow, partition, change, product);
         return message.offset < progress.next ? [] : [message];
       });

@@ -17,6 +17,8 @@ export const plansSource = v.strictObject({
   states: list(v.picklist(productStates)),
   /** Names; with a * at the end, all that begin so. */
   products: list(v.pipe(v.string(), v.nonEmpty())),
+  /** Only those that name this flow: whose passthrough has it among its `flows`. */
+  named: v.optional(v.boolean(), false),
   datasets: list(v.pipe(v.string(), v.uuid("a dataset's id is needed, a uuid"), v.toLowerCase())),
 });
 
@@ -30,7 +32,7 @@ const dropMax = 10_000;
 
 export function createPlansSource(
   flow: string,
-  { states, products, datasets }: PlansSourceConfig,
+  { states, products, named, datasets }: PlansSourceConfig,
   parts: SourceParts,
 ): Source {
   const { sql } = parts;
@@ -38,6 +40,7 @@ export function createPlansSource(
     states: states === undefined ? null : new Set(states),
     datasets: datasets === undefined ? null : new Set(datasets),
     products: products ?? null,
+    flow: named ? flow : null,
   };
   let hasBegun = false;
   let triedMs = Number.NEGATIVE_INFINITY;

@@ -1,25 +1,17 @@
-/** Reads one file line by line, as far as it reaches and as it grows, and remembers where the lines end that were handed over and are not committed. */
+/** Reads one file line by line, as far as it reaches and as it grows. */
 import { type FileHandle, open } from "node:fs/promises";
 import { messageOf } from "../../compute/function.ts";
 import type { Message } from "../message.ts";
 import type { SourceListener } from "../source.ts";
+import type { PartitionReader } from "./leased-readers.ts";
 import { type Line, linesOf } from "./lines.ts";
+import { createProgress } from "./progress.ts";
 
-export interface FileReader {
+export interface FileReader extends PartitionReader {
   /** Whoever looks at files says how long this one is; null: it is gone. What is new is read. */
   sizeIs(sizeBytes: number | null): void;
-  pause(): void;
-  resume(): void;
-  /** Where the next reader begins when all below `nextOffset` is done with. */
-  endOf(nextOffset: number): number;
-  committed(nextByte: number): void;
   /** All of it is read and committed. */
   readonly isDone: boolean;
-  readonly hasFailed: boolean;
-  /** Up to where it is read. */
-  readonly nextByte: number;
-  /** No line is handed over any more once it is called. */
-  close(): Promise<void>;
 }
 
 export interface FileReaderParts {
@@ -37,9 +29,7 @@ const lineBytesMax = 16 * 1024 * 1024;
 const looksMax = 3;
 
 export function createFileReader({ flow, name, path, start, listener }: FileReaderParts): FileReader {
-  /** Of the lines that were handed over and are not committed: where each begins, and where the next one does. */
-  const ends = new Map<number, number>();
-  let nextByte = start;
+  const progress = createProgress(start);
   let sizeBytes = start;
   let looksWithoutGrowth = 0;
   let isPaused = false;
@@ -48,7 +38,7 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
   let reading: Promise<void> | null = null;
 
   function go(): void {
-    if (isPaused || isClosed || nextByte >= sizeBytes) return;
+    if (isPaused || isClosed || progress.next >= sizeBytes) return;
     reading ??= readOn()
       .catch((error: unknown) => fail(`${path} cannot be read: ${messageOf(error)}`))
       .finally(() => {
@@ -67,11 +57,11 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
     const file = await open(path, "r");
     try {
       let lengthBytes = chunkBytes;
-      while (!isPaused && !isClosed && nextByte < sizeBytes) {
-        const bytes = await readAt(file, nextByte, lengthBytes);
+      while (!isPaused && !isClosed && progress.next < sizeBytes) {
+        const bytes = await readAt(file, progress.next, lengthBytes);
         if (isPaused || isClosed) return;
-        const { lines, next } = linesOf(bytes, nextByte);
-        if (next > nextByte) {
+        const { lines, next } = linesOf(bytes, progress.next);
+        if (next > progress.next) {
           lengthBytes = chunkBytes;
           handOver(lines, next);
         } else if (bytes.length < lengthBytes) {
@@ -88,29 +78,28 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
   /** The rest of the file, if it is a line that nobody will end. */
   function takeUnended(bytes: Uint8Array): void {
     if (bytes.length === 0 || looksWithoutGrowth < looksMax || !isJson(bytes)) return;
-    const end = nextByte + bytes.length;
-    handOver([{ start: nextByte, end, bytes }], end);
+    const end = progress.next + bytes.length;
+    handOver([{ start: progress.next, bytes }], end);
   }
 
   async function skipLine(file: FileHandle, beginning: Uint8Array): Promise<void> {
-    let at = nextByte + beginning.length;
+    let at = progress.next + beginning.length;
     while (!isClosed) {
       const bytes = await readAt(file, at, chunkBytes);
       const found = bytes.indexOf(0x0a);
       if (found < 0 && bytes.length < chunkBytes) return; // it may grow, and is looked at again
       at += found < 0 ? bytes.length : found + 1;
       if (found < 0) continue;
-      handOver([{ start: nextByte, end: at, bytes: beginning.slice(0, 1024) }], at);
+      handOver([{ start: progress.next, bytes: beginning.slice(0, 1024) }], at);
       return;
     }
   }
 
   function handOver(lines: readonly Line[], next: number): void {
-    nextByte = next;
-    // Nothing of what was skipped is open: a commit of what lies before it may go over it.
-    if (lines.length === 0) return;
-    for (const line of lines) ends.set(line.start, line.end);
-    listener.messages(name, lines.map(messageAt));
+    const last = lines.at(-1);
+    if (last !== undefined) progress.handedOver(last.start);
+    progress.lookedAt(next);
+    if (last !== undefined) listener.messages(name, lines.map(messageAt));
   }
 
   const messageAt = ({ start, bytes }: Line): Message => ({
@@ -127,8 +116,10 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
   return {
     sizeIs(size) {
       if (isClosed) return;
-      if (size === null) return void (nextByte < sizeBytes && fail(`${path} is gone, and was not read to its end`));
-      if (size < nextByte) return fail(`${path} has ${size} bytes, and ${nextByte} were read: files may only grow`);
+      if (size === null)
+        return void (progress.next < sizeBytes && fail(`${path} is gone, and was not read to its end`));
+      if (size < progress.next)
+        return fail(`${path} has ${size} bytes, and ${progress.next} were read: files may only grow`);
       looksWithoutGrowth = size === sizeBytes ? looksWithoutGrowth + 1 : 0;
       sizeBytes = size;
       go();
@@ -141,21 +132,13 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
       // What is under way may have seen the pause, and ends.
       void (reading ?? Promise.resolve()).then(go);
     },
-    endOf: (nextOffset) => ends.get(nextOffset - 1) ?? nextOffset,
-    committed(byte) {
-      for (const start of ends.keys()) {
-        if (start >= byte) break;
-        ends.delete(start);
-      }
-    },
+    progress,
+    waiting: null,
     get isDone() {
-      return ends.size === 0 && nextByte >= sizeBytes && reading === null;
+      return progress.isSettled && progress.next >= sizeBytes && reading === null;
     },
     get hasFailed() {
       return hasFailed;
-    },
-    get nextByte() {
-      return nextByte;
     },
     async close() {
       isClosed = true;

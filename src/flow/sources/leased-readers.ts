@@ -26,6 +26,8 @@ export interface LeasedReaders<Reader extends PartitionReader> {
   take(partitions: readonly string[], countMax: number, read: (held: HeldPartition) => Reader): Promise<void>;
   /** Another node may have it at once. `end`: where it is committed, for good. */
   giveUp(partition: string, end?: number): Promise<void>;
+  /** How far these partitions are, by what is committed; those that nobody has read yet are left out. */
+  offsets(partitions: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** What readers looked at and left out behind the last message. */
   commitLeftOut(): Promise<void>;
   readonly source: Source;
@@ -97,6 +99,7 @@ export function createLeasedReaders<Reader extends PartitionReader>(
         listener?.assigned(held.partition);
       }
     },
+    offsets: leases.offsets,
     async giveUp(partition, end) {
       const reader = readers.get(partition);
       if (end !== undefined) {

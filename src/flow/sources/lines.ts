@@ -1,8 +1,7 @@
-/** Splits the bytes of a file that is read in parts into lines, each with the place where it begins and where the next one does. */
+/** Splits the bytes of a file that is read in parts into lines, each with the place where it begins. */
 
 export interface Line {
   readonly start: number;
-  readonly end: number;
   /** Without its line break. */
   readonly bytes: Uint8Array;
 }
@@ -19,7 +18,7 @@ export function linesOf(bytes: Uint8Array, start: number): { readonly lines: rea
   let from = 0;
   for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, from)) {
     const end = at > from && bytes[at - 1] === carriageReturn ? at - 1 : at;
-    if (end > from) lines.push({ start: start + from, end: start + at + 1, bytes: bytes.slice(from, end) });
+    if (end > from) lines.push({ start: start + from, bytes: bytes.slice(from, end) });
     from = at + 1;
   }
   return { lines, next: start + from };

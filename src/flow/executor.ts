@@ -1,21 +1,21 @@
 /** What runs a flow's tasks. */
 import type { Position } from "./message.ts";
 
-export interface FlowTask {
+export interface FlowTask<Work = unknown> {
   /** Stable over redeliveries of the messages that it came of. */
   readonly key: string;
   /** The messages that are done with once this task is: all of one partition, at least one. */
   readonly origins: readonly [Position, ...Position[]];
   /** A JSON value. */
-  readonly input: unknown;
+  readonly input: Work;
   /** A program and variables of its own, of a subprocess executor; by default the flow's. */
   readonly command?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export interface TaskResult {
+export interface TaskResult<Output = unknown> {
   /** A JSON value. */
-  readonly output: unknown;
+  readonly output: Output;
   /** A process's exit code and id; null where there is no process. */
   readonly exitCode: number | null;
   readonly pid: number | null;

@@ -1,7 +1,6 @@
 /** What a flow's module may say, in the order that a message meets it. A hook that throws is an attempt that failed. */
 import type { FlowCache } from "./cache.ts";
 import type { FlowTask, TaskResult } from "./executor.ts";
-import type { Execute } from "./executors/function.ts";
 import type { Message } from "./message.ts";
 
 /** A message whose value has been decoded and fits the flow's input schema. */
@@ -57,7 +56,7 @@ export interface Periodic {
 
 type Later<Value> = Value | Promise<Value>;
 
-export interface FlowHooks<Input = unknown> {
+export interface FlowHooks<Input = unknown, Output = unknown, Work = Input> {
   /** Before sinks and source are looked at. If it throws, the node does not start. */
   onStart?(context: FlowContext): unknown;
   /** The source is read from now on. */
@@ -68,24 +67,28 @@ export interface FlowHooks<Input = unknown> {
   /** By default one task a message, its input the message's value. */
   arrange?(messages: readonly Decoded<Input>[], context: FlowContext): Later<readonly Arranged<Input>[]>;
   /** Tasks with a higher number are begun first; 0 by default. */
-  taskPriority?(task: FlowTask): number;
+  taskPriority?(task: FlowTask<Work>): number;
   /** What people call a task, in traces. */
-  label?(task: FlowTask): string;
+  label?(task: FlowTask<Work>): string;
   /** By default the output goes to every sink. */
-  onTaskComplete?(task: FlowTask, result: TaskResult, context: FlowContext): Later<Payloads>;
+  onTaskComplete?(task: FlowTask<Work>, result: TaskResult<Output>, context: FlowContext): Later<Payloads>;
   /** Fan-in: all tasks of a message have ended; `results` are those of the tasks that succeeded. */
-  onMessageComplete?(message: Decoded<Input>, results: readonly TaskResult[], context: FlowContext): Later<Payloads>;
+  onMessageComplete?(
+    message: Decoded<Input>,
+    results: readonly TaskResult<Output>[],
+    context: FlowContext,
+  ): Later<Payloads>;
   /**
    * All messages that were arranged together have ended; they are done with once what this gives is in the sinks. A redelivery may cut
    * messages otherwise: then these payloads have other keys.
    */
   onWindowComplete?(
     messages: readonly Decoded<Input>[],
-    results: readonly TaskResult[],
+    results: readonly TaskResult<Output>[],
     context: FlowContext,
   ): Later<Payloads>;
   /** `attempt` counts from 1. By default `retry` until the flow's attempts are used up, then `dlq`. */
-  onError?(task: FlowTask, error: Error, attempt: number, context: FlowContext): Later<OnError>;
+  onError?(task: FlowTask<Work>, error: Error, attempt: number, context: FlowContext): Later<OnError>;
   /** A sink has refused a delivery, or it failed as often as it may. By default `dlq`. */
   onDeliveryError?(delivery: FailedDelivery, reason: string, context: FlowContext): Later<"dlq" | "skip">;
   /** By name. */
@@ -93,12 +96,17 @@ export interface FlowHooks<Input = unknown> {
 }
 
 /** What a flow's module is: its hooks, and the function that runs its tasks where no other executor does. */
-export interface FlowModule<Input = unknown> extends FlowHooks<Input> {
+export interface FlowModule<Input = unknown, Output = unknown, Work = Input> extends FlowHooks<Input, Output, Work> {
   /** A JSON Schema that each message must fit, where the flow's file has none. */
   readonly input?: object;
   /** By default a task's output is its input. */
-  readonly execute?: Execute;
+  execute?(task: FlowTask<Work>, signal: AbortSignal, context: FlowContext): Later<Output>;
 }
 
-/** Types a flow's module: `export default defineFlow<Reading>({ … })`. */
-export const defineFlow = <Input = unknown>(module: FlowModule<Input>): FlowModule<Input> => module;
+/**
+ * Types a flow's module: `export default defineFlow<Reading, Result>({ … })`, by a message that fits the schema, what a task's output is and, where
+ * `arrange` says otherwise, what its input is.
+ */
+export const defineFlow = <Input = unknown, Output = unknown, Work = Input>(
+  module: FlowModule<Input, Output, Work>,
+): FlowModule<Input, Output, Work> => module;

@@ -7,7 +7,7 @@ import { Output } from "./output.ts";
 import { type Exit, startGroup } from "./process-group.ts";
 
 /** Between TERM and KILL after an abort, at most: a node that stops cannot wait for long. */
-const killAfterAbortMs = 800;
+export const killAfterAbortMs = 800;
 
 export interface ProcessAsk {
   readonly argv: readonly string[];

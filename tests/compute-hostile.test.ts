@@ -1,11 +1,12 @@
 /** Commands that mean harm or do not care: none may take the node down, outlive its attempt, keep it waiting, or see what is ours. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { type Outcome, type ShellConfig, stopBy, type Task } from "../src/compute/compute.ts";
 import { createShell } from "../src/compute/shell.ts";
+import { alive } from "./support/alive.ts";
 import { until } from "./support/signal.ts";
 import { taskOf } from "./support/task.ts";
 
@@ -42,18 +43,6 @@ async function run(
 }
 
 const errorOf = ({ outcome }: Ran): string => ("error" in outcome ? outcome.error : "");
-
-/** Processes (no zombies) that carry this in their environment. */
-function alive(marker: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker);
-    } catch {
-      return false;
-    }
-  });
-}
 
 const nothingLeft = ({ marker }: Ran) => until("nothing is left alive", () => alive(marker).length === 0);
 

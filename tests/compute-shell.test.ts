@@ -1,10 +1,11 @@
 /** The shell compute, with real processes: what it hands over and takes back, and that nothing is left alive. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, it } from "node:test";
 import { type Outcome, type ShellConfig, stopBy } from "../src/compute/compute.ts";
 import { createShell } from "../src/compute/shell.ts";
+import { alive } from "./support/alive.ts";
 import { until } from "./support/signal.ts";
 import { taskOf } from "./support/task.ts";
 
@@ -32,18 +33,6 @@ async function passbackOf(outcome: Outcome | Promise<Outcome>): Promise<unknown>
   const ended = await outcome;
   assert.equal(ended.outcome, "succeeded", JSON.stringify(ended));
   return ended.outcome === "succeeded" && ended.passback !== null ? JSON.parse(ended.passback) : null;
-}
-
-/** Live processes (not zombies) that carry this text in their environment. */
-function alive(marker: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker);
-    } catch {
-      return false; // ended meanwhile, or somebody else's
-    }
-  });
 }
 
 describe("a shell compute", () => {

@@ -12,7 +12,8 @@ import { type Compute, defaults, dispatchOf, judged, type Outcome, type Task } f
 import type { ContainerConfig } from "./compute-config.ts";
 import { messageOf, reasonOf } from "./function.ts";
 import { checkPassback, passbackOfLines } from "./passback.ts";
-import { exitCodeOf, exitText, runProcess } from "./process.ts";
+import { exitCodeOf, runProcess } from "./process.ts";
+import { exitText } from "./process-group.ts";
 import { type Environment, inheritedFrom } from "./shell.ts";
 import { taskJson, taskVariables } from "./task-json.ts";
 

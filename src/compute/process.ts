@@ -1,17 +1,13 @@
-/** Runs one process in a group of its own, and leaves nothing of the group alive: TERM, then KILL, at the timeout, on abort and after its exit. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+/** Runs one process in a group of its own to its end, with a timeout. */
 import { LeaseLostError } from "../model/errors.ts";
 import { defaults } from "./compute.ts";
 import { timerMs } from "./function.ts";
+import type { FirstProcess } from "./marked-processes.ts";
 import { Output } from "./output.ts";
+import { type Exit, startGroup } from "./process-group.ts";
 
-/** The same after an abort, at most: a node that stops cannot wait for long. */
-const killAfterAbortMs = 800;
-/** For the pipes to end after the exit: a process that left the group may hold them open for ever. */
-const drainMs = 1_000;
-/** A flood is read no faster than this many bytes in every pause: some 400 MB/s, so that it cannot take the event loop. */
-const floodBytes = 4 * 1024 * 1024;
-const floodPauseMs = 10;
+/** Between TERM and KILL after an abort, at most: a node that stops cannot wait for long. */
+export const killAfterAbortMs = 800;
 
 export interface ProcessAsk {
   readonly argv: readonly string[];
@@ -26,10 +22,8 @@ export interface ProcessAsk {
   readonly signal: AbortSignal;
 }
 
-export interface Ended {
+export interface Ended extends Exit, FirstProcess {
   readonly reason: "exited" | "timed_out" | "aborted";
-  readonly exitCode: number | null;
-  readonly exitSignal: string | null;
   /** What it printed, stdout and stderr as they came. */
   readonly output: Output;
   /** The last part of its stdout alone, large enough for a passback. */
@@ -37,96 +31,46 @@ export interface Ended {
 }
 
 /** Rejects when the process cannot be started. */
-export function runProcess(ask: ProcessAsk): Promise<Ended> {
-  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-  const [file, ...args] = ask.argv;
-  if (file === undefined) throw new Error("its list is empty");
-  const child = spawn(file, args, { cwd: ask.cwd, env: { ...ask.env }, detached: true, stdio: "pipe" });
+export async function runProcess(ask: ProcessAsk): Promise<Ended> {
   const output = new Output();
   const stdout = new Output(0, defaults.passbackBytesMax + 4096);
   let reason: Ended["reason"] = "exited";
-  let exit: { code: number | null; signal: string | null } | null = null;
   let isLost = false;
-  const timers = new Set<NodeJS.Timeout>();
-  const later = (ms: number, work: () => void) => timers.add(setTimeout(work, timerMs(ms)));
 
+  const onStderr = (chunk: Uint8Array) => {
+    output.push(chunk);
+    ask.onOutput(chunk);
+  };
+  const onStdout = (chunk: Uint8Array) => {
+    stdout.push(chunk);
+    onStderr(chunk);
+  };
+  const group = startGroup({ ...ask, onStdout, onStderr });
   const stop = (why: "timed_out" | "aborted") => {
-    if (reason !== "exited" || exit !== null) return;
+    if (reason !== "exited" || group.hasExited) return;
     reason = why;
     // Another worker may run the job by now: two at once are worse than one without a farewell.
     isLost = why === "aborted" && ask.signal.reason instanceof LeaseLostError;
-    killGroup(child, isLost ? "SIGKILL" : "SIGTERM");
-    later(why === "aborted" ? Math.min(ask.killAfterMs, killAfterAbortMs) : ask.killAfterMs, () =>
-      killGroup(child, "SIGKILL"),
-    );
+    if (isLost) group.kill();
+    else group.stop(why === "aborted" ? Math.min(ask.killAfterMs, killAfterAbortMs) : ask.killAfterMs);
   };
   const onAbort = () => stop("aborted");
-  const end = () => {
-    for (const timer of timers) clearTimeout(timer);
-    ask.signal.removeEventListener("abort", onAbort);
-  };
-  const settle = () => {
-    if (exit === null) return;
-    end();
-    child.stdout.destroy();
-    child.stderr.destroy();
-    resolve({ reason, exitCode: exit.code, exitSignal: exit.signal, output, stdoutTail: stdout.lastBytes() });
-  };
-
-  keep(child.stdout, [output, stdout], ask.onOutput);
-  keep(child.stderr, [output], ask.onOutput);
-  child.once("error", (error) => {
-    end();
-    reject(error);
-  });
-  child.once("exit", (code, signal) => {
-    exit = { code, signal };
-    if (isLost && signal === null) reason = "exited"; // by itself, before SIGKILL reached it
-    killGroup(child, "SIGKILL");
-    later(drainMs, settle);
-  });
-  child.once("close", settle);
-  child.stdin.on("error", () => undefined); // EPIPE: it may end without reading
-  child.stdin.end(ask.stdin);
-  later(ask.timeoutMs, () => stop("timed_out"));
+  const timer = setTimeout(() => stop("timed_out"), timerMs(ask.timeoutMs));
   ask.signal.addEventListener("abort", onAbort);
   if (ask.signal.aborted) onAbort();
-  return promise;
-}
-
-function keep(
-  stream: ChildProcessWithoutNullStreams["stdout"],
-  outputs: readonly Output[],
-  onOutput: ProcessAsk["onOutput"],
-): void {
-  let sinceBytes = 0;
-  stream.on("data", (chunk: Uint8Array) => {
-    for (const output of outputs) output.push(chunk);
-    onOutput(chunk);
-    sinceBytes += chunk.length;
-    if (sinceBytes < floodBytes) return;
-    sinceBytes = 0;
-    stream.pause();
-    setTimeout(() => stream.resume(), floodPauseMs);
-  });
-  stream.on("error", () => undefined);
-}
-
-/** The group's id is its first process's; a negative pid names the group. */
-function killGroup(child: ChildProcessWithoutNullStreams, signal: "SIGTERM" | "SIGKILL"): void {
-  if (child.pid === undefined) return;
   try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // ESRCH: none is left.
+    group.stdin.end(ask.stdin);
+    const exit = await group.ended;
+    if (isLost && exit.exitSignal === null) reason = "exited"; // by itself, before SIGKILL reached it
+    const { pid, beganMs } = group;
+    return { ...exit, pid, beganMs, reason, output, stdoutTail: stdout.lastBytes() };
+  } finally {
+    clearTimeout(timer);
+    ask.signal.removeEventListener("abort", onAbort);
   }
 }
 
-export function exitText({ exitCode, exitSignal }: Ended): string {
-  return exitCode === null ? `ended by ${exitSignal ?? "an unknown signal"}` : `exit code ${exitCode}`;
-}
-
 /** `3`, or `SIGSEGV`. */
-export function exitCodeOf({ exitCode, exitSignal }: Ended): string | null {
+export function exitCodeOf({ exitCode, exitSignal }: Exit): string | null {
   return exitCode === null ? exitSignal : String(exitCode);
 }

@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { newUuid } from "../model/ids.ts";
 import { type Compute, defaults, dispatchOf, judged, type Outcome, type ShellConfig, type Task } from "./compute.ts";
 import { messageOf, reasonOf } from "./function.ts";
+import { runVariable } from "./marked-processes.ts";
 import { storableText } from "./output.ts";
 import { checkPassback, passbackOfFile, passbackOfLines, textOfFile } from "./passback.ts";
-import { exitCodeOf, exitText, runProcess } from "./process.ts";
-import { killMarked } from "./sweep.ts";
+import { exitCodeOf, runProcess } from "./process.ts";
+import { exitText } from "./process-group.ts";
+import { createSweeper, type Sweeper } from "./sweep.ts";
 import { taskJson, taskVariables } from "./task-json.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,12 +40,13 @@ export function createShell(
   const dispatch = dispatchOf(config, defaults.shellConcurrency);
   const argv = typeof config.command === "string" ? ["/bin/sh", "-c", config.command] : [...config.command];
   const env = { ...inheritedFrom(environment), ...config.env };
+  const sweeper = createSweeper();
   return {
     kind: "shell",
     ...dispatch,
     async run(task, { signal }) {
       const timeoutMs = Math.min(task.timeoutMs ?? dispatch.timeoutMs, dispatch.timeoutMs);
-      const outcome = await runShell({ argv, cwd: config.cwd, env, timeoutMs, killAfterMs }, task, signal);
+      const outcome = await runShell({ argv, cwd: config.cwd, env, timeoutMs, killAfterMs, sweeper }, task, signal);
       return judged(outcome, dispatch.noRetry);
     },
   };
@@ -55,6 +58,7 @@ interface Command {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly killAfterMs: number;
+  readonly sweeper: Sweeper;
 }
 
 async function runShell(command: Command, task: Task, signal: AbortSignal): Promise<Outcome> {
@@ -72,13 +76,13 @@ async function runShell(command: Command, task: Task, signal: AbortSignal): Prom
         ...taskVariables(task),
         ORRERY_PASSBACK: passbackPath,
         ORRERY_LINK: linkPath,
-        ORRERY_RUN: run,
+        [runVariable]: run,
       },
       stdin: `${taskJson(task)}\n`,
       onOutput: task.onOutput,
       signal,
     });
-    await killMarked(`ORRERY_RUN=${run}`);
+    await command.sweeper.sweep(run, ended);
     const output = ended.output.text();
     if (ended.reason === "timed_out") {
       return { outcome: "timed_out", error: `timed out after ${command.timeoutMs / 1000} s`, code: "timeout", output };

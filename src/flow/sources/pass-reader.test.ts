@@ -8,8 +8,10 @@ import { buildPacket } from "../../ground/ccsds.ts";
 import type { PassStanding } from "../../store/flow-passes.ts";
 import { ArchiveWriter } from "../../telemetry/archive.ts";
 import { encodeEntry, type StoredEntry } from "../../telemetry/entry.ts";
+import { TelemetryUnavailableError } from "../../telemetry/telemetry.ts";
 import { createPacketMessages } from "./packet-message.ts";
 import { createPassReader } from "./pass-reader.ts";
+import type { SourceParts } from "./setup.ts";
 
 const packet = (count: number) => buildPacket({ apid: 1 + (count % 2), sequenceCount: count, data: Uint8Array.of(1) });
 
@@ -36,6 +38,8 @@ const receiving: PassStanding = {
 function given(entries: readonly StoredEntry[], { start = 0, apids = null as ReadonlySet<number> | null } = {}) {
   const seen: [offset: number, sequence: number][] = [];
   const failures: string[] = [];
+  const warnings: string[] = [];
+  let isAway = false;
   let onBatch = () => {};
   const ship = { ship: "s", format: "ccsds", definition: null } as const;
   const reader = createPassReader({
@@ -45,6 +49,7 @@ function given(entries: readonly StoredEntry[], { start = 0, apids = null as Rea
     messages: createPacketMessages({ flow: "f", ship, passId: "p", apids }),
     telemetry: {
       async *read({ token }, after = { token: 0, entry: 0 }) {
+        if (isAway) throw new TelemetryUnavailableError("Redis does not answer", {});
         for (const one of entries)
           if (one.token <= token && (one.token > after.token || (one.token === after.token && one.entry > after.entry)))
             yield one;
@@ -57,11 +62,16 @@ function given(entries: readonly StoredEntry[], { start = 0, apids = null as Rea
       },
       failed: (_, reason) => void failures.push(reason.message),
     },
+    log: { warn: (_: unknown, message: string) => void warnings.push(message) } as unknown as SourceParts["log"],
   });
   return {
     reader,
     seen,
     failures,
+    warnings,
+    setAway: (away: boolean) => {
+      isAway = away;
+    },
     onBatch: (act: () => void) => {
       onBatch = act;
     },
@@ -170,6 +180,18 @@ describe("the reader of a pass", () => {
     await until("it is done", () => none.reader.isDone);
     assert.deepEqual([none.seen, none.reader.progress.next], [[], 4]);
     await remove();
+  });
+
+  it("tries again while the hot store is away", async () => {
+    const { hears, has, seen, warnings, failures, setAway } = given([entryOf(1, 1, [0])]);
+    const checkpoint = { token: 1, entry: 1, givenUp: [] };
+    setAway(true);
+    hears({ checkpoint });
+    await until("it was told", () => warnings.length === 1);
+    setAway(false);
+    hears({ checkpoint });
+    await has(1);
+    assert.deepEqual([seen, failures], [[[0, 0]], []]);
   });
 
   it("fails with the reason where the archive is not what was stored", async () => {

@@ -7,17 +7,19 @@
  * new holder stores never comes before what is still to come of the last one.
  */
 import { messageOf } from "../../compute/function.ts";
+import { StoreUnavailableError } from "../../model/errors.ts";
 import type { PassStanding } from "../../store/flow-passes.ts";
-import { readArchive } from "../../telemetry/archive-index.ts";
+import { ArchiveUnreadableError, readArchive } from "../../telemetry/archive-index.ts";
 import { placesOf } from "../../telemetry/entry.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import type { SourceListener } from "../source.ts";
 import type { PartitionReader } from "./leased-readers.ts";
 import type { PacketMessages } from "./packet-message.ts";
 import { createProgress } from "./progress.ts";
+import type { SourceParts } from "./setup.ts";
 
 export interface PassReader extends PartitionReader {
-  /** What the store says of the pass now. What is new is read. */
+  /** What the store says of the pass now. What is new is read, and what could not be read is tried again. */
   heardOf(standing: PassStanding): void;
   /** The pass is over, and all that it stored is handed over and committed. */
   readonly isDone: boolean;
@@ -33,9 +35,11 @@ export interface PassReaderParts {
   readonly messages: PacketMessages;
   readonly telemetry: Pick<Telemetry, "read">;
   readonly listener: Pick<SourceListener, "messages" | "failed">;
+  readonly log: SourceParts["log"];
 }
 
-export function createPassReader({ ship, passId, start, messages, telemetry, listener }: PassReaderParts): PassReader {
+export function createPassReader(parts: PassReaderParts): PassReader {
+  const { ship, passId, start, messages, telemetry, listener, log } = parts;
   const progress = createProgress(start);
   /** The last entry of the hot store that was looked at, and how many packets lie up to it. */
   let hot = { token: 0, entry: 0, packets: 0 };
@@ -55,17 +59,22 @@ export function createPassReader({ ship, passId, start, messages, telemetry, lis
       .then((isRead) => {
         isAtEnd = isRead && asked === standing;
       })
-      .catch((error: unknown) => fail(`pass ${passId} cannot be read: ${messageOf(error)}`))
+      .catch(onError)
       .finally(() => {
         reading = null;
       });
   }
 
-  function fail(reason: string): void {
+  /** What may be over when somebody tells next how the pass stands is no failure. */
+  function onError(error: unknown): void {
     if (isClosed) return;
+    if (isPassing(error)) {
+      log.warn({ err: error, passId }, "a pass cannot be read at this moment: it is tried again");
+      return;
+    }
     isClosed = true;
     hasFailed = true;
-    listener.failed(passId, new Error(reason));
+    listener.failed(passId, new Error(`pass ${passId} cannot be read: ${messageOf(error)}`));
   }
 
   /** False: it was stopped before the end. */
@@ -144,6 +153,10 @@ export function createPassReader({ ship, passId, start, messages, telemetry, lis
     },
   };
 }
+
+/** The hot store is away, or the archive has just been moved or removed. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof StoreUnavailableError || (error instanceof ArchiveUnreadableError && error.cause !== undefined);
 
 function isSame(a: PassStanding, b: PassStanding | null): boolean {
   if (b === null || a.isOver !== b.isOver || a.archive?.path !== b.archive?.path) return false;

@@ -125,7 +125,7 @@ export function createTelemetrySource(
       const row = await findShip(sql, name);
       if (row === null) continue;
       const messages = createPacketMessages({ flow, ship: row, passId, apids: wanted });
-      readable.set(passId, { ship: name, passId, messages, telemetry, listener });
+      readable.set(passId, { ship: name, passId, messages, telemetry, listener, log: parts.log });
     }
     await held.take([...readable.keys()], countMax, ({ partition, nextOffset }) => {
       const given = readable.get(partition);

@@ -3,14 +3,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { classPathOf } from "./maven.ts";
 import { call, startDaemon } from "./process.ts";
-import type { Service } from "./start.ts";
+import type { KillableService } from "./start.ts";
 
 const artefacts = [
   { group: "org.apache.kafka", name: "kafka_2.13", version: "3.9.1" },
   { group: "org.slf4j", name: "slf4j-simple", version: "1.7.36" },
 ];
 
-export async function startKafka(folder: string, [port, controllerPort]: [number, number]): Promise<Service> {
+export async function startKafka(folder: string, [port, controllerPort]: [number, number]): Promise<KillableService> {
   const classPath = await classPathOf("kafka", artefacts);
   mkdirSync(folder, { recursive: true });
   const settings = join(folder, "server.properties");
@@ -36,6 +36,14 @@ export async function startKafka(folder: string, [port, controllerPort]: [number
   const storage = [...java, "kafka.tools.StorageTool"];
   const clusterId = (await call("java", [...storage, "random-uuid"])).trim();
   await call("java", [...storage, "format", "-t", clusterId, "-c", settings]);
-  const daemon = await startDaemon("java", [...java, "kafka.Kafka", settings], port, join(folder, "server.log"));
-  return { url: `127.0.0.1:${port}`, stop: daemon.stop };
+  const start = () => startDaemon("java", [...java, "kafka.Kafka", settings], port, join(folder, "server.log"));
+  let daemon = await start();
+  return {
+    url: `127.0.0.1:${port}`,
+    kill: () => daemon.kill(),
+    async startAgain() {
+      daemon = await start();
+    },
+    stop: () => daemon.stop(),
+  };
 }

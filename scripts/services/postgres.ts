@@ -1,10 +1,10 @@
 /** A throw-away Postgres cluster. Postgres refuses to run as root, so root hands it to the system's user postgres. */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { call } from "./process.ts";
-import type { Service } from "./start.ts";
+import type { KillableService } from "./start.ts";
 
-export interface PostgresService extends Service {
+export interface PostgresService extends KillableService {
   /** Kills every backend, and starts again from the log: as after a crash of the server. Resolves when it answers. */
   restartAtOnce(): Promise<void>;
 }
@@ -43,10 +43,27 @@ export async function startPostgres(folder: string, port: number, durable: boole
     restartAtOnce: async () => {
       await control("-m", "immediate", "restart");
     },
+    kill: async () => {
+      process.kill(Number.parseInt(readFileSync(`${data}/postmaster.pid`, "utf8"), 10), "SIGKILL");
+    },
+    startAgain: () => startOver(() => control("start")),
     stop: async () => {
       await run("pg_ctl", "-D", data, "-m", "immediate", "stop");
     },
   };
+}
+
+/** Backends outlive a killed postmaster for a moment, and it is refused for as long as one has its memory. */
+async function startOver(start: () => Promise<unknown>): Promise<void> {
+  for (let triesLeft = 30; ; triesLeft--) {
+    try {
+      await start();
+      return;
+    } catch (error) {
+      if (triesLeft === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 /** Debian keeps the server's programs off the path, a folder a version; elsewhere the path has them. */

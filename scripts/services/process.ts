@@ -16,6 +16,8 @@ export async function call(program: string, args: string[]): Promise<string> {
 export interface Daemon {
   /** Asks it to end, and kills it when it has not after ten seconds. */
   stop(): Promise<void>;
+  /** SIGKILL. Resolves when it has ended. */
+  kill(): Promise<void>;
 }
 
 /** Starts a server in the foreground and waits until its port answers; its output goes to `logFile`. */
@@ -28,14 +30,20 @@ export async function startDaemon(program: string, args: string[], port: number,
     child.once("exit", () => resolve());
     child.once("error", () => resolve());
   });
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+  const kill = async () => {
+    if (hasEnded()) return;
+    child.kill("SIGKILL");
+    await ended;
+  };
   const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    if (hasEnded()) return;
     child.kill("SIGTERM");
     const killing = setTimeout(() => child.kill("SIGKILL"), 10_000);
     await ended;
     clearTimeout(killing);
   };
-  if (await answers(port, child)) return { stop };
+  if (await answers(port, child)) return { stop, kill };
   await stop();
   throw new Error(`Cannot start ${program} on port ${port}: it said\n${readFileSync(logFile, "utf8").slice(-2000)}`);
 }

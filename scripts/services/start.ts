@@ -13,6 +13,14 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** Comes back with what it had acknowledged. */
+export interface KillableService extends Service {
+  /** SIGKILL. Resolves when it has ended. */
+  kill(): Promise<void>;
+  /** After `kill`. Resolves when its port answers. */
+  startAgain(): Promise<void>;
+}
+
 export interface Services {
   readonly databaseUrl: string;
   readonly redisUrl: string;

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { insertFlowTraces } from "../store/flow-traces.ts";
 import { createFlowCache } from "./cache.ts";
 import { createFlowContext } from "./context.ts";
-import { createFunctionExecutor } from "./executors/function.ts";
+import { createExecutor } from "./executors/kinds.ts";
 import { createFlow, type Flow } from "./flow.ts";
 import { flowMetricsWatch } from "./flow-metrics.ts";
 import type { FlowsParts } from "./flows.ts";
@@ -29,7 +29,7 @@ export function buildFlow(definition: FlowDefinition, parts: FlowsParts, redis: 
     definition,
     source: createSource(id, file.source, { configDir, environment, sql, nodeId, telemetry, log }),
     sinks: new Map(sinks),
-    executor: createFunctionExecutor(module.execute ?? (({ input }) => input), context),
+    executor: createExecutor(id, file.executor, { configDir, environment, module, context }),
     context,
     letters: createLetters({ flow: id, sql, nodeId, clock, mirror: mirrorOf(id, file.source, configDir) }),
     recorder: createRecorder({

@@ -4,6 +4,7 @@ import { retryOf } from "../compute/compute.ts";
 import { retryRule } from "../config-computes.ts";
 import { schemaFlaw } from "../model/json-schema-flaw.ts";
 import { YamlSource } from "../templates/yaml-source.ts";
+import { type ExecutorConfig, executorSchemas } from "./executors/kinds.ts";
 import type { PartitionPolicy } from "./partition.ts";
 import type { RecorderPolicy } from "./recorder.ts";
 import type { FeederPolicy } from "./sink-feeder.ts";
@@ -27,6 +28,8 @@ const File = v.strictObject({
   input: v.optional(mapping),
   /** A TypeScript or JavaScript file whose default export is what `defineFlow` returned. */
   module: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  /** What runs its tasks: the module's `execute` if absent. */
+  executor: v.optional(mapping, { kind: "function" }),
   /** Tasks that run at once on a node. */
   concurrency: v.optional(countUpTo(10_000), 16),
   attempts: v.optional(countUpTo(100), 3),
@@ -112,6 +115,7 @@ export interface FlowFile {
   readonly inputSchema: string | null;
   /** As written: relative to the file. */
   readonly module: string | null;
+  readonly executor: ExecutorConfig;
   readonly concurrency: number;
   readonly tasks: TaskPolicy;
   readonly partitions: PartitionPolicy;
@@ -146,6 +150,7 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
     source: ofKind(yaml, sourceSchemas, file.source, ["source"]) as SourceConfig, // of these very schemas
     inputSchema: schemaTextOf(yaml, file.input),
     module: file.module ?? null,
+    executor: ofKind(yaml, executorSchemas, file.executor, ["executor"]) as ExecutorConfig, // of these very schemas
     concurrency: file.concurrency,
     tasks: { attemptsMax: file.attempts, timeoutMs: file.timeout_s * 1000, retry: retryOf(file.retry) },
     partitions: { windowMax: file.window, batchMax: file.batch, commitMs: file.commit_s * 1000 },

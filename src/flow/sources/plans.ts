@@ -18,7 +18,7 @@ export const plansSource = v.strictObject({
   /** Names; with a * at the end, all that begin so. */
   products: list(v.pipe(v.string(), v.nonEmpty())),
   /** Only those that name this flow: whose passthrough has it among its `flows`. */
-  named: v.optional(v.boolean(), false),
+  named: v.optional(v.boolean()),
   datasets: list(v.pipe(v.string(), v.uuid("a dataset's id is needed, a uuid"), v.toLowerCase())),
 });
 
@@ -40,7 +40,7 @@ export function createPlansSource(
     states: states === undefined ? null : new Set(states),
     datasets: datasets === undefined ? null : new Set(datasets),
     products: products ?? null,
-    flow: named ? flow : null,
+    flow: named === true ? flow : null,
   };
   let hasBegun = false;
   let triedMs = Number.NEGATIVE_INFINITY;

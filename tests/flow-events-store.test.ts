@@ -45,7 +45,7 @@ describe("what plans did, as flows read it", () => {
     const committed = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
     const open = sql.begin(async (tx) => {
-      await turn(tx, slow, 1);
+      await turn(tx, slow, 9);
       begun.resolve();
       await committed.promise;
       // As a later batch may: of a dataset whose turn before was committed meanwhile.
@@ -63,9 +63,9 @@ describe("what plans did, as flows read it", () => {
     const next = await readFlowEvents(sql, (first[0]?.seq ?? 0) + 1, 1000);
     assert.deepEqual(
       next.map(({ revision }) => revision),
-      [1, 3],
+      [9, 3],
     );
-    assert.deepEqual(await read(), [2, 1, 3]);
+    assert.deepEqual(await read(), [2, 9, 3]);
   });
 
   it("has no turn that changed nothing, and begins for each flow where that began", async () => {

@@ -101,11 +101,21 @@ async function sendAll(reader: Topics, seed: number): Promise<number> {
   return phases.reduce((sum, { count }) => sum + count, 0);
 }
 
+/** Of the run under way. */
+let stopRun = async (): Promise<void> => {};
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void stopRun().finally(() => process.exit(130)));
+
 async function run(seed: number): Promise<boolean> {
   const servers = await startServers();
   const nodes: KeptNode[] = [];
   const reader = openTopics(servers.kafka);
   let whole = false;
+  stopRun = async () => {
+    await Promise.all(nodes.map((node) => node.kill()));
+    await reader.close();
+    await servers.stop();
+  };
   try {
     await prepare(servers, reader);
     const folders = ["one", "two"].map((name) => join(servers.folder, name));
@@ -134,9 +144,7 @@ async function run(seed: number): Promise<boolean> {
       mkdirSync(flags.logs, { recursive: true });
       for (const [at, node] of nodes.entries()) writeFileSync(join(flags.logs, `${seed}-${at + 1}.log`), node.log());
     }
-    await reader.close();
-    await Promise.all(nodes.map((node) => node.kill()));
-    await servers.stop();
+    await stopRun();
   }
 }
 

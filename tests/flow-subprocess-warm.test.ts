@@ -74,6 +74,7 @@ describe("a warm process", () => {
       assert.deepEqual(alive(rig.marker), [], input);
       assert.match(error.message, message, input);
       assert.equal(error.pid, pid, input);
+      assert.equal(error.cause, abort.signal.reason, input);
       if (input === "die") assert.deepEqual([error.exitCode, error.stderr], [3, "broken\n"]);
       assert.notEqual((await rig.run()).pid, pid, input);
     }

@@ -35,7 +35,7 @@ describe("a sweep", () => {
 
   it("finds what is just becoming another program, and has no environment for that moment", async () => {
     const { sweep } = createSweeper();
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 60; i++) {
       const run = newRun();
       const beganMs = performance.now();
       const child = spawn("sh", ["-c", "setsid -f sleep 300"], { env: { PATH: process.env.PATH, ORRERY_RUN: run } });
@@ -47,7 +47,7 @@ describe("a sweep", () => {
 
   it("finds what is younger than the run's first process where that is all it looks at", async () => {
     const { sweep } = createSweeper();
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 10; i++) {
       const run = newRun();
       await sweep(run, await getAway(run));
       assert.deepEqual(alive(run), []);
@@ -69,7 +69,7 @@ describe("a sweep", () => {
 });
 
 describe("what may be younger than a process", () => {
-  const perMs = 500 * cpus().length;
+  const perMs = 200 * cpus().length;
   const after = (pid: number, elapsedMs: number, pidMax: number) =>
     youngerThan([{ pid, beganMs: 1_000 }], 1_000 + elapsedMs, pidMax);
 

@@ -7,7 +7,7 @@ import { cpus } from "node:os";
 export const runVariable = "ORRERY_RUN";
 
 /** Processes and threads that one core may start in a millisecond: more than any does. */
-const startsPerMs = 500;
+const startsPerMs = 200;
 /** Numbers that are given only once. */
 const reservedPids = 300;
 const coreCount = cpus().length || 1024;
@@ -43,20 +43,20 @@ export function readPidMax(): number {
 
 export interface Found {
   readonly pids: ReadonlyMap<string, readonly number[]>;
-  /** One was just becoming another program, and had no environment to be known by. */
-  readonly isUnsure: boolean;
+  /** Were just becoming another program, and had no environment to be known by. */
+  readonly unsure: readonly number[];
 }
 
 export async function findMarked(marks: readonly string[], mayBe: (pid: number) => boolean): Promise<Found> {
   const found = new Map<string, number[]>();
-  let isUnsure = false;
+  const unsure: number[] = [];
   const names = await readdir("/proc").catch(() => []);
   await Promise.all(
     names.map(async (name) => {
       if (!/^\d+$/.test(name) || !mayBe(Number(name))) return;
       // EACCES and ENOENT are other people's processes and those that ended.
       const environment = await readFile(`/proc/${name}/environ`, "latin1").catch(() => null);
-      if (environment === "") isUnsure = (await isBecoming(name)) || isUnsure;
+      if (environment === "" && (await isBecoming(name))) unsure.push(Number(name));
       if (!environment?.includes(runVariable)) return;
       for (const mark of marks) {
         if (!environment.includes(mark)) continue;
@@ -66,7 +66,7 @@ export async function findMarked(marks: readonly string[], mayBe: (pid: number) 
       }
     }),
   );
-  return { pids: found, isUnsure };
+  return { pids: found, unsure };
 }
 
 const kernelThread = 0x20_0000;

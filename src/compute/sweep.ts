@@ -21,6 +21,8 @@ const unknown: FirstProcess = { pid: null, beganMs: 0 };
 interface Ask {
   readonly mark: string;
   readonly first: FirstProcess;
+  /** Were not known when it was looked for. Null: there is no saying which may be of the run. */
+  unsure: readonly number[] | null;
   passes: number;
   end(): void;
 }
@@ -41,7 +43,7 @@ export function createSweeper(): Sweeper {
     while (asks.length > 0) {
       const now = asks;
       asks = [];
-      const { pids: found, isUnsure } = await findMarked(
+      const { pids: found, unsure } = await findMarked(
         now.map(({ mark }) => mark),
         youngerThan(
           now.map(({ first }) => first),
@@ -52,7 +54,11 @@ export function createSweeper(): Sweeper {
       const pids = [...found.values()].flat();
       for (const pid of pids) send(pid, "SIGSTOP");
       for (const pid of pids) send(pid, "SIGKILL");
-      const left = now.filter((ask) => (isUnsure || found.has(ask.mark)) && ++ask.passes < passesMax);
+      for (const ask of now) {
+        // What it had started by now may be becoming another program as well.
+        ask.unsure = found.has(ask.mark) ? null : unsure.filter((pid) => ask.unsure?.includes(pid) ?? true);
+      }
+      const left = now.filter((ask) => ask.unsure?.length !== 0 && ++ask.passes < passesMax);
       for (const ask of now) if (!left.includes(ask)) ask.end();
       asks.push(...left);
       const isWaiting = left.length > 0 && pids.every((pid) => killed.has(pid));
@@ -67,7 +73,7 @@ export function createSweeper(): Sweeper {
     sweep(run, first = unknown) {
       if (process.platform !== "linux") return Promise.resolve();
       const { promise, resolve } = Promise.withResolvers<void>();
-      asks.push({ mark: `${runVariable}=${run}`, first, passes: 0, end: resolve });
+      asks.push({ mark: `${runVariable}=${run}`, first, unsure: null, passes: 0, end: resolve });
       if (!isLooking) void look();
       return promise;
     },

@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { messageOf, reasonOf } from "../../compute/function.ts";
 import { runVariable } from "../../compute/marked-processes.ts";
+import { Output } from "../../compute/output.ts";
 import { killAfterAbortMs } from "../../compute/process.ts";
 import { exitText, type Group, startGroup } from "../../compute/process-group.ts";
 import type { Sweeper } from "../../compute/sweep.ts";
@@ -18,8 +19,8 @@ export interface OnceAsk {
   /** Throws when it is none. */
   outputOf(stdout: Uint8Array): unknown;
   readonly sweeper: Sweeper;
-  /** Is given the process, to stop it. */
-  onStart(group: Group): void;
+  /** Has the process in it while it runs, for others to stop it. */
+  readonly live: Set<Group>;
 }
 
 /** Rejects unless it exits with 0 and prints what it should: with a `SubprocessError`, once there was a process. */
@@ -27,7 +28,7 @@ export async function runOnce(ask: OnceAsk, signal: AbortSignal): Promise<TaskRe
   const { command, outputBytesMax } = ask;
   const run = newUuid();
   const stderr = stderrTail();
-  const chunks: Uint8Array[] = [];
+  const stdout = new Output(0, outputBytesMax);
   let sizeBytes = 0;
   /** Why we stopped it: the first counts. */
   const stops: string[] = [];
@@ -37,15 +38,14 @@ export async function runOnce(ask: OnceAsk, signal: AbortSignal): Promise<TaskRe
     env: { ...command.env, [runVariable]: run },
     onStdout(chunk) {
       sizeBytes += chunk.length;
-      if (sizeBytes <= outputBytesMax) return void chunks.push(chunk);
-      chunks.length = 0;
+      if (sizeBytes <= outputBytesMax) return stdout.push(chunk);
       stops.push(tooMuch(outputBytesMax));
       group.kill();
     },
     onStderr: (chunk) => stderr.push(chunk),
   });
   const { pid, beganMs } = group;
-  ask.onStart(group);
+  ask.live.add(group);
   const onAbort = () => {
     if (group.hasExited) return;
     stops.push(reasonOf(signal));
@@ -65,11 +65,12 @@ export async function runOnce(ask: OnceAsk, signal: AbortSignal): Promise<TaskRe
     if (stopped !== undefined) throw fail(stopped, signal.reason);
     if (exitCode !== 0) throw fail(withLastLine(exitText({ exitCode, exitSignal }), textOfTail(stderr)));
     try {
-      return { output: ask.outputOf(Buffer.concat(chunks)), exitCode, pid, durationMs };
+      return { output: ask.outputOf(stdout.lastBytes()), exitCode, pid, durationMs };
     } catch (error) {
       throw fail(messageOf(error), error);
     }
   } finally {
+    ask.live.delete(group);
     signal.removeEventListener("abort", onAbort);
   }
 }

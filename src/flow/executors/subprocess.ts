@@ -89,7 +89,7 @@ export function createSubprocessExecutor(
   const outputBytesMax = config.output_bytes_max ?? outputBytesMaxDefault;
   const sweeper = createSweeper();
   const running = new Set<Promise<TaskResult>>();
-  const groups = new Set<Group>();
+  const live = new Set<Group>();
   let isClosed = false;
   const pool: WarmPool | null = config.warm
     ? createWarmPool({
@@ -111,25 +111,17 @@ export function createSubprocessExecutor(
       const line = `{"key":${JSON.stringify(task.key)},"input":${input}}\n`;
       return await pool.run(command, { key: task.key, line }, signal);
     }
-    let own: Group | null = null;
-    try {
-      return await runOnce(
-        {
-          command,
-          stdin: config.stdin === "none" ? "" : `${input}\n`,
-          outputBytesMax,
-          outputOf: (stdout) => outputOf(config.output ?? "json", stdout),
-          sweeper,
-          onStart(group) {
-            own = group;
-            groups.add(group);
-          },
-        },
-        signal,
-      );
-    } finally {
-      if (own !== null) groups.delete(own);
-    }
+    return await runOnce(
+      {
+        command,
+        stdin: config.stdin === "none" ? "" : `${input}\n`,
+        outputBytesMax,
+        outputOf: (stdout) => outputOf(config.output ?? "json", stdout),
+        sweeper,
+        live,
+      },
+      signal,
+    );
   }
 
   return {
@@ -149,7 +141,7 @@ export function createSubprocessExecutor(
     },
     async close() {
       isClosed = true;
-      for (const group of groups) group.stop(killAfterAbortMs);
+      for (const group of live) group.stop(killAfterAbortMs);
       await Promise.all([pool?.close(), ...[...running].map((work) => work.catch(() => undefined))]);
     },
   };

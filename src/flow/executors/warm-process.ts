@@ -5,6 +5,7 @@
 import { performance } from "node:perf_hooks";
 import { reasonOf } from "../../compute/function.ts";
 import { runVariable } from "../../compute/marked-processes.ts";
+import { Output } from "../../compute/output.ts";
 import { killAfterAbortMs } from "../../compute/process.ts";
 import { type Exit, exitText, startGroup } from "../../compute/process-group.ts";
 import type { Sweeper } from "../../compute/sweep.ts";
@@ -55,12 +56,12 @@ const newline = 0x0a;
 export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmProcess {
   const run = newUuid();
   let stderr = stderrTail();
-  let chunks: Uint8Array[] = [];
+  let stdout = new Output(0, outputBytesMax);
   let sizeBytes = 0;
   let pending: Pending | null = null;
   let tasks = 0;
-  /** Why we stop it. */
-  let ending: string | null = null;
+  /** Why we end it. */
+  let ending: { readonly reason: string; readonly cause: unknown } | null = null;
   let retiring: NodeJS.Timeout | undefined;
   let over: { readonly error: unknown } | null = null;
 
@@ -71,8 +72,8 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
     onStderr: (chunk) => stderr.push(chunk),
   });
 
-  function stop(reason: string): void {
-    ending ??= reason;
+  function stop(reason: string, cause?: unknown): void {
+    ending ??= { reason, cause };
     group.stop(killAfterAbortMs);
   }
 
@@ -89,9 +90,9 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
     const part = end < 0 ? chunk : chunk.subarray(0, end);
     sizeBytes += part.length;
     if (sizeBytes > outputBytesMax) return tooMuch(outputBytesMax);
-    chunks.push(part);
+    stdout.push(part);
     if (end < 0) return null;
-    const answer = answerOf(Buffer.concat(chunks), pending.key);
+    const answer = answerOf(stdout.lastBytes(), pending.key);
     if (answer === null) return "it printed what is no answer";
     const { isWritten, resolve } = pending;
     pending = null;
@@ -102,19 +103,20 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
 
   function failure(exit: Exit): SubprocessError {
     const text = textOfTail(stderr);
-    const reason = ending ?? withLastLine(`it ended before it answered: ${exitText(exit)}`, text);
-    return new SubprocessError(reason, { exitCode: exit.exitCode, pid: group.pid, stderr: text });
+    const reason = ending?.reason ?? withLastLine(`it ended before it answered: ${exitText(exit)}`, text);
+    const { exitCode } = exit;
+    return new SubprocessError(reason, { exitCode, pid: group.pid, stderr: text }, { cause: ending?.cause });
   }
 
   async function end(): Promise<void> {
     try {
       await group.exited;
-      clearTimeout(retiring);
       const [exit] = await Promise.all([group.ended, sweeper.sweep(run, group)]);
       over = { error: failure(exit) };
     } catch (error) {
       over = { error }; // it could not be started
     }
+    clearTimeout(retiring);
     pending?.reject(over.error);
   }
 
@@ -133,10 +135,10 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
       const own: Pending = { key, isWritten: false, resolve, reject };
       pending = own;
       tasks += 1;
-      chunks = [];
+      stdout = new Output(0, outputBytesMax);
       sizeBytes = 0;
       stderr = stderrTail();
-      const onAbort = () => stop(reasonOf(signal));
+      const onAbort = () => stop(reasonOf(signal), signal.reason);
       signal.addEventListener("abort", onAbort);
       if (signal.aborted) onAbort();
       try {
@@ -152,8 +154,8 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
       }
     },
     retire() {
-      if (ending !== null) return;
-      ending = "it is retired";
+      if (ending !== null || group.hasExited) return;
+      ending = { reason: "it is retired", cause: undefined };
       group.stdin.end();
       retiring = setTimeout(() => group.stop(killAfterAbortMs), killAfterAbortMs);
     },

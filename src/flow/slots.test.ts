@@ -41,4 +41,25 @@ describe("the slots of a flow", () => {
     assert.deepEqual([slots.used, slots.waiting], [0, 0]);
     await assert.rejects(slots.take(0, leaving.signal), /left/);
   });
+
+  it("listen once to a signal, however many wait under it, and not when none waits any more", async () => {
+    const slots = createSlots(1);
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      listeners += 1;
+      addEventListener.apply(signal, args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      listeners -= 1;
+      removeEventListener.apply(signal, args);
+    };
+    const giveBack = await slots.take(0, signal);
+    const waiting = Array.from({ length: 1_000 }, () => slots.take(0, signal).then((one) => one()));
+    assert.equal(listeners, 1);
+    giveBack();
+    await Promise.all(waiting);
+    assert.deepEqual([listeners, slots.used, slots.waiting], [0, 0, 0]);
+  });
 });

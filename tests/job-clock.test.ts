@@ -11,7 +11,8 @@ import { heldFunction, type Node, type NodeSettings, pausable, startNode } from 
 import { until } from "./support/signal.ts";
 
 const hourMs = 3_600_000;
-const leaseMs = 400;
+/** Long enough that a busy machine renews in time. */
+const leaseMs = 1_000;
 
 let database: Database;
 const nodes: Node[] = [];

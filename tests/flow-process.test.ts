@@ -69,6 +69,7 @@ describe("calling a flow", () => {
       [flow, runtime.nodeId, "publisher", "done", null, { enabled: false, attempted: 0, delivered: 0, dead: 0 }],
     );
     assert.deepEqual(json.summary, { tasks: 1, succeeded: 1, failed: 0, skipped: 0, replaced: 0 });
+    assert.deepEqual(json.cache, { hits: 0, shared_hits: 0, misses: 0, failures: 0 });
     assert.equal(json.tasks[0].attempts.length, 1);
     assert.ok(json.timeline.took_ms > 0 && json.request_id.length === 36);
     assert.equal(await written(), 0);

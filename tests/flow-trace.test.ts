@@ -12,7 +12,8 @@ source: { kind: http }
 module: traced.ts
 attempts: 2
 retry: { base_s: 0.01, max_s: 0.01 }
-recorder: { kept: 10, slow_s: 0.2 }
+recorder: { kept: 10, slow_s: 1 }
+links: { "Kafka UI": "https://kafka-ui.example.org/?a=1&b=2" }
 sinks: { out: { kind: jsonl, folder: out } }
 `;
 const moduleText = `export default {
@@ -34,7 +35,7 @@ describe("traces of a flow", () => {
     node = await openTestRuntime({ config: { flowsDir: dir } });
     const messages = [
       { id: "quick", value: { n: 1 } },
-      { id: "slow", key: "k", value: { n: 2, slowMs: 250 } },
+      { id: "slow", key: "k", value: { n: 2, slowMs: 1_100 } },
       { id: "failed", value: { n: 3, fails: true } },
     ];
     const token = await node.tokenOf("publisher");
@@ -122,6 +123,7 @@ describe("traces of a flow", () => {
     assert.match(list.text, /href="\/flow\/traced"/);
     const page = await node.request("GET", "/flow/traced");
     assert.match(page.text, /many-49/);
+    assert.match(page.text, /href="https:\/\/kafka-ui\.example\.org\/\?a=1&amp;b=2"[^>]*>Kafka UI</);
     const recorder = await node.request("GET", "/flow/traced/recorder?outcome=dead");
     assert.match(recorder.text, /task: it fails/);
     const trace = await node.request("GET", "/flow/traced/trace?partition=http&id=failed");

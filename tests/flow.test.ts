@@ -259,6 +259,11 @@ describe("a flow that cannot be used", () => {
       /Cannot use sink "out": cannot write/,
     ],
     [
+      "a link that would run",
+      fileFlow("links: { x: 'javascript:alert(1)' }"),
+      /:8:10: cannot use links\.x: an address such as/,
+    ],
+    [
       "a folder that is not there",
       fileFlow().replace("inbox", "outbox"),
       /Cannot use source of flow "readings": cannot read the folder/,

@@ -17,12 +17,21 @@ const countUpTo = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(1)
 const seconds = (max: number) => v.pipe(v.number(), v.gtValue(0), v.maxValue(max));
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const name = v.pipe(v.string(), v.regex(nameShape, "letters, digits, - and _ only, at most 64"));
+const webAddress = v.pipe(
+  v.string(),
+  v.check(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    "an address such as https://kafka-ui.example.org is needed",
+  ),
+);
 const mapping = v.record(v.string(), v.unknown(), "a mapping is needed");
 
 const File = v.strictObject({
   /** Its name; the file's if absent. */
   flow: v.optional(name),
   description: v.optional(v.string()),
+  /** Where else it is seen: a Kafka UI, a dashboard. By name, on its page. */
+  links: v.optional(v.record(v.pipe(v.string(), v.nonEmpty(), v.maxLength(60)), webAddress), {}),
   source: mapping,
   /** A JSON Schema that each message must fit; any JSON if absent. */
   input: v.optional(mapping),
@@ -109,6 +118,8 @@ export interface ProcessPolicy {
 export interface FlowFile {
   readonly id: string;
   readonly description: string | null;
+  /** Addresses by name. */
+  readonly links: Readonly<Record<string, string>>;
   readonly path: string;
   readonly source: SourceConfig;
   /** A JSON Schema without a flaw. */
@@ -146,6 +157,7 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
   return {
     id,
     description: file.description ?? null,
+    links: file.links,
     path,
     source: ofKind(yaml, sourceSchemas, file.source, ["source"]) as SourceConfig, // of these very schemas
     inputSchema: schemaTextOf(yaml, file.input),

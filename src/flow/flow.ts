@@ -3,6 +3,7 @@ import { createBackoff, pause } from "../jobs/backoff.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Breaker } from "./breaker.ts";
+import type { FlowCache } from "./cache.ts";
 import { createDecoder } from "./decode.ts";
 import type { Executor } from "./executor.ts";
 import type { FlowContext } from "./hooks.ts";
@@ -37,6 +38,8 @@ export interface FlowParts {
 export interface Flow {
   readonly definition: FlowDefinition;
   readonly recorder: Pick<Recorder, "recent" | "dropped" | "counts">;
+  /** What its hooks remember. */
+  readonly cache: Pick<FlowCache, "counts">;
   /** Throws `SetupError` when a sink or the source cannot be used. */
   start(isPaused: boolean): Promise<void>;
   setPaused(isPaused: boolean): void;
@@ -168,6 +171,7 @@ export function createFlow({
   return {
     definition,
     recorder,
+    cache: context.cache,
     async start(paused) {
       isPaused = paused;
       await life.start();

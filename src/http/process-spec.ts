@@ -32,6 +32,10 @@ const envelope = object({
       attempts: { type: "array", items: attempt },
     }),
   },
+  cache: {
+    ...object({ hits: whole, shared_hits: whole, misses: whole, failures: whole }),
+    description: "What hooks remembered, since the node started",
+  },
   sinks: object({ enabled: { type: "boolean" }, attempted: whole, delivered: whole, dead: whole }),
   timeline: object({ received_at: text, answered_at: text, took_ms: { type: "number" } }),
 });

@@ -162,10 +162,11 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
     return { processed, receivedAt, tookMs: clock.monotonicMs() - beganMs };
   }
 
-  function envelope({ id, policy }: Called, client: string, requestId: string, run: Run | undefined): object {
+  function envelope({ id, flow, policy }: Called, client: string, requestId: string, run: Run | undefined): object {
     if (run === undefined) throw new Error("an input has no answer");
     const { processed, receivedAt, tookMs } = run;
     const { tasks, fault, deliveries } = processed;
+    const cache = flow.cache.counts;
     const outputs = tasks.flatMap(({ attempts, end }) =>
       end === "succeeded" ? [attempts.at(-1)?.result?.output] : [],
     );
@@ -196,6 +197,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
           error: error?.message ?? null,
         })),
       })),
+      cache: { hits: cache.hits, shared_hits: cache.sharedHits, misses: cache.misses, failures: cache.failures },
       sinks: { enabled: policy.delivers, ...deliveries },
       timeline: { received_at: receivedAt, answered_at: clock.now(), took_ms: Math.round(tookMs * 1000) / 1000 },
     };

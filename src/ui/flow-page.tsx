@@ -100,13 +100,20 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
   const lost =
     recorder.dropped === 0 ? "" : `<p class="under">${count(recorder.dropped)} traces could not be stored.</p>`;
   return (
-    `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${description}` +
+    `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${description}${linksMarkup(file.links)}` +
     figuresMarkup(figures) +
     `<div class="block"><h2>Partitions</h2>${partitionTable(state)}</div>` +
     `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
     `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
     `${traces.length === 0 ? emptyCard("None yet", "What becomes of each message is shown here.") : traceTable(file.id, traces, look.nowMs)}${lost}</div>${whyNot(look)}`
   );
+}
+
+function linksMarkup(links: Readonly<Record<string, string>>): string {
+  const all = Object.entries(links).map(
+    ([name, href]) => `<a href="${escapeHtml(href)}" rel="noopener noreferrer">${escapeHtml(name)}</a>`,
+  );
+  return all.length === 0 ? "" : `<p>${all.join(" · ")}</p>`;
 }
 
 function partitionTable({ partitions }: FlowState): string {

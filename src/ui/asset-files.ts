@@ -27,6 +27,7 @@ import * as part from "./islands/part.js" with { type: "text" };
 import * as plan from "./islands/plan.js" with { type: "text" };
 import * as planActions from "./islands/plan-actions.js" with { type: "text" };
 import * as plots from "./islands/plots.js" with { type: "text" };
+import * as probe from "./islands/probe.js" with { type: "text" };
 import * as redrive from "./islands/redrive.js" with { type: "text" };
 import * as relativeTime from "./islands/relative-time.js" with { type: "text" };
 import * as template from "./islands/template.js" with { type: "text" };
@@ -78,6 +79,7 @@ export const assetFiles: readonly AssetFile[] = [
   { name: "act.js", text: textOf(act) },
   { name: "job-log.js", text: textOf(jobLog) },
   { name: "job.js", text: textOf(job) },
+  { name: "probe.js", text: textOf(probe) },
   { name: "redrive.js", text: textOf(redrive) },
   { name: "template.js", text: textOf(template) },
   { name: "backfill.js", text: textOf(backfill) },

@@ -2,6 +2,7 @@
 /** Message flows: all of them; and one with its partitions, its sinks, what became of its newest messages. */
 
 import { raw } from "hono/html";
+import type { FC } from "hono/jsx";
 import type { Flow, FlowState } from "../flow/flow.ts";
 import type { ShownTrace } from "../flow/trace.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
@@ -59,7 +60,7 @@ export function flowsPart(flows: readonly Flow[], look: Look): string {
 export function flowPage(flow: Flow, traces: readonly ShownTrace[], look: Look): string {
   const { id } = flow.definition.file;
   return document(
-    { section: "flows", look, islands: ["part.js", "act.js"] },
+    { section: "flows", look, islands: ["part.js", "act.js", "probe.js"] },
     String(
       <>
         <Crumbs
@@ -70,10 +71,32 @@ export function flowPage(flow: Flow, traces: readonly ShownTrace[], look: Look):
           isLive
         />
         {raw(livePart(flowPart(flow, traces, look), look))}
+        {may(look, "operate") ? <Probe id={id} /> : null}
       </>,
     ),
   );
 }
+
+const Probe: FC<{ readonly id: string }> = ({ id }) => (
+  <div class="block">
+    <h2>Run a message dry</h2>
+    <form id="probe_form" class="card" data-url={`/api/flow/${encodeURIComponent(id)}/probe`}>
+      <div class="fields">
+        <label class="wide" for="probe_message">
+          <span>
+            Message <small>as it would come</small>
+          </span>
+          <textarea id="probe_message" name="message" rows={4} placeholder="{}" spellcheck={false} />
+        </label>
+      </div>
+      <p class="under">Its tasks run. Nothing goes to the sinks, nothing becomes a dead letter.</p>
+      <button type="submit">Run dry</button>
+      <section aria-label="What would become of it" aria-live="polite" tabindex={0}>
+        <pre id="probe_said" class="log" />
+      </section>
+    </form>
+  </div>
+);
 
 export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look): string {
   const { definition, state, recorder } = flow;

@@ -80,7 +80,7 @@ export function flowPage(flow: Flow, traces: readonly ShownTrace[], look: Look):
 const Probe: FC<{ readonly id: string }> = ({ id }) => (
   <div class="block">
     <h2>Run a message dry</h2>
-    <form id="probe_form" class="card" data-url={`/api/flow/${encodeURIComponent(id)}/probe`}>
+    <form id="probe_form" data-url={`/api/flow/${encodeURIComponent(id)}/probe`}>
       <div class="fields">
         <label class="wide" for="probe_message">
           <span>

@@ -36,9 +36,15 @@ export async function startServices(want: { kafka: boolean; mongo: boolean; dura
   const folder = mkdtempSync(join(tmpdir(), "orrery-services-"));
   chmodSync(folder, 0o755); // the postgres user must reach its folder inside
   const started: Service[] = [];
-  const stop = async () => {
+  const stopAll = async () => {
     for (const service of started.splice(0).reverse()) await service.stop().catch((error) => console.error(error));
     rmSync(folder, { recursive: true, force: true });
+  };
+  let stopped: Promise<void> | null = null;
+  // Whoever is interrupted stops, and stops again at its end: the folder may not go before the servers have.
+  const stop = (): Promise<void> => {
+    stopped ??= stopAll();
+    return stopped;
   };
   const add = async (starting: Promise<Service>) => {
     const service = await starting;

@@ -4,6 +4,7 @@ import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { cookieOf } from "./support/inspect.ts";
 import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
@@ -76,6 +77,16 @@ describe("a flow that reads a folder", () => {
         ["b.jsonl", "live"],
       ],
     );
+  });
+
+  it("is seen in the inspector, a partition an actor", async () => {
+    await writeFile(join(dir, "inbox/a.jsonl"), lines(0, 3));
+    const one = await start({ "readings.yaml": fileFlow() });
+    await until("it is read", async () => (await sizeOf()) === 3);
+    const headers = { Cookie: await cookieOf(one, "operator") };
+    const { text } = await one.request("GET", "/inspect?machine=source", { headers });
+    assert.match(text, /href="\/flow\/readings">readings<\/a> <span class="id muted">a\.jsonl</);
+    assert.match(text, /<strong>1<\/strong> source</);
   });
 
   it("goes on behind what it has committed when the node is started again", async () => {

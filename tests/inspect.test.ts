@@ -121,7 +121,7 @@ describe("the inspector's pages", () => {
   });
 
   it("draw each machine with its guards and actions, and tell what is no machine", async () => {
-    for (const machine of ["dataset", "product", "pass", "listener", "job"]) {
+    for (const machine of ["dataset", "product", "pass", "listener", "source", "job"]) {
       const html = await shown(`/inspect/machine/${machine}`);
       assert.match(html, new RegExp(`aria-label="State chart of a ${machine}"`));
       assert.equal(litState(html), undefined);

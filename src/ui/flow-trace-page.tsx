@@ -55,7 +55,8 @@ function traceMarkup(trace: ShownTrace | StoredTrace, { nowMs }: Look): string {
   );
 }
 
-const textMarkup = (text: string): string => (text === "" ? "" : `<pre class="log">${escapeHtml(text)}</pre>`);
+const textMarkup = (text: string): string =>
+  text === "" ? "" : `<pre class="log" tabindex="0">${escapeHtml(text)}</pre>`;
 
 function tasksMarkup({ tasks, task_count }: ShownTrace): string {
   if (tasks.length === 0) return emptyCard("None", "No task ran for this message.");

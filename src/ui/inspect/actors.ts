@@ -1,4 +1,5 @@
 /** The actors that live on this node now, one after another, filtered; a page of them is all that is ever made. */
+import type { Flows } from "../../flow/flows.ts";
 import type { GroundInspection } from "../../ground/inspection.ts";
 import type { Instant } from "../../model/clock.ts";
 import type { SupervisorInspection } from "../../supervisor/inspection.ts";
@@ -31,12 +32,14 @@ export interface ActorPage {
     readonly product: number;
     readonly pass: number;
     readonly listener: number;
+    readonly source: number;
   };
 }
 
 interface Inspected {
   readonly supervisor: { readonly inspection: SupervisorInspection };
   readonly ground: { readonly inspection: GroundInspection };
+  readonly flows: Pick<Flows, "all">;
 }
 
 /** `skip` of those that pass the filter, then `limit`. Walks what is in memory, which is bounded, and asks no store. */
@@ -55,7 +58,7 @@ export function listActors(inspected: Inspected, filter: ActorFilter, skip: numb
   return { actors, hasMore: found > skip + limit, counts: countsOf(inspected) };
 }
 
-function countsOf({ supervisor, ground }: Inspected): ActorPage["counts"] {
+function countsOf({ supervisor, ground, flows }: Inspected): ActorPage["counts"] {
   const plans = supervisor.inspection.residents();
   const passes = ground.inspection.residents();
   return {
@@ -63,10 +66,11 @@ function countsOf({ supervisor, ground }: Inspected): ActorPage["counts"] {
     product: plans.reduce((sum, { view }) => sum + view.products.size, 0),
     pass: passes.length,
     listener: passes.filter(({ listener }) => listener !== null).length,
+    source: flows.all.reduce((sum, { state }) => sum + state.partitions.length, 0),
   };
 }
 
-function* everyActor({ supervisor, ground }: Inspected, machine: MachineName | null): Generator<ListedActor> {
+function* everyActor({ supervisor, ground, flows }: Inspected, machine: MachineName | null): Generator<ListedActor> {
   const wants = (name: MachineName): boolean => machine === null || machine === name;
   for (const { pass, state, listener } of ground.inspection.residents()) {
     const { passId, ship, port, modifiedAt } = pass;
@@ -93,6 +97,7 @@ function* everyActor({ supervisor, ground }: Inspected, machine: MachineName | n
       };
     }
   }
+  if (wants("source")) yield* sourceActors(flows);
   if (!wants("dataset") && !wants("product")) return;
   for (const { datasetId, view, mailboxDepth } of supervisor.inspection.residents()) {
     const { dataset, products, revision } = view;
@@ -114,5 +119,22 @@ function* everyActor({ supervisor, ground }: Inspected, machine: MachineName | n
         changedAt: row.modifiedAt,
       };
     }
+  }
+}
+
+/** Partitions that flows read here; what becomes of their messages is on the flow's own page. */
+function* sourceActors(flows: Pick<Flows, "all">): Generator<ListedActor> {
+  for (const { definition, state } of flows.all) {
+    const { id: flow, source } = definition.file;
+    for (const { name, state: doing, held } of state.partitions)
+      yield {
+        machine: "source",
+        href: `/flow/${encodeURIComponent(flow)}`,
+        id: name,
+        name: flow,
+        state: doing,
+        note: `a partition of ${source.kind}, ${held} messages held`,
+        changedAt: null,
+      };
   }
 }

@@ -109,12 +109,13 @@ const statesOf = (machine: MachineName | null): string[] => {
 
 /** What of the list stays live. */
 export function listPart({ page, filter, more, due, plans, passes }: InspectList, nowMs: number): string {
-  const { dataset, product, pass, listener } = page.counts;
+  const { dataset, product, pass, listener, source } = page.counts;
   const counts = [
     [dataset, "dataset", "datasets"],
     [product, "product", "products"],
     [pass, "pass", "passes"],
     [listener, "listener", "listeners"],
+    [source, "source", "sources"],
   ] as const;
   const figures = counts
     .map(([n, one, many]) => `<li><strong>${count(n)}</strong> ${n === 1 ? one : many}</li>`)
@@ -122,7 +123,7 @@ export function listPart({ page, filter, more, due, plans, passes }: InspectList
   const next = more === null ? "" : `<p class="more"><a href="/inspect?${escapeHtml(more)}">More actors</a></p>`;
   return (
     `<ul class="inspect-counts">${figures}</ul>` +
-    (page.actors.length === 0 ? empty(filter, dataset + pass) : `${table(page, nowMs)}${next}`) +
+    (page.actors.length === 0 ? empty(filter, dataset + pass + source) : `${table(page, nowMs)}${next}`) +
     dueMarkup(due, nowMs) +
     resting(plans, passes, nowMs)
   );

@@ -1,6 +1,13 @@
 /** A machine as its chart shows it, read from the machine itself: states, transitions, guards, actions, what is invoked. */
 import type { AnyStateMachine, AnyTransitionDefinition } from "xstate";
-import { datasetMachine, jobMachine, listenerMachine, passMachine, productMachine } from "../../../actors/index.ts";
+import {
+  datasetMachine,
+  jobMachine,
+  listenerMachine,
+  passMachine,
+  productMachine,
+  sourceMachine,
+} from "../../../actors/index.ts";
 import { nameOfPart } from "../../observe/inspection.ts";
 
 export interface ChartTransition {
@@ -28,7 +35,7 @@ export interface Chart {
   readonly anywhere: readonly ChartTransition[];
 }
 
-export const machineNames = ["dataset", "product", "pass", "listener", "job"] as const;
+export const machineNames = ["dataset", "product", "pass", "listener", "source", "job"] as const;
 export type MachineName = (typeof machineNames)[number];
 
 const machines: Readonly<Record<MachineName, AnyStateMachine>> = {
@@ -36,6 +43,7 @@ const machines: Readonly<Record<MachineName, AnyStateMachine>> = {
   product: productMachine,
   pass: passMachine,
   listener: listenerMachine,
+  source: sourceMachine,
   job: jobMachine,
 };
 
@@ -44,6 +52,7 @@ export const charts: Readonly<Record<MachineName, Chart>> = {
   product: chartOf(productMachine),
   pass: chartOf(passMachine),
   listener: chartOf(listenerMachine),
+  source: chartOf(sourceMachine),
   job: chartOf(jobMachine),
 };
 

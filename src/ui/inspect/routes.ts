@@ -24,7 +24,7 @@ import type { ShownActor } from "./shown-actor.ts";
 
 type InspectParts = Pick<
   AppParts,
-  "supervisor" | "database" | "clock" | "ground" | "auth" | "config" | "computes" | "closing" | "metrics"
+  "supervisor" | "database" | "clock" | "ground" | "flows" | "auth" | "config" | "computes" | "closing" | "metrics"
 >;
 type Handle = (c: Context, look: Look) => Response | Promise<Response>;
 

@@ -81,6 +81,15 @@ describe("what plans did, as flows read it", () => {
     assert.deepEqual(await read(await startOf("second")), [3]);
   });
 
+  it("is begun by several at once, and noted once", async () => {
+    const { sql } = database;
+    await sql.script("drop trigger flow_event_note on event");
+    await Promise.all(["second", "third", "second"].map((flow) => beginFlowEvents(sql, flow)));
+    await turn(sql, randomUUID(), 1);
+    assert.equal(await rows(), 1);
+    assert.equal((await sql`select 1 from flow_partition`).length, 3);
+  });
+
   it("goes once every flow has passed it, or when it is too old; and none is noted once no flow reads", async () => {
     const { sql } = database;
     const datasetId = randomUUID();

@@ -8,8 +8,9 @@ import { type DatabasePlace, makeDatabasePlace } from "./support/database.ts";
 import { type FlowFolder, makeFlowFolder } from "./support/flow-folder.ts";
 import { freeUdpPort, sendTo } from "./support/ground.ts";
 import { done, Scene } from "./support/http.ts";
-import { type OrreryProcess, startOrrery } from "./support/process.ts";
-import { requester, secretKey, services, type TestRuntime } from "./support/runtime.ts";
+import { startAt } from "./support/place-node.ts";
+import type { OrreryProcess } from "./support/process.ts";
+import { requester, services, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
 const packets = (from: number, to: number): Uint8Array[] =>
@@ -49,16 +50,7 @@ describe("a node that is killed while flows read what it makes itself", () => {
   });
 
   async function start(): Promise<void> {
-    node = startOrrery(["serve", "--port", "0", "--data", place.dataDir, "--no-example"], {
-      cwd: place.dataDir,
-      env: {
-        SECRET_KEY: secretKey,
-        REMOTE_APIS: JSON.stringify(services),
-        ...(place.databaseUrl !== null && { DATABASE_URL: place.databaseUrl }),
-        ...(process.env.TEST_REDIS_URL !== undefined && { REDIS_URL: process.env.TEST_REDIS_URL }),
-      },
-    });
-    url = JSON.parse(await node.line(/"msg":"ready"/)).url;
+    ({ node, url } = await startAt(place, services));
   }
   async function kill(): Promise<void> {
     node.signal("SIGKILL");

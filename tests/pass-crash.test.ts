@@ -4,8 +4,9 @@ import { after, before, describe, it } from "node:test";
 import { buildPacket, sequenceCountAt } from "../src/ground/ccsds.ts";
 import { type DatabasePlace, makeDatabasePlace } from "./support/database.ts";
 import { freeUdpPort, sendTo } from "./support/ground.ts";
-import { type OrreryProcess, startOrrery } from "./support/process.ts";
-import { requester, secretKey, services, type TestRuntime } from "./support/runtime.ts";
+import { startAt } from "./support/place-node.ts";
+import type { OrreryProcess } from "./support/process.ts";
+import { requester, services, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
 const packets = (from: number, to: number): Uint8Array[] =>
@@ -28,17 +29,9 @@ describe("a node that goes away in mid-pass", () => {
   });
 
   async function start(): Promise<void> {
-    node = startOrrery(["serve", "--port", "0", "--data", place.dataDir, "--no-example"], {
-      cwd: place.dataDir,
-      env: {
-        SECRET_KEY: secretKey,
-        REMOTE_APIS: JSON.stringify(services),
-        ...(place.databaseUrl !== null && { DATABASE_URL: place.databaseUrl }),
-        ...(process.env.TEST_REDIS_URL !== undefined && { REDIS_URL: process.env.TEST_REDIS_URL }),
-      },
-    });
-    const ready = JSON.parse(await node.line(/"msg":"ready"/));
-    request = requester(ready.url);
+    const started = await startAt(place, services);
+    node = started.node;
+    request = requester(started.url);
   }
 
   it("is killed: it goes on where its stream ends; then stopped: it goes on where it stopped", async () => {

@@ -15,6 +15,7 @@ import {
 } from "./config-computes.ts";
 import { type ShipConfig, Ships, shipKeys, shipsOf, within } from "./config-ships.ts";
 import { SetupError } from "./model/errors.ts";
+import { issueText } from "./model/schema-issue.ts";
 
 const seconds = v.pipe(v.number(), v.minValue(0), v.maxValue(86_400));
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
@@ -154,18 +155,9 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
   }
   const [issue] = result.issues;
   const keys = (issue.path ?? []).map((item) => item.key as string | number); // our schemas have no other keys
-  throw new SetupError(`${at(offsetOf(document, keys))}: ${messageOf(issue, keys, value)}`);
-}
-
-function messageOf(issue: v.BaseIssue<unknown>, keys: readonly (string | number)[], value: unknown): string {
-  const key = keys.at(-1);
-  const where = keys.slice(0, -1).join(".");
-  const place = where === "" ? "" : ` in ${where}`;
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    return `unknown key "${key}"${place}: known keys are ${knownKeys(keys.slice(0, -1), value).join(", ")}`;
-  }
-  if (issue.received === "undefined") return `missing key "${key}"${place}: ${issue.expected ?? "a value"} is needed`;
-  return keys.length === 0 ? issue.message : `cannot use ${keys.join(".")}: ${issue.message}`;
+  throw new SetupError(
+    `${at(offsetOf(document, keys))}: ${issueText(issue, keys, () => knownKeys(keys.slice(0, -1), value))}`,
+  );
 }
 
 function knownKeys(parents: readonly (string | number)[], value: unknown): string[] {

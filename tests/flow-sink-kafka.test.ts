@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -11,7 +10,15 @@ import * as v from "valibot";
 import { idempotencyKey } from "../src/flow/message.ts";
 import type { Delivery, Outcome, Sink } from "../src/flow/sink.ts";
 import { createKafkaSink, type KafkaSinkConfig, kafkaSink } from "../src/flow/sinks/kafka.ts";
-import { hasOpenssl, type KafkaProxy, kafka, makeTopic, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
+import {
+  hasOpenssl,
+  type KafkaProxy,
+  kafka,
+  makeTopic,
+  openKafkaProxy,
+  openPlainServer,
+  openTlsProxy,
+} from "./support/kafka.ts";
 import { until } from "./support/signal.ts";
 import { openTcpProxy } from "./support/tcp-proxy.ts";
 
@@ -58,19 +65,12 @@ describe("the Kafka sink's settings", () => {
   });
 
   it("refuse the start when TLS is asked for and the other end has none", async () => {
-    const plain = createServer((socket) =>
-      socket
-        .on("error", () => {})
-        .resume()
-        .end("hello"),
-    );
-    await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
-    const { port } = plain.address() as { port: number }; // it listens on TCP
-    const brokers = [`127.0.0.1:${port}`];
+    const plain = await openPlainServer();
+    const brokers = [plain.broker];
     const sink = createKafkaSink("lake", { kind: "kafka", brokers, topic: "values", tls: true }, parts);
     await assert.rejects(sink.check(), /^SetupError: Cannot use sink "lake"/);
     await sink.close();
-    await new Promise((resolve) => plain.close(resolve));
+    await plain.close();
   });
 });
 

@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { Consumer, Producer, stringSerializers } from "@platformatic/kafka";
 import * as v from "valibot";
 import { createKafkaSource, kafkaSource } from "../src/flow/sources/kafka.ts";
-import { hasOpenssl, kafka, makeTopic, openKafkaProxy, openTlsProxy } from "./support/kafka.ts";
+import { hasOpenssl, kafka, makeTopic, openKafkaProxy, openPlainServer, openTlsProxy } from "./support/kafka.ts";
 import { type KafkaTest, numbered, openKafkaTest } from "./support/kafka-source.ts";
 import { until } from "./support/signal.ts";
 import { openTcpProxy } from "./support/tcp-proxy.ts";
@@ -49,21 +49,14 @@ describe("the Kafka source's settings", () => {
   });
 
   it("refuse the start when TLS is asked for and the other end has none", async () => {
-    const plain = createServer((socket) =>
-      socket
-        .on("error", () => {})
-        .resume()
-        .end("hello"),
-    );
-    await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
-    const { port } = plain.address() as { port: number }; // it listens on TCP
-    const brokers = [`127.0.0.1:${port}`];
+    const plain = await openPlainServer();
+    const brokers = [plain.broker];
     const source = createKafkaSource("orbits", { ...config, brokers, tls: true }, { configDir: folder });
     await assert.rejects(
       source.open(nobody),
       /^SetupError: Cannot use source of flow "orbits": .*see that brokers and tls/,
     );
-    await new Promise((resolve) => plain.close(resolve));
+    await plain.close();
   });
 });
 

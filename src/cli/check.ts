@@ -85,9 +85,10 @@ async function checkComputes({ computes: configs, jobTypes, configDir, templates
 
 /** Their files and modules; sinks and sources are looked at when a node starts. */
 async function checkFlows({ flowsDir }: Config): Promise<string> {
+  if (flowsDir === null) return "no folder configured";
   const { loadFlows } = await import("../flow/load.ts");
   const names = (await loadFlows(flowsDir)).map(({ file }) => file.id);
-  return flowsDir === null ? "no folder configured" : `${names.join(", ") || "none"} in ${flowsDir}`;
+  return `${names.join(", ") || "none"} in ${flowsDir}`;
 }
 
 async function checkShips({ ships }: Config): Promise<Finding[]> {

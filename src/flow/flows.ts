@@ -1,5 +1,5 @@
 /** The flows of this node: made of their definitions, started, paused by what the store says, redriven, stopped. */
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Computes } from "../compute/compute.ts";
 import type { Environment } from "../compute/shell.ts";
 import type { Clock } from "../model/clock.ts";
@@ -51,11 +51,18 @@ const lookMs = 5_000;
 const pruneMs = 60_000;
 const pruneMax = 10_000;
 
+/** Loaded only where it is used: its client costs a start 18 ms. */
+async function sharedRedis(url: string): Promise<Redis> {
+  const { Redis: Client } = await import("ioredis");
+  const redis = new Client(url, redisConnection);
+  redis.on("error", () => undefined); // whoever asks it hears of that
+  return redis;
+}
+
 export async function createFlows(parts: FlowsParts): Promise<Flows> {
   const { definitions, database, clock, log, nodeId } = parts;
   const { sql } = database;
-  const redis = definitions.length === 0 || parts.redisUrl === null ? null : new Redis(parts.redisUrl, redisConnection);
-  redis?.on("error", () => undefined); // whoever asks it hears of that
+  const redis = definitions.length === 0 || parts.redisUrl === null ? null : await sharedRedis(parts.redisUrl);
   const flows = new Map<string, Flow>();
   if (definitions.length > 0) {
     const { buildFlow } = await import("./build-flow.ts");

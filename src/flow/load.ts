@@ -20,9 +20,8 @@ export interface FlowDefinition {
 
 const filesMax = 1000;
 
-/** Reads `*.yaml` and `*.yml` of `dir`; null: there are none. Throws `SetupError`. */
-export async function loadFlows(dir: string | null): Promise<FlowDefinition[]> {
-  if (dir === null) return [];
+/** Reads `*.yaml` and `*.yml` of `dir`. Throws `SetupError`. */
+export async function loadFlows(dir: string): Promise<FlowDefinition[]> {
   const entries = await readdir(dir).catch((error: unknown) => {
     throw new SetupError(`Cannot read the folder of flows ${dir}: ${messageOf(error)}`);
   });

@@ -43,7 +43,7 @@ export interface RunOrder {
   readonly deliver?: (origin: Position, key: string, payloads: Payloads) => Promise<void>;
 }
 
-type Order = Required<RunOrder>;
+type Order = Required<RunOrder> & { readonly tasks: TaskParts };
 
 /** Replacements of replacements: an `onError` that never gives up ends here. */
 const replacedMax = 10;
@@ -56,6 +56,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     async run(messages, { signal, done, priority = 0, bury = parts.bury, watch = parts.watch, deliver }) {
       const order: Order = {
         ...{ signal, done, priority, bury, watch },
+        tasks: { ...parts, sinks, watch },
         deliver: deliver ?? ((origin, key, payloads) => deliverAll(origin, key, payloads, watch)),
       };
       watch.begun(messages);
@@ -129,7 +130,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   /** With all that takes its place: `replaced` counts how often that has happened. */
   async function runToItsEnd(ask: TaskAsk, of: readonly Underway[], order: Order, replaced: number): Promise<void> {
     const { key, origins } = ask.task;
-    const end = await runTask({ ...parts, sinks, watch: order.watch }, ask, order.signal);
+    const end = await runTask(order.tasks, ask, order.signal);
     order.watch.taskEnded(ask.task, end.kind);
     switch (end.kind) {
       case "succeeded":

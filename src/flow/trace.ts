@@ -90,7 +90,7 @@ export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault 
     key: message.key,
     at: instantOf(takenMs),
     sent_at: instantOf(message.timestampMs),
-    took_ms: tookMs === null ? null : rounded(tookMs),
+    took_ms: tookMs === null ? null : roundedMs(tookMs),
     outcome: tookMs === null ? "open" : fault === null ? "done" : "dead",
     fault:
       fault === null
@@ -105,7 +105,7 @@ export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault 
     task_count: tasks.size,
     deliveries: deliveries
       .slice(0, listedMax)
-      .map(({ sink, key, end, durationMs }) => ({ sink, key, outcome: end, took_ms: rounded(durationMs) })),
+      .map(({ sink, key, end, durationMs }) => ({ sink, key, outcome: end, took_ms: roundedMs(durationMs) })),
     delivery_count: deliveries.length,
   };
 }
@@ -123,7 +123,7 @@ function shownTask({ task, label, attempts, end }: TracedTask): ShownTrace["task
       const said = (error ?? {}) as { exitCode?: unknown; pid?: unknown; stderr?: unknown }; // a process's errors say more
       return {
         attempt,
-        duration_ms: rounded(durationMs),
+        duration_ms: roundedMs(durationMs),
         exit_code: one?.exitCode ?? numberOr(said.exitCode),
         pid: one?.pid ?? numberOr(said.pid),
         error: error === null ? null : cut(error.message),
@@ -135,7 +135,8 @@ function shownTask({ task, label, attempts, end }: TracedTask): ShownTrace["task
 }
 
 const numberOr = (given: unknown): number | null => (typeof given === "number" ? given : null);
-const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
+/** To the microsecond. */
+export const roundedMs = (ms: number): number => Math.round(ms * 1000) / 1000;
 
 function cut(text: string): string {
   if (text.length <= textCharsMax) return text;

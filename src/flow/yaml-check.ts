@@ -1,5 +1,6 @@
 /** Parts of a YAML file checked by schemas: the first fault is thrown with file, line and column, and names the keys that are known. */
 import * as v from "valibot";
+import { issueText } from "../model/schema-issue.ts";
 import type { Keys, YamlSource } from "../templates/yaml-source.ts";
 
 type Schema = v.GenericSchema;
@@ -15,18 +16,11 @@ export function checkedYaml<Wanted extends Schema>(
   if (result.success) return result.output;
   const [issue] = result.issues;
   const keys = (issue.path ?? []).map((item) => item.key as string | number); // our schemas have no other keys
-  throw yaml.error([...at, ...keys], messageOf(issue, schema, keys, [...at, ...keys]));
-}
-
-function messageOf(issue: v.BaseIssue<unknown>, schema: Schema, keys: Keys, place: Keys): string {
-  const key = place.at(-1);
-  const parent = place.slice(0, -1).join(".");
-  const inParent = parent === "" ? "" : ` in ${parent}`;
-  if (issue.type === "strict_object" && issue.expected === "never")
-    return `unknown key "${key}"${inParent}: known keys are ${knownKeys(schema, keys.slice(0, -1)).join(", ")}`;
-  if (issue.received === "undefined")
-    return `missing key "${key}"${inParent}: ${issue.expected ?? "a value"} is needed`;
-  return keys.length === 0 && place.length === 0 ? issue.message : `cannot use ${place.join(".")}: ${issue.message}`;
+  const place = [...at, ...keys];
+  throw yaml.error(
+    place,
+    issueText(issue, place, () => knownKeys(schema, keys.slice(0, -1))),
+  );
 }
 
 /** The keys of the object that stands at `keys` by the schema; what valibot's schemas are made of is walked by its public fields. */

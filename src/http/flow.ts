@@ -3,12 +3,13 @@ import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { abortable } from "../compute/abortable.ts";
 import type { Flow } from "../flow/flow.ts";
 import type { Message } from "../flow/message.ts";
-import { ConflictError, NotFoundError, OverloadedError } from "../model/errors.ts";
+import { ConflictError, OverloadedError } from "../model/errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
 import { jsonTextOf } from "../model/json.ts";
 import { json } from "./answer.ts";
 import { FlowAccepted, FlowMessages, Flow as FlowSchema } from "./flow-schemas.ts";
 import { addTraceRoutes } from "./flow-trace.ts";
+import { knownFlow } from "./known-flow.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import type { AppParts } from "./parts.ts";
 import { numberOf, queryOf } from "./query.ts";
@@ -22,6 +23,7 @@ const partition = "http";
 export function flowRoutes(parts: AppParts): OpenAPIHono {
   const { flows, auth } = parts;
   const routes = new OpenAPIHono();
+  const known = (name: string): Flow => knownFlow(flows, name);
   addTraceRoutes(routes, parts, known);
 
   openOperation(
@@ -99,12 +101,6 @@ export function flowRoutes(parts: AppParts): OpenAPIHono {
       return json({ count: results.length, dead, results });
     },
   );
-
-  function known(name: string): Flow {
-    const flow = flows.find(name);
-    if (flow === null) throw new NotFoundError("flow", name);
-    return flow;
-  }
   return routes;
 }
 
@@ -129,7 +125,7 @@ export function shownFlow({ definition: { file }, recorder, state }: Flow): z.ou
     tasks: { ...state.tasks, concurrency: file.concurrency },
     accepted: state.accepted,
     processing: state.processing,
-    partitions: state.partitions.map((partition) => ({ ...partition })),
+    partitions: [...state.partitions],
     sinks: state.sinks.map(({ name, kind, breaker, queued, counts }) => ({
       ...{ name, kind, breaker: breaker.state, queued },
       ...counts,

@@ -7,6 +7,7 @@ import type { Flow } from "../flow/flow.ts";
 import type { ProcessPolicy } from "../flow/flow-file.ts";
 import type { Message } from "../flow/message.ts";
 import type { ProcessedInput } from "../flow/process-run.ts";
+import { roundedMs } from "../flow/trace.ts";
 import { InvalidFieldError, NotFoundError, OrreryError, OverloadedError } from "../model/errors.ts";
 import { FlowBusyError, FlowDeadlineError, FlowInputError, FlowRateError } from "../model/flow-errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
@@ -16,6 +17,7 @@ import { json } from "./answer.ts";
 import { requireRole } from "./auth.ts";
 import { jsonBodyText, parseBody } from "./body.ts";
 import { checked } from "./check.ts";
+import { knownFlow } from "./known-flow.ts";
 import type { AppParts } from "./parts.ts";
 import { batchMax, ProcessBatch } from "./process-schemas.ts";
 import { numberOf, queryOf } from "./query.ts";
@@ -84,8 +86,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
   }
 
   function known(name: string): Called {
-    const flow = flows.find(name);
-    if (flow === null) throw new NotFoundError("flow", name);
+    const flow = knownFlow(flows, name);
     const policy = flow.definition.file.process;
     if (policy === null) throw new NotFoundError("flow", name, ": its file has no key process, so it is not called");
     return { id: name, flow, policy };
@@ -191,7 +192,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
         end,
         attempts: attempts.map(({ attempt, durationMs, result, error }) => ({
           attempt,
-          duration_ms: Math.round(durationMs * 1000) / 1000,
+          duration_ms: roundedMs(durationMs),
           exit_code: result?.exitCode ?? null,
           pid: result?.pid ?? null,
           error: error?.message ?? null,
@@ -199,7 +200,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
       })),
       cache: { hits: cache.hits, shared_hits: cache.sharedHits, misses: cache.misses, failures: cache.failures },
       sinks: { enabled: policy.delivers, ...deliveries },
-      timeline: { received_at: receivedAt, answered_at: clock.now(), took_ms: Math.round(tookMs * 1000) / 1000 },
+      timeline: { received_at: receivedAt, answered_at: clock.now(), took_ms: roundedMs(tookMs) },
     };
   }
   return routes;

@@ -4,6 +4,7 @@
 import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { Flow, FlowState } from "../flow/flow.ts";
+import { letterType } from "../flow/letters.ts";
 import type { ShownTrace } from "../flow/trace.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
@@ -102,7 +103,7 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
   const { definition, state, recorder } = flow;
   const { file } = definition;
   const path = `/flow/${encodeURIComponent(file.id)}`;
-  const type = encodeURIComponent(`orrery.flow.${file.id}`);
+  const type = encodeURIComponent(letterType(file.id));
   const delivered = sum(state.sinks, ({ counts }) => counts.delivered);
   const dead = sum(state.sinks, ({ counts }) => counts.dead);
   const figures: Figure[] = [

@@ -1,7 +1,7 @@
 /** The way to the Kafka that TEST_KAFKA names, for tests that cut it or speak TLS. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer as createPlain } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
 import type { Admin } from "@platformatic/kafka";
@@ -26,6 +26,19 @@ export async function makeTopic(
       () => false,
     ),
   );
+}
+
+/** Takes a connection, says what is no TLS, and ends it. */
+export async function openPlainServer(): Promise<{ readonly broker: string; close(): Promise<void> }> {
+  const plain = createPlain((socket) =>
+    socket
+      .on("error", () => {})
+      .resume()
+      .end("hello"),
+  );
+  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  const { port } = plain.address() as { port: number }; // it listens on TCP
+  return { broker: `127.0.0.1:${port}`, close: () => new Promise((resolve) => void plain.close(() => resolve())) };
 }
 
 /** Brokers say where they are: an answer must say a proxy's port instead, or clients would go around it. */

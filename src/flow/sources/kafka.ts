@@ -13,6 +13,7 @@ import type { Source, SourceListener } from "../source.ts";
 import { missingOf } from "./kafka-cluster.ts";
 import { createKafkaGroup, type KafkaGroup, leaveGroup } from "./kafka-group.ts";
 import { createKafkaReader, type KafkaReader } from "./kafka-reader.ts";
+import { cannotUseSource } from "./setup.ts";
 
 export const kafkaSource = v.strictObject({
   kind: v.literal("kafka"),
@@ -48,7 +49,7 @@ export function createKafkaSource(
   config: KafkaSourceConfig,
   { configDir }: { readonly configDir: string },
 ): Source {
-  const cannot = `Cannot use source of flow "${flow}"`;
+  const cannot = cannotUseSource(flow);
   const where = config.brokers.join(", ");
   let opened: Opened | null = null;
 

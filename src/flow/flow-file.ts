@@ -91,7 +91,6 @@ const Delivery = v.strictObject({
   batch: v.optional(countUpTo(10_000), 500),
   /** How long a batch that is not full waits for more. */
   linger_s: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(10)), 0.005),
-  queue: v.optional(countUpTo(100_000), 5000),
   /** Batches that fail in a row until the sink is left alone, and for how long. */
   breaker: v.optional(
     v.strictObject({ failures: v.optional(countUpTo(1000), 5), open_s: v.optional(seconds(3600), 5) }),
@@ -193,12 +192,9 @@ function processOf(given: v.InferOutput<typeof File>["process"]): ProcessPolicy 
 function sinkOf(yaml: YamlSource, sink: string, { delivery = {}, ...given }: Record<string, unknown>): FlowSink {
   const at = ["sinks", sink];
   const policy = checkedYaml(yaml, Delivery, delivery, [...at, "delivery"]);
-  if (policy.batch > policy.queue)
-    throw yaml.error([...at, "delivery"], `cannot use ${at.join(".")}.delivery: its batch is larger than its queue`);
   return {
     config: ofKind(yaml, sinkSchemas, given, at) as SinkConfig, // of these very schemas
     policy: {
-      queuedMax: policy.queue,
       batchMax: policy.batch,
       lingerMs: policy.linger_s * 1000,
       timeoutMs: policy.timeout_s * 1000,

@@ -206,7 +206,7 @@ export function createFlow({
           kind: file.sinks.get(name)?.config.kind ?? "",
           breaker: feeder.breaker,
           counts: feeder.counts,
-          queued: (file.sinks.get(name)?.policy.queuedMax ?? 0) - feeder.room,
+          queued: feeder.queued,
         })),
         tasks: { running: slots.used, waiting: slots.waiting },
         accepted: requests.accepted,

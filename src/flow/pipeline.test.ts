@@ -9,7 +9,7 @@ import type { Message } from "./message.ts";
 const sorted = (ids: readonly string[]) => [...ids].sort((one, other) => Number(one) - Number(other));
 
 describe("the pipeline of a flow", () => {
-  it("brings each message's output to every sink under its key, more of them than a sink's queue holds", async () => {
+  it("brings each message's output to every sink under its key, more of them than a batch holds", async () => {
     const { run, written, done } = flow({ execute: ({ input }) => ({ got: input }) });
     await run(messages(50));
     assert.equal(written.a.size, 50);

@@ -18,7 +18,7 @@ export interface MessageFault extends TaskFailure {
 
 export interface PipelineParts extends Omit<TaskParts, "sinks"> {
   readonly decode: (message: Message) => Reading;
-  readonly feeders: ReadonlyMap<string, Pick<SinkFeeder, "deliver" | "room" | "roomed">>;
+  readonly feeders: ReadonlyMap<string, Pick<SinkFeeder, "deliver">>;
   /** Resolves once the dead letter is durable; rejects when the flow stops first. */
   readonly bury: (message: Message, fault: MessageFault) => Promise<void>;
 }
@@ -184,7 +184,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const feeder = feeders.get(sink);
       if (feeder === undefined) continue; // checked where they came from
       for (const [index, payload] of list.entries()) {
-        while (feeder.room === 0) await feeder.roomed();
         const delivery = { key: `${key}.${index}`, origin, payload };
         const beganMs = performance.now();
         const told = (end: DeliveryEnd) =>

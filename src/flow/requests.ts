@@ -92,7 +92,6 @@ export function createRequests({ pipeline, feeders, bury, watch, concurrency, st
         throw new Error(
           `There is no sink "${delivery.sink}" any more: this flow has ${[...feeders.keys()].join(", ")}`,
         );
-      while (feeder.room === 0) await feeder.roomed();
       let refusal: string | null = null;
       await feeder.deliver(delivery, async (_, reason) => {
         refusal = reason;

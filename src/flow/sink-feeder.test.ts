@@ -4,7 +4,7 @@ import { feederPolicy } from "../../tests/support/pipeline.ts";
 import type { Delivery, Outcome, Sink } from "./sink.ts";
 import { createSinkFeeder, type FeederParts, type FeederPolicy } from "./sink-feeder.ts";
 
-const policy: FeederPolicy = { ...feederPolicy, queuedMax: 100 };
+const policy: FeederPolicy = feederPolicy;
 const delivery = (offset: number): Delivery => ({
   key: `f:p:${offset}:0`,
   origin: { partition: "p", id: String(offset) },
@@ -44,7 +44,7 @@ const deliverAll = (feeder: ReturnType<typeof feed>["feeder"], count: number) =>
   Promise.all(Array.from({ length: count }, (_, offset) => feeder.deliver(delivery(offset))));
 
 describe("the feeder of a sink", () => {
-  it("sends batches in order, as full as they may be, and gives its room back", async () => {
+  it("sends batches in order, as full as they may be, and none is open then", async () => {
     const { feeder, calls } = feed(() => ok, { lingerMs: 5_000 });
     await deliverAll(feeder, 6);
     assert.deepEqual(calls, [
@@ -53,7 +53,7 @@ describe("the feeder of a sink", () => {
     ]);
     assert.equal(feeder.counts.delivered, 6);
     await feeder.stop();
-    assert.equal(feeder.room, policy.queuedMax);
+    assert.equal(feeder.queued, 0);
   });
 
   it("sends a batch that is not full once it has waited", async () => {
@@ -140,27 +140,13 @@ describe("the feeder of a sink", () => {
     assert.equal(feeder.breaker.state, "closed");
   });
 
-  it("says when there is room again, and when it stops", { timeout: 5_000 }, async () => {
-    const { feeder } = feed(() => ok, { queuedMax: 2, batchMax: 1 });
-    const first = [feeder.deliver(delivery(0)), feeder.deliver(delivery(1))];
-    assert.equal(feeder.room, 0);
-    await feeder.roomed();
-    assert.ok(feeder.room > 0);
-    await Promise.all(first);
-    const stuck = feed(() => later, { queuedMax: 1, retry: { ...policy.retry, baseMs: 60_000, maxMs: 60_000 } }).feeder;
-    const open = assert.rejects(stuck.deliver(delivery(2)), /stops/);
-    const waiting = stuck.roomed();
-    await Promise.all([stuck.stop(), waiting, open]);
-  });
-
-  it("refuses more than its bound, and rejects what is open when it stops, so that it is not committed", async () => {
+  it("rejects what is open when it stops, so that it is not committed", async () => {
     const { feeder, buried } = feed(() => later, {
-      queuedMax: 2,
       attemptsMax: 1_000_000,
       retry: { ...policy.retry, baseMs: 60_000, maxMs: 60_000 },
     });
     const open = Promise.allSettled([feeder.deliver(delivery(0)), feeder.deliver(delivery(1))]);
-    assert.throws(() => feeder.deliver(delivery(2)), /full/);
+    assert.equal(feeder.queued, 2);
     await feeder.stop();
     assert.deepEqual(
       (await open).map(({ status }) => status),

@@ -1,6 +1,7 @@
 /**
- * Brings deliveries to one sink: a bounded queue, batches, a timeout, tries again later, and a breaker that leaves a failing sink alone. What
- * cannot be delivered is made a dead letter; only that or the sink's word settles a delivery.
+ * Brings deliveries to one sink, in the order in which they are handed over: batches, a timeout, tries again later, and a breaker that leaves a
+ * failing sink alone. What cannot be delivered is made a dead letter; only that or the sink's word settles a delivery. Its queue has no bound of
+ * its own: what waits is of messages that a partition's window, or who may ask for how much at once, has bounded.
  */
 import type { RetryRule } from "../compute/compute.ts";
 import { createBackoff, pause, within } from "../jobs/backoff.ts";
@@ -9,8 +10,6 @@ import { type Breaker, type BreakerPolicy, breakerAfter, breakerBefore, closedBr
 import type { Delivery, Outcome, Sink } from "./sink.ts";
 
 export interface FeederPolicy {
-  /** Deliveries waiting, those on their way included. */
-  readonly queuedMax: number;
   readonly batchMax: number;
   /** How long a batch that is not full waits for more. */
   readonly lingerMs: number;
@@ -31,13 +30,11 @@ export type DeliveryEnd = "delivered" | "dead";
 export interface SinkFeeder {
   /**
    * Resolves once the sink has it or it is durably a dead letter, and says which; rejects when the feeder stops first: then it may or may not have been
-   * written, and must be delivered again. Throws at once when the queue is full: see `room` and `roomed`. `bury`: instead of the feeder's own.
+   * written, and must be delivered again. `bury`: instead of the feeder's own.
    */
   deliver(delivery: Delivery, bury?: Bury): Promise<DeliveryEnd>;
-  /** How many more may be handed over now. Once it stops any may: they are rejected. */
-  readonly room: number;
-  /** Resolves when there is room, or the feeder stops. Who waited asks `room` again: another one may have been quicker. */
-  roomed(): Promise<void>;
+  /** Deliveries that are not settled, those on their way included. */
+  readonly queued: number;
   readonly breaker: Breaker;
   readonly counts: FeederCounts;
   /** Lets the batch on its way come back, its signal aborted; rejects what is open. The sink is not closed. */
@@ -73,7 +70,6 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
   let breaker = closedBreaker;
   let running: Promise<void> | null = null;
   let filled: PromiseWithResolvers<void> | null = null;
-  let freed: PromiseWithResolvers<void> | null = null;
 
   const stopped = () => stopping.signal.aborted;
 
@@ -84,15 +80,9 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
       sending = batch.length;
       await sendAll(batch);
       sending = 0;
-      giveRoom();
     }
     // In the same turn as the last look at the queue: a delivery that comes a microtask later must start a run of its own.
     running = null;
-  }
-
-  function giveRoom(): void {
-    freed?.resolve();
-    freed = null;
   }
 
   async function linger(): Promise<void> {
@@ -178,21 +168,14 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
   return {
     deliver(delivery, bury = buryByDefault) {
       if (stopped()) return Promise.reject(stopError());
-      if (queue.length + sending >= policy.queuedMax)
-        throw new RangeError("Cannot queue a delivery: the queue is full");
       const settle = Promise.withResolvers<DeliveryEnd>();
       queue.push({ delivery, bury, settle, attempts: 0 });
       if (queue.length >= policy.batchMax) filled?.resolve();
       running ??= run();
       return settle.promise;
     },
-    get room() {
-      return stopped() ? policy.queuedMax : policy.queuedMax - queue.length - sending;
-    },
-    async roomed() {
-      if (queue.length + sending < policy.queuedMax || stopped()) return;
-      freed ??= Promise.withResolvers<void>();
-      await freed.promise;
+    get queued() {
+      return queue.length + sending;
     },
     get breaker() {
       return breaker;
@@ -202,7 +185,6 @@ export function createSinkFeeder({ sink, policy, bury: buryByDefault, nowMs }: F
     },
     async stop() {
       stopping.abort();
-      giveRoom();
       await running;
       for (const { settle } of queue.splice(0)) settle.reject(stopError());
     },

@@ -11,10 +11,15 @@ export interface Watermark {
   confirm(offset: number): void;
 }
 
+/** What lies below the first open one is forgotten when there is so much of it: one by one would move the others each time. */
+const forgottenMin = 1024;
+
 /** Bounded by who calls it: it holds what was begun and is not yet below `nextOffset`. */
 export function createWatermark(startOffset: number): Watermark {
-  /** Offset → whether it is confirmed. A map keeps the order in which they were begun, which is that of the offsets. */
-  const offsets = new Map<number, boolean>();
+  /** Offsets in order; those before `first` are below `nextOffset`. */
+  let begun: number[] = [];
+  let first = 0;
+  const open = new Set<number>();
   let nextUnbegun = startOffset;
   let nextOffset = startOffset;
 
@@ -23,26 +28,26 @@ export function createWatermark(startOffset: number): Watermark {
       return nextOffset;
     },
     get held() {
-      return offsets.size;
+      return begun.length - first;
     },
     begin(offset) {
       if (!Number.isSafeInteger(offset + 1) || offset < nextUnbegun)
         throw new RangeError(`Cannot begin offset ${offset}: the next one is at least ${nextUnbegun}`);
       // A gap before the first open one is done with: the source has nothing there.
-      if (offsets.size === 0) nextOffset = offset;
-      offsets.set(offset, false);
+      if (open.size === 0) nextOffset = offset;
+      begun.push(offset);
+      open.add(offset);
       nextUnbegun = offset + 1;
     },
     confirm(offset) {
-      if (offsets.get(offset) !== false) throw new RangeError(`Cannot confirm offset ${offset}: it is not open`);
-      offsets.set(offset, true);
+      if (!open.delete(offset)) throw new RangeError(`Cannot confirm offset ${offset}: it is not open`);
       if (offset !== nextOffset) return;
-      for (const [first, confirmed] of offsets) {
-        nextOffset = first;
-        if (!confirmed) return;
-        offsets.delete(first);
-      }
-      nextOffset = nextUnbegun;
+      let next = begun[first];
+      while (next !== undefined && !open.has(next)) next = begun[++first];
+      nextOffset = next ?? nextUnbegun;
+      if (first < forgottenMin || first * 2 < begun.length) return;
+      begun = begun.slice(first);
+      first = 0;
     },
   };
 }

@@ -13,7 +13,6 @@ import { watchAll } from "../../src/flow/watch.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 
 export const feederPolicy: FeederPolicy = {
-  queuedMax: 4,
   batchMax: 3,
   lingerMs: 0,
   timeoutMs: 5_000,

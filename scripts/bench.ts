@@ -1,6 +1,6 @@
 /**
  * Runs the benchmarks one after the other: `npm run bench -- [name …] [--smoke] [options of the benchmark]`. Each prints its own
- * figures; a failed one fails the run. Without BENCH_DATABASE_URL it starts a Postgres that waits for the disk, and a Redis.
+ * figures; a failed one fails the run. Without BENCH_DATABASE_URL it starts a Postgres that waits for the disk, a Redis, and a Kafka where it is asked for.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -21,7 +21,12 @@ if (files.length === 0) throw new Error(`Cannot run ${names.join(", ")} as bench
 
 const services = process.env.BENCH_DATABASE_URL ? null : await servicesIfInstalled();
 const env = services
-  ? { ...process.env, BENCH_DATABASE_URL: services.databaseUrl, BENCH_REDIS_URL: services.redisUrl }
+  ? {
+      ...process.env,
+      BENCH_DATABASE_URL: services.databaseUrl,
+      BENCH_REDIS_URL: services.redisUrl,
+      ...(services.kafka !== null && { BENCH_KAFKA: services.kafka }),
+    }
   : process.env;
 const failed: string[] = [];
 /** Interrupted: the benchmark under way has heard it too, the others do not begin, and the servers are stopped. */
@@ -42,10 +47,17 @@ console.log(`\n${files.length} benchmarks${failed.length > 0 ? `, failed: ${fail
 process.exitCode = failed.length > 0 ? 1 : 0;
 
 async function servicesIfInstalled(): Promise<Services | null> {
+  const wanted = { mongo: false, durable: true };
+  const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
   try {
-    return await startServices({ kafka: false, mongo: false, durable: true });
+    if (files.includes("flow.ts")) return await startServices({ ...wanted, kafka: true });
   } catch (error) {
-    console.log(`Without Postgres and Redis, embedded stores only: ${error instanceof Error ? error.message : error}`);
+    console.log(`Without Kafka: ${reasonOf(error)}`);
+  }
+  try {
+    return await startServices({ ...wanted, kafka: false });
+  } catch (error) {
+    console.log(`Without Postgres and Redis, embedded stores only: ${reasonOf(error)}`);
     return null;
   }
 }

@@ -8,6 +8,7 @@ import { schemaFlaw } from "../model/json-schema-flaw.ts";
 import { sourceBytesMax } from "../templates/yaml-source.ts";
 import { type FlowFile, readFlowFile } from "./flow-file.ts";
 import type { FlowModule } from "./hooks.ts";
+import { offerOwnPackage } from "./own-package.ts";
 
 export interface FlowDefinition {
   readonly file: FlowFile;
@@ -70,6 +71,7 @@ const functionNames = [
 async function loadModule(flow: string, path: string): Promise<FlowModule> {
   const cannot = `Cannot load flow "${flow}"`;
   let loaded: { readonly default?: unknown };
+  offerOwnPackage();
   try {
     loaded = await import(pathToFileURL(path).href);
   } catch (error) {

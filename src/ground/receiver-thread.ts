@@ -1,5 +1,6 @@
 /** One receiver thread as the main thread sees it: opens ports there, takes their batches, gives credits back. */
 import { Worker } from "node:worker_threads";
+import { isCompiled } from "../compiled.ts";
 import { batchOf } from "./datagram-collector.ts";
 import { HoldEndedError, PortOpenError, type Receiver, type ReceiverOptions, type ReceiverStats } from "./receiver.ts";
 import type { FromThread, ToThread } from "./receiver-messages.ts";
@@ -198,6 +199,5 @@ const emptyStats: ReceiverStats = {
 
 /** Inside the single binary the thread's program is an entry point of its own, beside the one that all other sources became. */
 function workerUrl(): URL {
-  const isCompiled = import.meta.url.includes("/$bunfs/");
   return new URL(isCompiled ? "./ground/receiver-worker.js" : "./receiver-worker.ts", import.meta.url);
 }

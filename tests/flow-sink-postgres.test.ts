@@ -139,6 +139,86 @@ describe("the Postgres sink", { skip }, () => {
     await checked({ key_column: "note", columns: { body: "$" } });
   });
 
+  describe("that keeps one row of each", () => {
+    const upsert = { on: ["note"], newest: "t" };
+    const reading = (n: number, note: string, second: number | null): Delivery =>
+      delivery(n, { reading: { at: second && `2026-01-02T03:04:0${second}Z`, volts: n }, note });
+    const states = () => direct.sql<{ key: string; note: string; volts: number }>`
+      select idempotency_key as key, note, volts from readings order by note`;
+    beforeEach(() =>
+      direct.sql.script("alter table readings alter note set not null; create unique index on readings (note)"),
+    );
+
+    it("replaces a row by the newest, within a batch and over them, whatever comes late or again", async () => {
+      const sink = await checked({ upsert });
+      const first = [reading(1, "a", 1), reading(2, "a", 3), reading(3, "b", 1), reading(4, "a", 2)];
+      assert.deepEqual(await sink.deliver(first, signal), [ok, ok, ok, ok]);
+      assert.deepEqual(await states(), [
+        { key: "f:p:2:0", note: "a", volts: 2 },
+        { key: "f:p:3:0", note: "b", volts: 3 },
+      ]);
+      assert.deepEqual(await sink.deliver([reading(5, "b", 2), reading(1, "a", 1)], signal), [ok, ok]);
+      assert.deepEqual(await sink.deliver([...first, reading(6, "b", null)], signal), [ok, ok, ok, ok, ok]);
+      assert.deepEqual(await states(), [
+        { key: "f:p:2:0", note: "a", volts: 2 },
+        { key: "f:p:5:0", note: "b", volts: 5 },
+      ]);
+    });
+
+    it("without newest the last one stays", async () => {
+      const sink = await checked({ upsert: { on: ["note"] } });
+      await sink.deliver([reading(1, "a", 2), reading(2, "a", 1)], signal);
+      await sink.deliver([reading(3, "a", 1)], signal);
+      assert.deepEqual(await states(), [{ key: "f:p:3:0", note: "a", volts: 3 }]);
+    });
+
+    it("refuses a row alone that the table refuses", async () => {
+      const sink = await checked({ upsert });
+      const outcomes = await sink.deliver(
+        [reading(1, "a", 1), reading(2000, "b", 1), delivery(3, { reading: {} })],
+        signal,
+      );
+      assert.deepEqual(
+        outcomes.map(({ kind }) => kind),
+        ["ok", "refused", "refused"],
+      );
+      assert.deepEqual(await states(), [{ key: "f:p:1:0", note: "a", volts: 1 }]);
+    });
+
+    it("takes both ways of two writers at once", async () => {
+      const [one, other] = [await checked({ upsert }), await checked({ upsert })];
+      const up = Array.from({ length: 300 }, (_, n) => reading(n, `n${n}`, 1));
+      const down = up.toReversed();
+      const rounds = Array.from({ length: 10 });
+      const write = async (sink: Sink, batch: readonly Delivery[]) => {
+        for (const _ of rounds) assert.ok((await sink.deliver(batch, signal)).every(({ kind }) => kind === "ok"));
+      };
+      await Promise.all([write(one, up), write(other, down)]);
+      assert.equal((await states()).length, 300);
+    });
+
+    it("refuses to start where rows could be there twice, and says the SQL to run", async () => {
+      const refused = (config: object, why: RegExp) =>
+        assert.rejects(checked(config), (error) => error instanceof SetupError && why.test(error.message));
+      await refused(
+        { upsert: { on: ["volts"] } },
+        /no unique index of "volts".*create unique index on "readings" \("volts"\)/,
+      );
+      await refused({ upsert: { on: ["note", "volts"] } }, /no unique index of "note", "volts"/);
+      await refused({ upsert: { on: ["at"] } }, /upsert names at, which is none of columns/);
+      await direct.sql.script("alter table readings alter note drop not null");
+      await refused({ upsert }, /"note" may be null.*alter table "readings" alter "note" set not null/);
+    });
+
+    it("needs no unique index of its keys", async () => {
+      await direct.sql.script(
+        "alter table readings drop constraint readings_pkey; alter table readings alter idempotency_key drop not null",
+      );
+      const sink = await checked({ upsert });
+      assert.deepEqual(await sink.deliver([reading(1, "a", 1)], signal), [ok]);
+    });
+  });
+
   it("refuses to start without a right to insert", async () => {
     const url = new URL(place.databaseUrl ?? "");
     await direct.sql.script(

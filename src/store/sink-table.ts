@@ -1,6 +1,6 @@
 /**
- * Somebody else's table on a Postgres of their own, into which a flow's payloads go: looked at once, then only inserted into. Rows are keyed;
- * a key that is there already is left as it is.
+ * Somebody else's table on a Postgres of their own, into which a flow's payloads go: looked at once, then only inserted into, or updated where it
+ * is asked to keep one row of each. Rows are keyed; a key that is there already is left as it is.
  */
 import { Pools } from "./postgres-pool.ts";
 import { Statements } from "./postgres-statement.ts";
@@ -12,6 +12,14 @@ export interface SinkTableSettings {
   readonly table: string;
   readonly keyColumn: string;
   readonly columns: readonly string[];
+  /** Null: a row for each key. */
+  readonly upsert: Upsert | null;
+}
+
+/** One row for each value of `on`, which the next one replaces; with `newest` only one whose value there is not smaller. Some of the columns. */
+export interface Upsert {
+  readonly on: readonly string[];
+  readonly newest: string | null;
 }
 
 /** The key, then one text for each column, as Postgres reads the column's type. */
@@ -44,9 +52,11 @@ interface Column {
   readonly type: string;
   /** The type itself, or what a domain is made of. */
   readonly base: string;
+  /** Never null. */
+  readonly required: boolean;
 }
 
-export function openSinkTable({ url, table, keyColumn, columns }: SinkTableSettings): SinkTable {
+export function openSinkTable({ url, table, keyColumn, columns, upsert }: SinkTableSettings): SinkTable {
   const pools = new Pools({ url, connectionsMax: 1, deadlineMs: insertMs, applicationName: "orrery sink" }, log);
   const statements = new Statements(pools);
   const quotedTable = table.split(".").map(quoted).join(".");
@@ -70,12 +80,19 @@ export function openSinkTable({ url, table, keyColumn, columns }: SinkTableSetti
     });
     if (!["text", "character varying"].includes(found[0]?.base ?? ""))
       throw new TableUnfit(`the type of its key column ${quoted(keyColumn)} is ${found[0]?.type}: it must be text`);
-    if ((await run(keyIndexText, [quotedTable, keyColumn], inspectMs)).length === 0)
+    const one = upsert?.on ?? [keyColumn];
+    const list = one.map(quoted).join(", ");
+    if ((await run(uniqueIndexText, [quotedTable, array(one)], inspectMs)).length === 0)
       throw new TableUnfit(
-        `its key column ${quoted(keyColumn)} has no unique index, so that a redelivery would be written twice: ` +
-          `create unique index on ${quotedTable} (${quoted(keyColumn)})`,
+        `it has no unique index of ${list}, so that a redelivery would be written twice: create unique index on ${quotedTable} (${list})`,
       );
-    const text = insertText(quotedTable, found);
+    const open = upsert?.on.find((name) => known.some((column) => column.name === name && !column.required));
+    if (open !== undefined)
+      throw new TableUnfit(
+        `its column ${quoted(open)} may be null, and each row with a null is another one: ` +
+          `alter table ${quotedTable} alter ${quoted(open)} set not null`,
+      );
+    const text = insertText(quotedTable, found, upsert);
     // Plans the insert without running it, which finds what the catalogue was not asked: privileges, generated columns.
     await run(
       `explain ${text}`,
@@ -116,22 +133,34 @@ export function openSinkTable({ url, table, keyColumn, columns }: SinkTableSetti
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /** One text for any number of rows. Each value is read as its column's type without that type's length, which the assignment checks. */
-function insertText(table: string, columns: readonly Column[]): string {
-  const numbers = columns.map((_, i) => i + 1);
-  return `insert into ${table} (${columns.map(({ name }) => quoted(name)).join(", ")})
-    select ${columns.map(({ type }, i) => `given.c${i + 1}::${type}`).join(", ")}
-    from unnest(${numbers.map((n) => `$${n}::text::text[]`).join(", ")}) as given (${numbers.map((n) => `c${n}`).join(", ")})
-    on conflict (${quoted(columns[0]?.name ?? "")}) do nothing`;
+function insertText(table: string, columns: readonly Column[], upsert: Upsert | null): string {
+  const names = columns.map(({ name }) => quoted(name));
+  const given = columns.map(({ type }, i) => `given.c${i + 1}::${type} as ${names[i]}`).join(", ");
+  const places = columns.map((_, i) => `$${i + 1}::text::text[]`).join(", ");
+  const rows = `select ${given}, n from unnest(${places}) with ordinality as given (${columns.map((_, i) => `c${i + 1}`).join(", ")}, n)`;
+  const [key] = names;
+  const insert = `insert into ${table} as stored (${names.join(", ")})`;
+  if (upsert === null)
+    return `${insert} select ${names.join(", ")} from (${rows}) as rows on conflict (${key}) do nothing`;
+  const on = upsert.on.map(quoted).join(", ");
+  const newest = upsert.newest === null ? null : quoted(upsert.newest);
+  // One statement may touch a row once; and rows are locked in one order, so that two nodes never wait for each other.
+  return `${insert} select distinct on (${on}) ${names.join(", ")} from (${rows}) as rows
+    order by ${on}, ${newest === null ? "" : `${newest} desc nulls last, `}n desc
+    on conflict (${on}) do update set ${names.map((name) => `${name} = excluded.${name}`).join(", ")}
+    ${newest === null ? "" : `where stored.${newest} is null or excluded.${newest} >= stored.${newest}`}`;
 }
 
 const relationText = "select relkind::text as kind from pg_class where oid = to_regclass($1::text)";
 
 const columnsText = `select attname::text as name, format_type(atttypid, -1) as type,
-    format_type(case typtype when 'd' then typbasetype else atttypid end, -1) as base
+    format_type(case typtype when 'd' then typbasetype else atttypid end, -1) as base, attnotnull as required
   from pg_attribute join pg_type on pg_type.oid = atttypid
   where attrelid = to_regclass($1::text) and attnum > 0 and not attisdropped`;
 
-/** What `on conflict` can lean on: of this column alone, of all rows, checked at once. */
-const keyIndexText = `select 1 as found from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
-  where indrelid = to_regclass($1::text) and attname = $2::text and indnkeyatts = 1
-    and indisunique and indisvalid and indimmediate and indpred is null and indexprs is null`;
+/** What `on conflict` can lean on: of these columns alone, of all rows, checked at once. */
+const uniqueIndexText = `select 1 as found from pg_index
+  where indrelid = to_regclass($1::text) and indisunique and indisvalid and indimmediate and indpred is null and indexprs is null
+    and (select array_agg(attname::text order by attname) from pg_attribute
+         where attrelid = indrelid and attnum = any(indkey[:indnkeyatts - 1]))
+      = (select array_agg(name order by name) from unnest($2::text::text[]) as name)`;

@@ -1,4 +1,7 @@
-/** Inserts deliveries into a table on a Postgres, one row each, keyed: a redelivery finds its key there and writes nothing. */
+/**
+ * Inserts deliveries into a table on a Postgres, one row each, keyed: a redelivery finds its key there and writes nothing. With `upsert` the table has
+ * one row for each value of some columns, which the next payload replaces.
+ */
 import * as v from "valibot";
 import { messageOf } from "../../compute/function.ts";
 import { variable } from "../../config-computes.ts";
@@ -32,11 +35,18 @@ export const postgresSink = v.strictObject({
     v.record(columnName, v.pipe(v.string(), v.regex(/^[^.]+(\.[^.]+)*$/, "must be names with dots between, or $"))),
     v.check((columns) => Object.keys(columns).length > 0, "must name a column"),
   ),
+  /** One row for each value of `on`. `newest`: a payload whose value there is smaller than the row's is left out, such as an old one that comes again. */
+  upsert: v.optional(
+    v.strictObject({
+      on: v.pipe(v.array(columnName), v.minLength(1), v.maxLength(20)),
+      newest: v.optional(columnName),
+    }),
+  ),
 });
 
 export function createPostgresSink(
   name: string,
-  { url_env, table, key_column, columns }: v.InferOutput<typeof postgresSink>,
+  { url_env, table, key_column, columns, upsert }: v.InferOutput<typeof postgresSink>,
   { environment }: SinkParts,
 ): Sink {
   /** Each column with its path; null: the whole payload. */
@@ -51,9 +61,15 @@ export function createPostgresSink(
   function openTable(): SinkTable {
     const url = environment[url_env];
     if (!url) throw setupError(`${url_env} is not set`);
-    if (key_column in columns) throw setupError(`column ${key_column} is its key_column, and cannot be one of columns`);
+    if (Object.hasOwn(columns, key_column))
+      throw setupError(`column ${key_column} is its key_column, and cannot be one of columns`);
+    const stray = [...(upsert?.on ?? []), upsert?.newest].find(
+      (name) => name !== undefined && !Object.hasOwn(columns, name),
+    );
+    if (stray !== undefined) throw setupError(`upsert names ${stray}, which is none of columns`);
     try {
-      return openSinkTable({ url, table, keyColumn: key_column, columns: Object.keys(columns) });
+      const kept = upsert === undefined ? null : { on: [...new Set(upsert.on)], newest: upsert.newest ?? null };
+      return openSinkTable({ url, table, keyColumn: key_column, columns: Object.keys(columns), upsert: kept });
     } catch {
       // What is thrown may quote the URL, and that holds a password.
       throw setupError(`${url_env} does not hold a URL of Postgres`);

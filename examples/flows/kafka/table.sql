@@ -1,0 +1,1 @@
+create table if not exists scene_extent (idempotency_key text primary key, scene text, extent jsonb);

@@ -116,6 +116,20 @@ describe("the Postgres sink", { skip }, () => {
     await direct.sql.script('drop schema "Mixed" cascade');
   });
 
+  it("writes columns that are called as parts of its own statements are", async () => {
+    const names = ["n", "c0", "ordinal", "texts", "rows", "stored", "excluded", "given"];
+    await direct.sql.script(`create table odd (idempotency_key text primary key, ${names.map((name) => `"${name}" text not null`)});
+      create unique index on odd (n, ordinal)`);
+    const columns = Object.fromEntries(names.map((name) => [name, name]));
+    const payload = Object.fromEntries(names.map((name) => [name, `of ${name}`]));
+    for (const upsert of [undefined, { on: ["n", "ordinal"], newest: "stored" }]) {
+      const sink = await checked({ table: "odd", columns, upsert });
+      assert.deepEqual(await sink.deliver([delivery(1, payload)], signal), [ok]);
+    }
+    assert.deepEqual(await direct.sql`select * from odd`, [{ idempotency_key: "f:p:1:0", ...payload }]);
+    await direct.sql.script("drop table odd");
+  });
+
   it("writes nothing twice: neither within a batch nor when it is delivered again", async () => {
     const sink = await checked();
     const batch = [delivery(1), delivery(2), delivery(1)];

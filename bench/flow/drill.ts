@@ -24,8 +24,18 @@ const { values: flags } = parseArgs({
     runs: { type: "string", default: "1" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     logs: { type: "string" },
+    help: { type: "boolean", default: false },
   },
 });
+if (flags.help) {
+  console.log(`npm run drill -- [--fast] [--runs N] [--seed N] [--logs folder]
+
+  --fast    fewer messages and shorter phases: about a minute instead of two
+  --runs    how many, one after the other (1); each has the seed after the one before
+  --seed    of the messages: the same seed sends the same
+  --logs    where the nodes' logs go when a run fails`);
+  process.exit(0);
+}
 const phases = flags.fast ? fastPhases : wholePhases;
 /** How long a victim is away, and how long all are well before the next one. */
 const [awayMs, wellMs] = flags.fast ? [1_500, 1_500] : [3_000, 5_000];
@@ -107,7 +117,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void stopRun().finally(() => process.exit(130)));
 
 async function run(seed: number): Promise<boolean> {
-  const servers = await startServers();
+  const starting = startServers();
+  stopRun = async () => (await starting).stop(); // also of one that is interrupted before all have started
+  const servers = await starting;
   const nodes: KeptNode[] = [];
   const reader = openTopics(servers.kafka);
   let whole = false;

@@ -135,19 +135,20 @@ const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 /** One text for any number of rows. Each value is read as its column's type without that type's length, which the assignment checks. */
 function insertText(table: string, columns: readonly Column[], upsert: Upsert | null): string {
   const names = columns.map(({ name }) => quoted(name));
-  const given = columns.map(({ type }, i) => `given.c${i + 1}::${type} as ${names[i]}`).join(", ");
+  // By number, as any name of ours may be one of theirs.
+  const given = columns.map((_, i) => `c${i}`);
+  const typed = columns.map(({ type }, i) => `c${i}::${type} as c${i}`).join(", ");
   const places = columns.map((_, i) => `$${i + 1}::text::text[]`).join(", ");
-  const rows = `select ${given}, n from unnest(${places}) with ordinality as given (${columns.map((_, i) => `c${i + 1}`).join(", ")}, n)`;
-  const [key] = names;
+  const rows = `(select ${typed}, ordinal from unnest(${places}) with ordinality as texts (${given.join(", ")}, ordinal)) as rows`;
   const insert = `insert into ${table} as stored (${names.join(", ")})`;
-  if (upsert === null)
-    return `${insert} select ${names.join(", ")} from (${rows}) as rows on conflict (${key}) do nothing`;
-  const on = upsert.on.map(quoted).join(", ");
+  if (upsert === null) return `${insert} select ${given.join(", ")} from ${rows} on conflict (${names[0]}) do nothing`;
+  const givenOf = (name: string) => `c${columns.findIndex((column) => column.name === name)}`;
+  const on = upsert.on.map(givenOf).join(", ");
   const newest = upsert.newest === null ? null : quoted(upsert.newest);
+  const newestFirst = upsert.newest === null ? "" : `${givenOf(upsert.newest)} desc nulls last, `;
   // One statement may touch a row once; and rows are locked in one order, so that two nodes never wait for each other.
-  return `${insert} select distinct on (${on}) ${names.join(", ")} from (${rows}) as rows
-    order by ${on}, ${newest === null ? "" : `${newest} desc nulls last, `}n desc
-    on conflict (${on}) do update set ${names.map((name) => `${name} = excluded.${name}`).join(", ")}
+  return `${insert} select distinct on (${on}) ${given.join(", ")} from ${rows} order by ${on}, ${newestFirst}ordinal desc
+    on conflict (${upsert.on.map(quoted).join(", ")}) do update set ${names.map((name) => `${name} = excluded.${name}`).join(", ")}
     ${newest === null ? "" : `where stored.${newest} is null or excluded.${newest} >= stored.${newest}`}`;
 }
 

@@ -59,7 +59,7 @@ const result = await Bun.build({
       name: "embedded files",
       setup(build) {
         build.onLoad({ filter: /[/\\]src[/\\]embedded\.ts$/ }, () => ({
-          contents: `export const embedded = ${embedded};`,
+          contents: `export const embedded = ${embedded}; export const isCompiled = true;`,
           loader: "ts",
         }));
       },

@@ -3,3 +3,6 @@ export const embedded: {
   /** The example mission: relative path → text. */
   readonly example: Readonly<Record<string, string>> | null;
 } = { example: null };
+
+/** Whether this is the single binary. */
+export const isCompiled: boolean = false;

@@ -59,7 +59,7 @@ describe("the Kafka sink's settings", () => {
     await closed.close();
     const { host } = new URL(closed.url);
     const sink = createKafkaSink("lake", { kind: "kafka", brokers: [host], topic: "values" }, parts);
-    const expected = `^SetupError: Cannot use sink "lake": .* topic "values" at ${host}: .*ECONNREFUSED`;
+    const expected = `^AwayError: Cannot use sink "lake": .* topic "values" at ${host}: .*ECONNREFUSED`;
     await assert.rejects(sink.check(), new RegExp(expected));
     await sink.close();
   });

@@ -43,7 +43,7 @@ describe("the Kafka source's settings", () => {
     await closed.close();
     const { host } = new URL(closed.url);
     const source = createKafkaSource("orbits", { ...config, brokers: [host] }, { configDir: folder });
-    const expected = `^SetupError: Cannot use source of flow "orbits": .*at ${host}: .*ECONNREFUSED.*see that brokers`;
+    const expected = `^AwayError: Cannot use source of flow "orbits": .*at ${host}: .*ECONNREFUSED.*see that brokers`;
     await assert.rejects(source.open(nobody), new RegExp(expected));
     await source.close();
   });
@@ -392,7 +392,7 @@ describe("the Kafka source", { skip: kafka === undefined }, () => {
     const source = test.create({ topics: [topic], group: randomUUID() });
     const opening = source.open(nobody);
     await source.close();
-    await assert.rejects(opening, /^SetupError: Cannot use source/);
+    await assert.rejects(opening, /^AwayError: Cannot use source/);
   });
 
   it("reads over TLS from who has a certificate of that name, by an authority that it trusts", {

@@ -178,7 +178,7 @@ describe("the Redis source under faults", { skip: process.env.TEST_REDIS_URL ===
     await asked;
     const waitedMs = await tookMs(source.close());
     assert.ok(waitedMs < 2_000, `${waitedMs} ms`);
-    await assert.rejects(opening, /SetupError: Cannot use source of flow "f": .* does not answer/);
+    await assert.rejects(opening, /AwayError: Cannot use source of flow "f": .* does not answer/);
     assert.equal(await redis.exists(stream), 0);
   });
 

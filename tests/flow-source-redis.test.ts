@@ -38,7 +38,8 @@ describe("the Redis source's settings", () => {
     ] as const) {
       const source = createRedisSource("f", configOf({ streams: ["a"] }), { environment: { CACHE_URL: url } });
       await assert.rejects(source.open(flowReader()), (error: Error) => {
-        assert.match(String(error), /^SetupError: Cannot use source of flow "f"/);
+        assert.match(String(error), url === away.url ? /^AwayError: Cannot/ : /^SetupError: Cannot/);
+        assert.match(error.message, /^Cannot use source of flow "f"/);
         assert.match(error.message, reason);
         assert.doesNotMatch(error.message, /hunter2/);
         return true;

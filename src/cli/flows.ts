@@ -46,7 +46,11 @@ const flowTable = (rows: readonly FlowRow[]): string =>
     { title: "dead", of: ({ messages }) => messages.dead },
     { title: "delivered", of: ({ sinks }) => sinks.reduce((sum, { delivered }) => sum + delivered, 0) },
     { title: "", of: ({ paused }) => (paused ? "paused" : " "), colour: () => "yellow" },
+    { title: "", of: (row) => notOpen(row) ?? " ", colour: () => "red", shrinks: true },
   ]);
+
+const notOpen = ({ state, reason }: FlowRow): string | null =>
+  state === "open" ? null : `${state}${reason === null ? "" : `: ${reason}`}`;
 
 function showCommand(): Command {
   return apiCommand("show", "show a flow's partitions and sinks", ["orrery flows show readings"])
@@ -59,6 +63,8 @@ function showCommand(): Command {
 
 function flowText(flow: FlowRow): string {
   const description = flow.description === null ? "" : `${clean(flow.description)}\n\n`;
+  const why = notOpen(flow);
+  const opening = why === null ? "" : `${clean(why)}\n\n`;
   const partitions = table(flow.partitions, [
     { title: "partition", of: ({ name }) => name },
     { title: "state", of: ({ state }) => state, colour: ({ state }) => (state === "failed" ? "red" : "plain") },
@@ -81,7 +87,7 @@ function flowText(flow: FlowRow): string {
     { title: "dead", of: ({ dead }) => dead },
   ]);
   const none = "No partition is read by this node.\n";
-  return `${description}${flow.partitions.length === 0 ? none : partitions}\n${sinks}`;
+  return `${description}${opening}${flow.partitions.length === 0 ? none : partitions}\n${sinks}`;
 }
 
 function pauseCommand(verb: "pause" | "resume"): Command {

@@ -80,6 +80,8 @@ export interface FlowRow {
   readonly name: string;
   readonly description: string | null;
   readonly source: string;
+  readonly state: string;
+  readonly reason: string | null;
   readonly paused: boolean;
   readonly messages: { readonly done: number; readonly dead: number };
   readonly tasks: { readonly running: number; readonly waiting: number; readonly concurrency: number };

@@ -10,6 +10,7 @@ import type { FlowsParts } from "./flows.ts";
 import { createLetters, type LetterMirror } from "./letters.ts";
 import type { FlowDefinition } from "./load.ts";
 import { createRecorder } from "./recorder.ts";
+import { createReopenedSource } from "./reopened-source.ts";
 import { createSink } from "./sinks/kinds.ts";
 import { createKafkaDeadLetters } from "./sources/kafka-dead-letters.ts";
 import { createSource, type SourceConfig } from "./sources/kinds.ts";
@@ -27,7 +28,9 @@ export function buildFlow(definition: FlowDefinition, parts: FlowsParts, redis: 
   );
   return createFlow({
     definition,
-    source: createSource(id, file.source, { configDir, environment, sql, nodeId, telemetry, log }),
+    source: createReopenedSource(() =>
+      createSource(id, file.source, { configDir, environment, sql, nodeId, telemetry, log }),
+    ),
     sinks: new Map(sinks),
     executor: createExecutor(id, file.executor, { configDir, environment, module, context }),
     context,

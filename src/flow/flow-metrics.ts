@@ -32,12 +32,13 @@ export function flowMetricsWatch({ flows }: Metrics, flow: string): FlowWatch {
 
 /** What is held and waited for is read when somebody scrapes. */
 export function sampleFlows(metrics: Metrics, all: () => readonly Flow[]): void {
-  const { held, waiting, breakersOpen } = metrics.flows;
+  const { open, held, waiting, breakersOpen } = metrics.flows;
   metrics.refreshed(async () => {
     for (const { definition, state } of all()) {
       const { id } = definition.file;
       const sum = (of: (partition: (typeof state.partitions)[number]) => number) =>
         state.partitions.reduce((total, partition) => total + of(partition), 0);
+      open.labels(id).set(state.opening.state === "open" ? 1 : 0);
       held.labels(id).set(sum((partition) => partition.held));
       waiting.labels(id).set(sum((partition) => partition.waiting ?? 0));
       for (const { name, breaker } of state.sinks) breakersOpen.labels(id, name).set(breaker.state === "open" ? 1 : 0);

@@ -1,7 +1,9 @@
 /** One flow on this node: its sinks, its source's partitions, and what is asked of it beside them. */
 import { createBackoff, pause } from "../jobs/backoff.ts";
 import type { Clock } from "../model/clock.ts";
+import { FlowNotOpenError } from "../model/flow-errors.ts";
 import type { Log } from "../observe/log.ts";
+import { checkAll } from "./away.ts";
 import type { Breaker } from "./breaker.ts";
 import type { FlowCache } from "./cache.ts";
 import { createDecoder } from "./decode.ts";
@@ -11,6 +13,7 @@ import type { Letters } from "./letters.ts";
 import { createLife } from "./life.ts";
 import type { FlowDefinition } from "./load.ts";
 import type { Message } from "./message.ts";
+import { createOpening, type OpeningState } from "./opening.ts";
 import { createPartition, type Partition, type PartitionState } from "./partition.ts";
 import { createPipeline, type MessageFault } from "./pipeline.ts";
 import type { Recorder } from "./recorder.ts";
@@ -32,7 +35,7 @@ export interface FlowParts {
   readonly recorder: Recorder;
   readonly watch: FlowWatch;
   readonly clock: Clock;
-  readonly log: Pick<Log, "warn">;
+  readonly log: Pick<Log, "warn" | "info">;
 }
 
 export interface Flow {
@@ -40,8 +43,10 @@ export interface Flow {
   readonly recorder: Pick<Recorder, "recent" | "dropped" | "counts">;
   /** What its hooks remember. */
   readonly cache: Pick<FlowCache, "counts">;
-  /** Throws `SetupError` when a sink or the source cannot be used. */
+  /** Throws `SetupError` when a sink or the source cannot be used as it is configured. Where one is away the flow opens later: see `opening`. */
   start(isPaused: boolean): Promise<void>;
+  /** Throws `FlowNotOpenError`: nothing may be asked of it yet. */
+  requireOpen(): void;
   setPaused(isPaused: boolean): void;
   readonly state: FlowState;
   /** What is asked of it beside its source. */
@@ -51,6 +56,7 @@ export interface Flow {
 }
 
 export interface FlowState {
+  readonly opening: OpeningState;
   readonly isPaused: boolean;
   readonly partitions: readonly (PartitionState & { readonly name: string; readonly waiting: number | null })[];
   readonly sinks: readonly {
@@ -85,10 +91,12 @@ export function createFlow({
   const stopping = new AbortController();
   const watch = watchAll([recorder.watch, further]);
   const life = createLife({ module, context, log });
+  const opening = createOpening({ flow: file.id, open, log });
   const slots = createSlots(file.concurrency);
   /** `isOver`: it was given up, and may commit no more. */
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
   let isPaused = false;
+  let hasStopped = false;
 
   const feeders = new Map<string, SinkFeeder>();
   for (const [name, { policy }] of file.sinks) {
@@ -168,6 +176,28 @@ export function createFlow({
     await life.revoked(name);
   }
 
+  async function open(): Promise<void> {
+    const checks = [...file.sinks.keys()].map((name) => () => sinkOf(name).check());
+    await checkAll([() => letters.check(), ...checks]);
+    if (hasStopped) throw new Error("the flow stops");
+    await source.open({
+      assigned: assign,
+      revoked: revoke,
+      messages: (name, batch) => partitions.get(name)?.partition.take(batch),
+      failed(name, reason) {
+        log.warn({ err: reason, flow: file.id, partition: name }, "a partition of a flow cannot be read on");
+        partitions.get(name)?.partition.fail(reason);
+      },
+    });
+    try {
+      await life.ready();
+    } catch (error) {
+      await Promise.all([...partitions.keys()].map(revoke));
+      await source.close();
+      throw error;
+    }
+  }
+
   return {
     definition,
     recorder,
@@ -175,18 +205,11 @@ export function createFlow({
     async start(paused) {
       isPaused = paused;
       await life.start();
-      await letters.check();
-      for (const name of file.sinks.keys()) await sinkOf(name).check();
-      await source.open({
-        assigned: assign,
-        revoked: revoke,
-        messages: (name, batch) => partitions.get(name)?.partition.take(batch),
-        failed(name, reason) {
-          log.warn({ err: reason, flow: file.id, partition: name }, "a partition of a flow cannot be read on");
-          partitions.get(name)?.partition.fail(reason);
-        },
-      });
-      await life.ready();
+      await opening.start();
+    },
+    requireOpen() {
+      const { state, reason } = opening.now;
+      if (state !== "open") throw new FlowNotOpenError(file.id, state, reason);
     },
     setPaused(paused) {
       if (paused === isPaused) return;
@@ -195,6 +218,7 @@ export function createFlow({
     },
     get state() {
       return {
+        opening: opening.now,
         isPaused,
         partitions: [...partitions].map(([name, { partition }]) => ({
           name,
@@ -215,6 +239,8 @@ export function createFlow({
     },
     requests,
     async stop() {
+      hasStopped = true;
+      opening.stop();
       life.stop();
       const drains = Promise.all([...partitions.keys()].map(revoke));
       const late = new AbortController();

@@ -1,5 +1,5 @@
 /** Lets modules of flows import from "orrery" beside the executable too, where no such package is installed. */
-import { isCompiled } from "../compiled.ts";
+import { isCompiled } from "../embedded.ts";
 import { OrreryError, SetupError } from "../model/errors.ts";
 import { defineFlow } from "./hooks.ts";
 

@@ -4,6 +4,8 @@ import { variableOf } from "../compute/request-settings.ts";
 import type { Environment } from "../compute/shell.ts";
 import { SetupError } from "../model/errors.ts";
 import { redisConnection } from "../telemetry/redis-connection.ts";
+import { isUnavailable } from "../telemetry/redis-keys.ts";
+import { AwayError, isTlsFault } from "./away.ts";
 
 /** Answers keep the shape that they have without RESP3. */
 export type RedisSettings = Omit<RedisOptions, "replyMapping">;
@@ -16,7 +18,7 @@ export interface RedisAddress {
   readonly environment: Environment;
 }
 
-/** Throws `SetupError` when the variable holds no address, or nobody answers there. Closing is the caller's, also while it connects: by `onOpening`. */
+/** Throws `SetupError` when the variable holds no address, or not one of ours, `AwayError` when nobody answers there. Closing is the caller's, also while it connects: by `onOpening`. */
 export async function connectRedis(
   address: RedisAddress,
   options: RedisSettings = redisConnection,
@@ -36,9 +38,12 @@ export async function connectRedis(
     return redis;
   } catch (error) {
     redis.disconnect();
-    const { message } = trouble ?? (error as Error); // ioredis rejects with nothing else
+    const reason = trouble ?? (error as Error); // ioredis rejects with nothing else
     // Its user and password stay out of it.
-    throw new SetupError(`${address.cannot}: Redis at ${url.host} (${address.variable}) does not answer: ${message}`);
+    const where = `${address.cannot}: Redis at ${url.host} (${address.variable})`;
+    if (isUnavailable(reason) && !isTlsFault(reason))
+      throw new AwayError(`${where} does not answer: ${reason.message}`);
+    throw new SetupError(`${where} cannot be used: ${reason.message}`);
   }
 }
 

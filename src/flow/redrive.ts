@@ -14,6 +14,7 @@ export const redriveCompute = (flow: Flow): Compute => ({
   ...dispatchOf({}, concurrency),
   async run({ payload }, { signal }) {
     try {
+      flow.requireOpen();
       // What is open at a sink that is away goes on; the job is done again.
       await abortable(flow.requests.redrive(letterOf(flow.definition.file.id, payload), signal), signal);
       return { outcome: "succeeded", passback: null, link: null, output: "" };

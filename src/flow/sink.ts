@@ -19,7 +19,7 @@ export type Outcome =
   | { readonly kind: "refused"; readonly reason: string };
 
 export interface Sink {
-  /** At start: throws `SetupError` with the sink's name and the reason when it cannot work as it is configured. */
+  /** Before the first delivery, again while it throws: with the sink's name and the reason `AwayError` when it cannot be reached now, `SetupError` when it cannot work as it is configured. */
   check(): Promise<void>;
   /**
    * One outcome for each delivery, in their order. To throw is `retry` for the whole batch. Never called while another call runs.

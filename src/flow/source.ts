@@ -2,7 +2,7 @@
 import type { Message } from "./message.ts";
 
 export interface Source {
-  /** Starts to read. Throws `SetupError` with its reason when it cannot be used here. */
+  /** Starts to read. Throws with its reason: `AwayError` when it cannot be reached now, `SetupError` when it cannot be used here. */
   open(listener: SourceListener): Promise<void>;
   /** No message of the partition is handed over once it returns, until `resume`. Of a partition that is not assigned: nothing. */
   pause(partition: string): void;

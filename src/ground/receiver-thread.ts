@@ -1,6 +1,6 @@
 /** One receiver thread as the main thread sees it: opens ports there, takes their batches, gives credits back. */
 import { Worker } from "node:worker_threads";
-import { isCompiled } from "../compiled.ts";
+import { isCompiled } from "../embedded.ts";
 import { batchOf } from "./datagram-collector.ts";
 import { HoldEndedError, PortOpenError, type Receiver, type ReceiverOptions, type ReceiverStats } from "./receiver.ts";
 import type { FromThread, ToThread } from "./receiver-messages.ts";

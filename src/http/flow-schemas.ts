@@ -65,6 +65,10 @@ export const Flow = z
     name: z.string(),
     description: z.string().nullable(),
     source: z.string().openapi({ description: "Its kind" }),
+    state: z.enum(["opening", "open", "failed"]).openapi({
+      description: "`opening`: what it needs is away, and is tried again. `failed`: something must be changed first",
+    }),
+    reason: z.string().nullable().openapi({ description: "Why it is not open" }),
     paused: z.boolean(),
     messages: z
       .object({ done: z.int(), dead: z.int() })

@@ -77,7 +77,8 @@ export function flowRoutes(parts: AppParts): OpenAPIHono {
     },
     async ({ param, body, c }) => {
       const flow = known(param("name"));
-      requireOpen(flow, body.messages.length);
+      flow.requireOpen();
+      requireRoom(flow, body.messages.length);
       const { id: name } = flow.definition.file;
       const deadlineS = numberOf(queryOf(c.req.raw.url), "deadline_s", { min: 0.001, max: confirmS, or: confirmS });
       const timestampMs = Date.now();
@@ -104,7 +105,7 @@ export function flowRoutes(parts: AppParts): OpenAPIHono {
   return routes;
 }
 
-function requireOpen({ definition: { file }, state }: Flow, count: number): void {
+function requireRoom({ definition: { file }, state }: Flow, count: number): void {
   if (file.source.kind !== "http")
     throw new ConflictError(`Cannot send messages to flow "${file.id}" as its source is ${file.source.kind}, not http`);
   if (state.isPaused) throw new OverloadedError(`Flow "${file.id}" is paused: resume it, or try again later`);
@@ -120,6 +121,7 @@ export function shownFlow({ definition: { file }, recorder, state }: Flow): z.ou
     name: file.id,
     description: file.description,
     source: file.source.kind,
+    ...state.opening,
     paused: state.isPaused,
     messages: recorder.counts,
     tasks: { ...state.tasks, concurrency: file.concurrency },

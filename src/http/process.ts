@@ -75,6 +75,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
     const flow = known(c.req.param("flow") ?? "");
     const client = await clientOf(c, flow);
     try {
+      flow.flow.requireOpen();
       const response = json(await answer(flow, client, requestId));
       metrics.flows.requests.labels(flow.id, client, "200").inc();
       return response;

@@ -18,6 +18,18 @@ export class FlowRateError extends OrreryError {
   }
 }
 
+/** What it needs, such as the server of a sink, is away, or something of it is wrong. */
+export class FlowNotOpenError extends OrreryError {
+  override readonly code = "flow_not_open";
+  override readonly status = 503;
+  override readonly retryAfterS = 5;
+  constructor(flow: string, state: "opening" | "failed", reason: string | null) {
+    const why = reason === null ? "what it needs has not answered yet" : reason;
+    const then = state === "opening" ? "try again" : "it must be mended first";
+    super(`Flow "${flow}" is not open: ${why}: ${then}`, {});
+  }
+}
+
 /** As many inputs wait for their turn as may. */
 export class FlowBusyError extends OrreryError {
   override readonly code = "flow_queue_full";

@@ -123,6 +123,7 @@ export function createMetrics() {
       hookCounts: tally("flow_hook_total", "What hooks of a flow count", ["flow", "name"]),
       hookValues: level("flow_hook_value", "What hooks of a flow set", ["flow", "name"]),
       hookSeconds: spread("flow_hook_seconds", "What hooks of a flow time", [...secondsBuckets, 60], ["flow", "name"]),
+      open: level("flow_open", "1 once what a flow needs answers, and 0 while that is away or wrong", ["flow"]),
       held: level("flow_messages_held", "Messages read here and not below their watermark", ["flow"]),
       waiting: level("flow_messages_waiting", "Messages known to wait behind those read here", ["flow"]),
       breakersOpen: level("flow_sinks_left_alone", "1 while a sink's breaker is open", ["flow", "sink"]),

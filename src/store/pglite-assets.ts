@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { PGliteOptions } from "@electric-sql/pglite";
 import { pg_trgm } from "@electric-sql/pglite/contrib/pg_trgm";
-import { isCompiled } from "../compiled.ts";
+import { isCompiled } from "../embedded.ts";
 
 /** What PGlite cannot find by itself. `directory`: where a file may be written for it. */
 export async function pgliteOptions(directory: string): Promise<PGliteOptions> {

@@ -124,13 +124,19 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
   const lost =
     recorder.dropped === 0 ? "" : `<p class="under">${count(recorder.dropped)} traces could not be stored.</p>`;
   return (
-    `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${description}${linksMarkup(file.links)}` +
+    `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${notOpenMarkup(state)}${description}${linksMarkup(file.links)}` +
     figuresMarkup(figures) +
     `<div class="block"><h2>Partitions</h2>${partitionTable(state)}</div>` +
     `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
     `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
     `${traces.length === 0 ? emptyCard("None yet", "What becomes of each message is shown here.") : traceTable(file.id, traces, look.nowMs)}${lost}</div>${whyNot(look)}`
   );
+}
+
+function notOpenMarkup({ opening: { state, reason } }: FlowState): string {
+  if (state === "open") return "";
+  const why = escapeHtml(reason ?? "what it needs has not answered yet");
+  return `<p class="under">Nothing is read yet. ${why}: ${state === "failed" ? "mend it, it is looked at again each minute" : "it is tried again"}.</p>`;
 }
 
 function linksMarkup(links: Readonly<Record<string, string>>): string {
@@ -194,7 +200,9 @@ const breakerWords = { closed: "takes", open: "left alone", halfOpen: "tried" } 
 const sinkWord = ({ name, breaker }: FlowState["sinks"][number]): string =>
   `<span class="state ${breaker.state === "closed" ? "running" : "failed"}">${escapeHtml(name)}</span>`;
 
-const stateOf = ({ isPaused, partitions }: FlowState): string => {
+const stateOf = ({ opening, isPaused, partitions }: FlowState): string => {
+  if (opening.state !== "open")
+    return `<span class="state ${opening.state === "failed" ? "failed" : "waiting"}">${opening.state}</span>`;
   if (isPaused) return '<span class="state paused">paused</span>';
   return partitions.some(({ state }) => state === "failed")
     ? '<span class="state failed">failing</span>'

@@ -1,10 +1,30 @@
 /** What the errors of the Kafka library mean: it wraps them in one another, one for each try and each broker. */
 import { messageOf } from "../../compute/function.ts";
+import { isTlsFault } from "../away.ts";
 
 /** The innermost says what happened, of the last try. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors.at(-1));
   return error instanceof Error && error.cause instanceof Error ? reasonOf(error.cause) : messageOf(error);
+}
+
+/**
+ * What a broker says while its cluster comes up or moves: no leader, another leader, timed out, broker or replica or network away, coordinator
+ * loading, away or elsewhere, a rebalance, another controller, no listener, throttled. It may say something else in a moment.
+ */
+const passingCodes = new Set([5, 6, 7, 8, 9, 13, 14, 15, 16, 27, 41, 72, 89]);
+
+/** Nobody answered, or not yet what was asked for: as opposed to an answer that stays until somebody changes something. */
+export function isAway(error: unknown): boolean {
+  const codes = apiCodesOf(error);
+  return codes.every((code) => passingCodes.has(code)) && !isTlsFault(error);
+}
+
+function apiCodesOf(error: unknown): number[] {
+  if (!(error instanceof Error)) return [];
+  const own = "apiCode" in error && typeof error.apiCode === "number" ? [error.apiCode] : [];
+  const inner = error instanceof AggregateError ? error.errors.flatMap(apiCodesOf) : [];
+  return [...own, ...inner, ...apiCodesOf(error.cause)];
 }
 
 /** Whether a broker answered with one of these codes of the protocol. */

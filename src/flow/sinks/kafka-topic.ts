@@ -2,8 +2,9 @@
 import { Admin, UserError } from "@platformatic/kafka";
 import { abortable } from "../../compute/abortable.ts";
 import { SetupError } from "../../model/errors.ts";
+import { AwayError } from "../away.ts";
 import { type KafkaConnection, optionsOf } from "../kafka/connection.ts";
-import { hasApiCode, reasonOf } from "../kafka/errors.ts";
+import { hasApiCode, isAway, reasonOf } from "../kafka/errors.ts";
 import type { KafkaSinkConfig } from "./kafka.ts";
 import { cannotUse } from "./setup.ts";
 
@@ -12,7 +13,7 @@ const topicAlreadyExists = 36;
 /** Short: who delivers tries again by itself, later each time. */
 export const retry = { retries: 2, retryDelay: 100 };
 
-/** Throws `SetupError` with the sink's name when no broker answers, or the topic is not there and is not to be created. */
+/** Throws with the sink's name: `AwayError` when no broker answers, `SetupError` when the topic is not there and is not to be created. */
 export async function checkTopic(name: string, config: KafkaSinkConfig, connection: KafkaConnection): Promise<void> {
   const admin = new Admin({ ...optionsOf(connection), ...retry });
   const signal = AbortSignal.timeout(checkMs);
@@ -22,7 +23,8 @@ export async function checkTopic(name: string, config: KafkaSinkConfig, connecti
     if (config.create_topic === true) return await abortable(createTopic(admin, topic), signal);
   } catch (error) {
     const where = `topic "${topic}" at ${config.brokers.join(", ")}`;
-    throw new SetupError(`${cannotUse(name)}: cannot look up or create ${where}: ${reasonOf(error)}`, { cause: error });
+    const reason = `${cannotUse(name)}: cannot look up or create ${where}: ${reasonOf(error)}`;
+    throw isAway(error) ? new AwayError(reason, { cause: error }) : new SetupError(reason, { cause: error });
   } finally {
     void admin.close().catch(() => undefined);
   }

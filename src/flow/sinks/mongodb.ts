@@ -2,12 +2,20 @@
  * Writes deliveries to a collection of a MongoDB, one document `{ _id: key, payload, origin }` each. A redelivery finds its `_id` there and
  * changes nothing.
  */
-import { type Db, MongoBulkWriteError, MongoClient } from "mongodb";
+import {
+  type Db,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from "mongodb";
 import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
 import { messageOf } from "../../compute/function.ts";
 import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
+import { AwayError, isTlsFault } from "../away.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { type MongoDocument, refusalOf } from "./mongodb-document.ts";
 import { cannotUse, type SinkParts } from "./setup.ts";
@@ -98,7 +106,7 @@ export function createMongodbSink(
         await abortable(look(open.db(database)), AbortSignal.timeout(checkMs));
       } catch (error) {
         await close().catch(() => undefined);
-        throw setupError(messageOf(error));
+        throw isAway(error) ? new AwayError(`${cannotUse(name)}: ${messageOf(error)}`) : setupError(messageOf(error));
       }
     },
     async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {
@@ -117,6 +125,13 @@ export function createMongodbSink(
     },
     close,
   };
+}
+
+/** Not found, silent, or stepping down; whatever else a server answers, such as that it knows no such user, stays so. */
+function isAway(error: unknown): boolean {
+  if (error instanceof MongoServerError) return passingCodes.has(Number(error.code));
+  const passes = error instanceof MongoServerSelectionError || error instanceof MongoNetworkError;
+  return (passes || (error instanceof Error && error.name === "TimeoutError")) && !isTlsFault(error);
 }
 
 /** Of one write, by the server's own code: it steps down, is interrupted, or another writer was at the document first. */

@@ -7,6 +7,8 @@ import { messageOf } from "../../compute/function.ts";
 import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
 import { openSinkTable, type SinkRow, type SinkTable } from "../../store/sink-table.ts";
+import { SqlError, type SqlFault } from "../../store/sql.ts";
+import { AwayError, isTlsFault } from "../away.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
 import { valueAt } from "./payload-path.ts";
@@ -82,7 +84,7 @@ export function createPostgresSink(
       try {
         jsonColumns = await open.inspect();
       } catch (error) {
-        throw setupError(messageOf(error));
+        throw isAway(error) ? new AwayError(`${cannotUse(name)}: ${messageOf(error)}`) : setupError(messageOf(error));
       }
     },
     async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {
@@ -102,6 +104,11 @@ export function createPostgresSink(
     },
   };
 }
+
+const awayFaults: ReadonlySet<string> = new Set<SqlFault>(["unavailable", "unknown", "retry"]);
+
+const isAway = (error: unknown): boolean =>
+  error instanceof SqlError && awayFaults.has(error.fault) && !isTlsFault(error);
 
 function rowOf(
   key: string,

@@ -6,9 +6,10 @@ import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
 import { within } from "../../jobs/backoff.ts";
 import { SetupError } from "../../model/errors.ts";
+import { AwayError } from "../away.ts";
 import { createKafkaClient, type KafkaClient } from "../kafka/client.ts";
 import { cluster, connectionOf, type KafkaConnection, topicName } from "../kafka/connection.ts";
-import { reasonOf } from "../kafka/errors.ts";
+import { isAway, reasonOf } from "../kafka/errors.ts";
 import type { Source, SourceListener } from "../source.ts";
 import { missingOf } from "./kafka-cluster.ts";
 import { createKafkaGroup, type KafkaGroup, leaveGroup } from "./kafka-group.ts";
@@ -53,12 +54,14 @@ export function createKafkaSource(
   const where = config.brokers.join(", ");
   let opened: Opened | null = null;
 
+  function refusal(reason: string, cause: unknown): SetupError {
+    return new (isAway(cause) ? AwayError : SetupError)(`${cannot}: ${reason}`, { cause });
+  }
+
   async function checkTopics(client: KafkaClient): Promise<void> {
     const missing = await missingOf(client, config.topics).catch((error: unknown) => {
       const todo = "see that brokers and tls are what the cluster listens with";
-      throw new SetupError(`${cannot}: cannot look up its topics at ${where}: ${reasonOf(error)}: ${todo}`, {
-        cause: error,
-      });
+      throw refusal(`cannot look up its topics at ${where}: ${reasonOf(error)}: ${todo}`, error);
     });
     if (missing.length === 0) return;
     const names = missing.map((topic) => `"${topic}"`).join(", ");
@@ -70,9 +73,7 @@ export function createKafkaSource(
       await within(joinMs, null, (signal) => abortable(group.join(), signal));
     } catch (error) {
       const todo = "see that no other program uses the group, and that this one may";
-      throw new SetupError(`${cannot}: cannot join group "${config.group}" at ${where}: ${reasonOf(error)}: ${todo}`, {
-        cause: error,
-      });
+      throw refusal(`cannot join group "${config.group}" at ${where}: ${reasonOf(error)}: ${todo}`, error);
     }
   }
 

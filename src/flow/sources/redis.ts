@@ -11,6 +11,8 @@ import { variable } from "../../config-computes.ts";
 import { pause, within } from "../../jobs/backoff.ts";
 import { SetupError } from "../../model/errors.ts";
 import { redisConnection } from "../../telemetry/redis-connection.ts";
+import { isUnavailable } from "../../telemetry/redis-keys.ts";
+import { AwayError } from "../away.ts";
 import { connectRedis, type RedisSettings } from "../redis-connect.ts";
 import type { Source, SourceListener } from "../source.ts";
 import { createHeldEntries, type HeldEntries } from "./held-entries.ts";
@@ -105,7 +107,8 @@ export function createRedisSource(
       // Of no entry. A user who may not do that would lose to the others what it works on.
       await group.setIdle(["0-1"], 0);
     } catch (error) {
-      throw new SetupError(`${cannot}: its group of the stream ${stream} cannot be used: ${messageOf(error)}`);
+      const reason = `${cannot}: its group of the stream ${stream} cannot be used: ${messageOf(error)}`;
+      throw isUnavailable(error) ? new AwayError(reason) : new SetupError(reason);
     }
     const held = createHeldEntries();
     const reading = await connect(waitingConnection);

@@ -68,5 +68,11 @@ describe("orrery flows", () => {
     const wrong = await run("check", path);
     assert.notEqual(wrong.code, 0);
     assert.match(wrong.stderr, /wrong\.yaml:1:1: missing key "folder" in source/);
+    const other = join(dir, "other.yaml");
+    await writeFile(other, "source: { kind: http }\nsinks: { out: { kind: jsonl, folder: out } }\n");
+    const both = await run("check", join(dir, "readings.yaml"), other);
+    assert.notEqual(both.code, 0);
+    assert.match(both.stderr, /Cannot use sink "out" of flow "other": sink "out" of flow "readings" writes/);
+    await rm(other);
   });
 });

@@ -240,7 +240,7 @@ sinks:
   });
 
   it("refuses what it cannot take, and says why", async () => {
-    const { request, tokenOf } = await start({ "sent.yaml": httpFlow, "readings.yaml": fileFlow() });
+    const { request, tokenOf } = await start({ "sent.yaml": httpFlow, "readings.yaml": fileFlow().replace("folder: out", "folder: read") });
     const token = await tokenOf("publisher");
     const send = (flow: string, body: unknown) => request("POST", `/api/flow/${flow}/message`, { token, body });
     const one = { messages: [{ value: { n: 1 } }] };
@@ -268,6 +268,11 @@ describe("a flow that cannot be used", () => {
       "a sink that cannot be written",
       "source: { kind: http }\nsinks: { out: { kind: jsonl, folder: no/such } }",
       /Cannot use sink "out": cannot write/,
+    ],
+    [
+      "a file that two sinks write",
+      "source: { kind: http }\nsinks: { a: { kind: jsonl, folder: . }, b: { kind: jsonl, folder: ., name: a } }",
+      /Cannot use sink "b" of flow "readings": sink "a" of flow "readings" writes .*a\.jsonl too/,
     ],
     [
       "a link that would run",

@@ -107,9 +107,11 @@ function checkCommand(): Command {
     .argument("<file...>", "the flows' YAML files")
     .action(async (paths: string[], flags: ApiFlags) => {
       const { loadFlow } = await import("../flow/load.ts");
+      const { requireOwnFiles } = await import("../flow/written-files.ts");
       const { resolve } = await import("node:path");
       const flows = [];
       for (const path of paths) flows.push(await loadFlow(resolve(process.cwd(), path)));
+      requireOwnFiles(flows);
       const shown = flows.map(({ file }) => ({
         name: file.id,
         path: file.path,

@@ -9,6 +9,7 @@ import { sourceBytesMax } from "../templates/yaml-source.ts";
 import { type FlowFile, readFlowFile } from "./flow-file.ts";
 import type { FlowModule } from "./hooks.ts";
 import { offerOwnPackage } from "./own-package.ts";
+import { requireOwnFiles } from "./written-files.ts";
 
 export interface FlowDefinition {
   readonly file: FlowFile;
@@ -36,7 +37,9 @@ export async function loadFlows(dir: string): Promise<FlowDefinition[]> {
     if (before) throw new SetupError(`${flow.file.path}: the flow "${flow.file.id}" is in ${before.file.path} too`);
     flows.set(flow.file.id, flow);
   }
-  return [...flows.values()];
+  const all = [...flows.values()];
+  requireOwnFiles(all);
+  return all;
 }
 
 /** Throws `SetupError`. */

@@ -97,6 +97,31 @@ describe("calling a flow", () => {
     assert.equal((await request("GET", "/api/dlq")).json.total, 0);
   });
 
+  it("has the process of an attempt that failed, as its trace has", async () => {
+    await writeFile(
+      join(dir, `${flow}.yaml`),
+      `source: { kind: http }
+executor: { kind: subprocess, command: [sh, -c, 'cat > last; echo odd >&2; exit 3'] }
+attempts: 1
+process: {}
+sinks: {}`,
+    );
+    const node = await openTestRuntime({ config: { flowsDir: dir } });
+    nodes.push(node);
+    const called = await node.request("POST", `/process/${flow}`, {
+      token: await node.tokenOf("publisher"),
+      body: { n: 1 },
+    });
+    const [attempt] = called.json.tasks[0].attempts;
+    assert.deepEqual([attempt.exit_code, attempt.error], [3, "exit code 3: odd"]);
+    assert.ok(attempt.pid > 0);
+    const [trace] = (await node.request("GET", `/api/flow/${flow}/trace?partition=process`)).json.rows;
+    const { stderr, stack, ...shared } = trace.tasks[0].attempts[0];
+    assert.deepEqual(shared, attempt);
+    assert.equal(stderr, "odd\n");
+    assert.match(stack, /exit code 3/);
+  });
+
   it("refuses an input that does not fit, one without a token, and a flow that is not called", async () => {
     const { request, tokenOf } = await start("{}");
     const token = await tokenOf("publisher");

@@ -3,6 +3,7 @@ import { instantOf } from "../model/clock.ts";
 import type { FlowTask } from "./executor.ts";
 import type { Message } from "./message.ts";
 import type { MessageFault } from "./pipeline.ts";
+import { cut, roundedMs, type TracedAttempt, tracedAttempt } from "./shown-attempt.ts";
 import type { DeliveryEnd } from "./sink-feeder.ts";
 import { payloadJson } from "./sinks/payload-json.ts";
 import type { TaskEnd } from "./task-run.ts";
@@ -33,8 +34,6 @@ export interface Trace {
   fault: MessageFault | null;
 }
 
-/** Of a task's input or output, or of a stack. */
-const textCharsMax = 2_000;
 /** Of one message; the others are only counted. */
 const listedMax = 100;
 
@@ -63,15 +62,7 @@ export interface ShownTrace {
     readonly command: readonly string[] | null;
     readonly input: string;
     readonly output: string | null;
-    readonly attempts: readonly {
-      readonly attempt: number;
-      readonly duration_ms: number;
-      readonly exit_code: number | null;
-      readonly pid: number | null;
-      readonly error: string | null;
-      readonly stack: string | null;
-      readonly stderr: string | null;
-    }[];
+    readonly attempts: readonly TracedAttempt[];
   }[];
   readonly task_count: number;
   readonly deliveries: readonly {
@@ -119,26 +110,6 @@ function shownTask({ task, label, attempts, end }: TracedTask): ShownTrace["task
     command: task.command ?? null,
     input: cut(payloadJson(task.input) ?? "null"),
     output: result === null ? null : cut(payloadJson(result.output) ?? "null"),
-    attempts: attempts.slice(-listedMax).map(({ attempt, durationMs, result: one, error }) => {
-      const said = (error ?? {}) as { exitCode?: unknown; pid?: unknown; stderr?: unknown }; // a process's errors say more
-      return {
-        attempt,
-        duration_ms: roundedMs(durationMs),
-        exit_code: one?.exitCode ?? numberOr(said.exitCode),
-        pid: one?.pid ?? numberOr(said.pid),
-        error: error === null ? null : cut(error.message),
-        stack: error?.stack === undefined ? null : cut(error.stack),
-        stderr: typeof said.stderr === "string" ? cut(said.stderr) : null,
-      };
-    }),
+    attempts: attempts.slice(-listedMax).map(tracedAttempt),
   };
-}
-
-const numberOr = (given: unknown): number | null => (typeof given === "number" ? given : null);
-/** To the microsecond. */
-export const roundedMs = (ms: number): number => Math.round(ms * 1000) / 1000;
-
-function cut(text: string): string {
-  if (text.length <= textCharsMax) return text;
-  return `${text.slice(0, textCharsMax)}… (${text.length} characters)`;
 }

@@ -11,8 +11,8 @@ const nullable = (type: string) => ({ type: [type, "null"] });
 const attempt = object({
   attempt: whole,
   duration_ms: { type: "number" },
-  exit_code: nullable("integer"),
-  pid: nullable("integer"),
+  exit_code: { ...nullable("integer"), description: "Of its process, where that ended by itself" },
+  pid: { ...nullable("integer"), description: "Of its process, also where it failed" },
   error: nullable("string"),
 });
 const envelope = object({

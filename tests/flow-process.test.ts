@@ -116,9 +116,9 @@ sinks: {}`,
     assert.deepEqual([attempt.exit_code, attempt.error], [3, "exit code 3: odd"]);
     assert.ok(attempt.pid > 0);
     const [trace] = (await node.request("GET", `/api/flow/${flow}/trace?partition=process`)).json.rows;
-    const { stderr, stack, ...shared } = trace.tasks[0].attempts[0];
+    const { stderr, stack, outlier, usual_ms, ...shared } = trace.tasks[0].attempts[0];
     assert.deepEqual(shared, attempt);
-    assert.equal(stderr, "odd\n");
+    assert.deepEqual([stderr, outlier, usual_ms], ["odd\n", false, null]);
     assert.match(stack, /exit code 3/);
   });
 

@@ -5,7 +5,7 @@ import type { Log } from "../observe/log.ts";
 import type { Breaker } from "./breaker.ts";
 import type { FlowCache } from "./cache.ts";
 import { createDecoder } from "./decode.ts";
-import type { Executor } from "./executor.ts";
+import type { Executor, KeptProcess } from "./executor.ts";
 import type { FlowContext } from "./hooks.ts";
 import type { Letters } from "./letters.ts";
 import { createLife } from "./life.ts";
@@ -19,6 +19,7 @@ import type { Sink } from "./sink.ts";
 import { type Bury, createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
 import { createSlots } from "./slots.ts";
 import type { Source } from "./source.ts";
+import { createTaskTimes, type TaskTimesState } from "./task-times.ts";
 import { type FlowWatch, watchAll } from "./watch.ts";
 
 export interface FlowParts {
@@ -61,6 +62,7 @@ export interface FlowState {
     readonly queued: number;
   }[];
   readonly tasks: { readonly running: number; readonly waiting: number };
+  readonly executor: TaskTimesState & { readonly processes: readonly KeptProcess[] };
   /** Messages that were accepted and are not done with, and those that callers wait for. */
   readonly accepted: number;
   readonly processing: number;
@@ -86,6 +88,7 @@ export function createFlow({
   const watch = watchAll([recorder.watch, further]);
   const life = createLife({ module, context, log });
   const slots = createSlots(file.concurrency);
+  const times = createTaskTimes(() => clock.monotonicMs());
   /** `isOver`: it was given up, and may commit no more. */
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
   let isPaused = false;
@@ -106,6 +109,7 @@ export function createFlow({
     executor,
     slots,
     policy: file.tasks,
+    times,
     decode: createDecoder(inputSchema),
     feeders,
     bury,
@@ -209,6 +213,7 @@ export function createFlow({
           queued: (file.sinks.get(name)?.policy.queuedMax ?? 0) - feeder.room,
         })),
         tasks: { running: slots.used, waiting: slots.waiting },
+        executor: { ...times.state, processes: executor.processes ?? [] },
         accepted: requests.accepted,
         processing: requests.processing,
       };

@@ -1,6 +1,6 @@
 /**
  * The flight recorder of a flow: what became of its newest messages, in memory; and, in the store and so over all nodes, of those that became dead
- * letters or took long, for some days. It never holds a message up: what the store does not take in time is counted and let go.
+ * letters, took long or had a task that ran far longer than is usual, for some days. It never holds a message up: what the store does not take in time is counted and let go.
  */
 import { pause } from "../jobs/backoff.ts";
 import { newTimeUuid } from "../model/ids.ts";
@@ -45,6 +45,8 @@ export interface RecorderParts {
 const waitingMax = 2_000;
 const batchMax = 200;
 const storeEveryMs = 500;
+/** One attempt in 20 may be far out, however many there are: so many messages a minute are stored for that alone. */
+const outliersMaxPerMin = 60;
 
 export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }: RecorderParts): Recorder {
   const open = new Map<string, Trace>();
@@ -52,6 +54,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
   let ended: Trace[] = [];
   let waiting: ShownTrace[] = [];
   let dropped = 0;
+  let outliers = { minute: 0, stored: 0 };
   const counts = { done: 0, dead: 0 };
   const stopping = new AbortController();
   let storing: Promise<void> | null = null;
@@ -74,10 +77,17 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
     ended.push(trace);
     if (ended.length >= policy.keptMax * 2) ended = ended.slice(-policy.keptMax);
     if (policy.loggedMs !== null && (trace.tookMs ?? 0) >= policy.loggedMs) onLong(shownTrace(trace));
-    if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs) return;
+    if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs && !(trace.hasOutlier && isOutlierStored())) return;
     if (waiting.length >= waitingMax) dropped += 1;
     else waiting.push(shownTrace(trace));
     storing ??= storeAll();
+  }
+
+  function isOutlierStored(): boolean {
+    const minute = Math.floor(nowMs() / 60_000);
+    if (minute !== outliers.minute) outliers = { minute, stored: 0 };
+    outliers.stored += 1;
+    return outliers.stored <= outliersMaxPerMin;
   }
 
   async function storeAll(): Promise<void> {
@@ -112,14 +122,15 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
       for (const { partition, id, key, timestampMs } of messages)
         open.set(keyOf({ partition, id }), {
           message: { partition, id, key, timestampMs },
-          ...{ takenMs, beganMs, tookMs: null, tasks: new Map(), deliveries: [], fault: null },
+          ...{ takenMs, beganMs, tookMs: null, tasks: new Map(), deliveries: [], fault: null, hasOutlier: false },
         });
     },
     attempted(task, attempt) {
-      for (const { tasks } of tracesOf(task)) {
-        const traced = tasks.get(task.key) ?? { task, label: labelled(task), attempts: [], end: null };
+      for (const trace of tracesOf(task)) {
+        const traced = trace.tasks.get(task.key) ?? { task, label: labelled(task), attempts: [], end: null };
         traced.attempts.push(attempt);
-        tasks.set(task.key, traced);
+        trace.tasks.set(task.key, traced);
+        if (attempt.usualMs !== null) trace.hasOutlier = true;
       }
     },
     taskEnded(task, end) {

@@ -3,7 +3,10 @@ import type { TaskAttempt } from "./watch.ts";
 
 export interface ShownAttempt {
   readonly attempt: number;
+  /** Its wait for a turn included. */
   readonly duration_ms: number;
+  /** In the executor; null: it was not asked. */
+  readonly ran_ms: number | null;
   /** Null where there was no process, or it did not end by itself. */
   readonly exit_code: number | null;
   readonly pid: number | null;
@@ -11,6 +14,9 @@ export interface ShownAttempt {
 }
 
 export interface TracedAttempt extends ShownAttempt {
+  /** It ran far longer than is usual: 95 of 100 recent attempts took no longer than `usual_ms`, which is null of all others. */
+  readonly outlier: boolean;
+  readonly usual_ms: number | null;
   readonly stack: string | null;
   readonly stderr: string | null;
 }
@@ -18,11 +24,12 @@ export interface TracedAttempt extends ShownAttempt {
 /** Of a task's input or output, of an error or a stack. */
 const textCharsMax = 2_000;
 
-export function shownAttempt({ attempt, durationMs, result, error }: TaskAttempt): ShownAttempt {
+export function shownAttempt({ attempt, durationMs, ranMs, result, error }: TaskAttempt): ShownAttempt {
   const { exitCode, pid } = error === null ? result : saidBy(error);
   return {
     attempt,
     duration_ms: roundedMs(durationMs),
+    ran_ms: ranMs === null ? null : roundedMs(ranMs),
     exit_code: numberOr(exitCode),
     pid: numberOr(pid),
     error: error === null ? null : cut(error.message),
@@ -30,10 +37,12 @@ export function shownAttempt({ attempt, durationMs, result, error }: TaskAttempt
 }
 
 export function tracedAttempt(attempt: TaskAttempt): TracedAttempt {
-  const { error } = attempt;
+  const { error, usualMs } = attempt;
   const stderr = error === null ? null : saidBy(error).stderr;
   return {
     ...shownAttempt(attempt),
+    outlier: usualMs !== null,
+    usual_ms: usualMs === null ? null : roundedMs(usualMs),
     stack: error?.stack === undefined ? null : cut(error.stack),
     stderr: typeof stderr === "string" ? cut(stderr) : null,
   };

@@ -32,6 +32,8 @@ export interface Trace {
   readonly tasks: Map<string, TracedTask>;
   readonly deliveries: TracedDelivery[];
   fault: MessageFault | null;
+  /** An attempt of one of its tasks ran far longer than is usual. */
+  hasOutlier: boolean;
 }
 
 /** Of one message; the others are only counted. */

@@ -11,7 +11,15 @@ export type TaskAttempt = {
   readonly attempt: number;
   /** Waiting for its turn included. */
   readonly durationMs: number;
-} & ({ readonly result: TaskResult; readonly error: null } | { readonly result: null; readonly error: Error });
+  /** In the executor; null: it was not asked. */
+  readonly ranMs: number | null;
+  /** Of an attempt that was far out, what is usual: see task-times.ts. Null of all others. */
+  readonly usualMs: number | null;
+} & AttemptEnd;
+
+export type AttemptEnd =
+  | { readonly result: TaskResult; readonly error: null }
+  | { readonly result: null; readonly error: Error };
 
 export interface FlowWatch {
   begun(messages: readonly Message[]): void;

@@ -5,10 +5,13 @@ import { date } from "./schemas.ts";
 
 const Attempt = z.object({
   attempt: z.int(),
-  duration_ms: z.number(),
+  duration_ms: z.number().openapi({ description: "Its wait for a turn included" }),
+  ran_ms: z.number().nullable().openapi({ description: "In the executor; null: it was not asked" }),
   exit_code: z.int().nullable(),
   pid: z.int().nullable(),
   error: z.string().nullable(),
+  outlier: z.boolean().openapi({ description: "It ran far longer than is usual" }),
+  usual_ms: z.number().nullable().openapi({ description: "Of an outlier: 95 of 100 recent attempts took no longer" }),
   stack: z.string().nullable(),
   stderr: z.string().nullable(),
 });

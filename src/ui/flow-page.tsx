@@ -8,6 +8,7 @@ import { letterType } from "../flow/letters.ts";
 import type { ShownTrace } from "../flow/trace.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
+import { executorMarkup } from "./flow-executor.ts";
 import { traceTable } from "./flow-trace-rows.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
@@ -110,7 +111,6 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
     ["Partitions", count(state.partitions.length), `read by this node, from ${file.source.kind}`],
     ["Held", count(heldOf(state)), `of ${count(file.partitions.windowMax)} for each partition`],
     ["Waiting", count(waitingOf(state)), "known to lie behind"],
-    ["Tasks", count(state.tasks.running), `of ${count(file.concurrency)} at once; ${count(state.tasks.waiting)} wait`],
     ["Done", count(recorder.counts.done), "messages, since this node started"],
     ["Delivered", count(delivered), dead === 0 ? "to sinks" : `to sinks; ${count(dead)} were not`],
     [
@@ -127,6 +127,7 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
     `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${description}${linksMarkup(file.links)}` +
     figuresMarkup(figures) +
     `<div class="block"><h2>Partitions</h2>${partitionTable(state)}</div>` +
+    `<div class="block"><h2>Executor</h2>${executorMarkup(flow, look.nowMs)}</div>` +
     `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
     `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
     `${traces.length === 0 ? emptyCard("None yet", "What becomes of each message is shown here.") : traceTable(file.id, traces, look.nowMs)}${lost}</div>${whyNot(look)}`

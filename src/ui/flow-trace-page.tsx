@@ -67,7 +67,7 @@ function tasksMarkup({ tasks, task_count }: ShownTrace): string {
           ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}`
           : "",
         String(one.attempt),
-        `<span class="state ${one.error === null ? "success" : "failed"}">${one.error === null ? "done" : "failed"}</span>`,
+        `<span class="state ${one.error === null ? "success" : "failed"}">${one.error === null ? "done" : "failed"}</span>${outlierMarkup(one)}`,
         tookText(one.duration_ms),
         one.pid === null ? "" : String(one.pid),
         one.exit_code === null ? "" : String(one.exit_code),
@@ -78,6 +78,11 @@ function tasksMarkup({ tasks, task_count }: ShownTrace): string {
   );
   const more = task_count > tasks.length ? `<p class="under">and ${count(task_count - tasks.length)} more</p>` : "";
   return `${tableCard("Tasks", ["Task", "#Attempt", "Outcome", "#Took", "#PID", "#Exit", "Input and output", "Error"], rows, "tasks")}${more}`;
+}
+
+function outlierMarkup({ outlier, ran_ms, usual_ms }: ShownTrace["tasks"][number]["attempts"][number]): string {
+  if (!outlier) return "";
+  return `<br><small class="muted">outlier: ran ${tookText(ran_ms)}, 95 of 100 take ${tookText(usual_ms)} or less</small>`;
 }
 
 function deliveryTable({ deliveries, delivery_count }: ShownTrace): string {
@@ -124,7 +129,8 @@ export function recorderPage(recorded: Recorded, look: Look): string {
           <a href={`/api${hrefOf(flow)}/trace/export?${query}`}>Export</a>
         </div>
         <p>
-          Messages of all nodes that became dead letters or took {slowMs / 1000} s or longer, for {days} days.
+          Messages of all nodes that became dead letters or took {slowMs / 1000} s or longer, and some whose task ran
+          far longer than is usual, for {days} days.
         </p>
         <Filter path={path} filter={filter} />
         {raw(
@@ -148,7 +154,7 @@ const Filter: FC<{ readonly path: string; readonly filter: TraceFilter }> = ({ p
       value={filter.outcome}
       choices={[
         ["dead", "dead"],
-        ["done", "done, slowly"],
+        ["done", "done, but slowly"],
       ]}
     />
     <TextFilter

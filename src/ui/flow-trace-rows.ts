@@ -12,7 +12,7 @@ export function traceTable(flow: string, traces: readonly ShownTrace[], nowMs: n
     id: `trace-${trace.partition}-${trace.id}`,
     cells: [
       `<a class="known" href="${escapeHtml(traceHref(flow, trace))}">${escapeHtml(trace.partition)} ${escapeHtml(trace.id)}</a>`,
-      outcomeMarkup(trace.outcome),
+      outcomeMarkup(trace.outcome) + (hasOutlier(trace) ? ' <small class="muted">outlier</small>' : ""),
       tookText(trace.took_ms),
       count(trace.task_count),
       count(trace.delivery_count),
@@ -29,6 +29,9 @@ export function traceTable(flow: string, traces: readonly ShownTrace[], nowMs: n
     "traces",
   );
 }
+
+const hasOutlier = ({ tasks }: ShownTrace): boolean =>
+  tasks.some(({ attempts }) => attempts.some(({ outlier }) => outlier));
 
 export const outcomeMarkup = (outcome: ShownTrace["outcome"]): string =>
   `<span class="state ${{ open: "running", done: "success", dead: "failed" }[outcome]}">${outcome}</span>`;

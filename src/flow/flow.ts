@@ -45,6 +45,8 @@ export interface Flow {
   start(isPaused: boolean): Promise<void>;
   setPaused(isPaused: boolean): void;
   readonly state: FlowState;
+  /** The actor of a partition that this node reads; null: it does not. */
+  sourceActor(partition: string): Partition["actor"] | null;
   /** What is asked of it beside its source. */
   readonly requests: Requests;
   /** Stops to read, lets what is open end until the deadline, commits. */
@@ -218,6 +220,7 @@ export function createFlow({
         processing: requests.processing,
       };
     },
+    sourceActor: (name) => partitions.get(name)?.partition.actor ?? null,
     requests,
     async stop() {
       life.stop();

@@ -6,10 +6,12 @@ import type { FC } from "hono/jsx";
 import type { Flow, FlowState } from "../flow/flow.ts";
 import { letterType } from "../flow/letters.ts";
 import type { ShownTrace } from "../flow/trace.ts";
+import { mayInspect } from "../http/inspect-access.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
 import { executorMarkup } from "./flow-executor.ts";
 import { traceTable } from "./flow-trace-rows.ts";
+import { sourceHref } from "./inspect/source-actor.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
 import { escapeHtml, type Figure, figuresMarkup } from "./markup.ts";
@@ -126,7 +128,7 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
   return (
     `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${description}${linksMarkup(file.links)}` +
     figuresMarkup(figures) +
-    `<div class="block"><h2>Partitions</h2>${partitionTable(state)}</div>` +
+    `<div class="block"><h2>Partitions</h2>${partitionTable(flow, look)}</div>` +
     `<div class="block"><h2>Executor</h2>${executorMarkup(flow, look.nowMs)}</div>` +
     `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
     `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
@@ -141,13 +143,23 @@ function linksMarkup(links: Readonly<Record<string, string>>): string {
   return all.length === 0 ? "" : `<p>${all.join(" · ")}</p>`;
 }
 
-function partitionTable({ partitions }: FlowState): string {
+function partitionTable({ definition: { file }, state: { partitions } }: Flow, look: Look): string {
+  if (file.source.kind === "http")
+    return emptyCard(
+      "None",
+      `Messages are sent to it: <code>POST /api/flow/${escapeHtml(file.id)}/message</code>, by whoever has the role publish.`,
+    );
   if (partitions.length === 0)
     return emptyCard("None", "This node reads no partition: another one does, or there is nothing to read.");
+  const named = (name: string): string => {
+    const text = `<span class="known">${escapeHtml(name)}</span>`;
+    const isOpen = look.viewer !== null && mayInspect(look.viewer);
+    return isOpen ? `<a href="${escapeHtml(sourceHref(file.id, name))}">${text}</a>` : text;
+  };
   const rows = partitions.map(({ name, state, reason, held, waiting, committed, taken, confirmed }) => ({
     id: `partition-${name}`,
     cells: [
-      `<span class="known">${escapeHtml(name)}</span>`,
+      named(name),
       `<span class="state ${stateWords[state]}">${state}</span>${reason === null ? "" : `<br><small class="muted">${escapeHtml(reason)}</small>`}`,
       count(held),
       waiting === null ? '<span class="muted none">–</span>' : count(waiting),

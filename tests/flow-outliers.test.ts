@@ -100,7 +100,7 @@ describe("tasks that run far longer than is usual", () => {
     assert.match(page, /<h3>Newest outliers<\/h3>.*href="\/flow\/scenes\/trace\?partition=http&amp;id=late"/s);
     assert.match(page, /<h3>Processes<\/h3>/);
     const trace = (await cli.node.request("GET", "/flow/scenes/trace?partition=http&id=late")).text;
-    assert.match(trace, /outlier: ran 1\.\d\d s, 95 of 100 take .* or less/);
+    assert.match(trace, /outlier: ran 1\.\d\d s, usual is up to /);
     const { stdout } = await cli.run("flows", "show", "scenes");
     assert.match(stdout, /executor subprocess: 0 of 16 run, 0 wait; 83 attempts, 2 failed \(0 by the timeout\)/);
     assert.match(stdout, /http +late +1 +1\d\d\d/);

@@ -38,7 +38,7 @@ export interface FlowParts {
 
 export interface Flow {
   readonly definition: FlowDefinition;
-  readonly recorder: Pick<Recorder, "recent" | "dropped" | "counts">;
+  readonly recorder: Pick<Recorder, "recent" | "longestOpen" | "dropped" | "counts">;
   /** What its hooks remember. */
   readonly cache: Pick<FlowCache, "counts">;
   /** Throws `SetupError` when a sink or the source cannot be used. */

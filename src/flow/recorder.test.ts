@@ -78,6 +78,18 @@ describe("a flight recorder", () => {
     assert.deepEqual(stored.slice(60), ["slow", "a minute later", "second"]);
   });
 
+  it("knows those that are longest on their way", () => {
+    const { one, end } = recorder();
+    one.watch.begun(["held", "slower", "third"].map(message));
+    end("quick");
+    end("third");
+    assert.deepEqual(
+      one.longestOpen(5).map(({ message: { id } }) => id),
+      ["held", "slower"],
+    );
+    assert.equal(one.longestOpen(1).length, 1);
+  });
+
   it("forgets a message whose run was stopped: it comes again", () => {
     const { one } = recorder();
     one.watch.begun([message("a")]);

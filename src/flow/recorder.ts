@@ -22,8 +22,10 @@ export interface RecorderPolicy {
 
 export interface Recorder {
   readonly watch: FlowWatch;
-  /** Those in memory, on their way or done, the newest first. */
+  /** Those in memory, the newest first: those that are done, then those on their way. */
   recent(): readonly Trace[];
+  /** Of those on their way, the oldest first. */
+  longestOpen(countMax: number): readonly Trace[];
   /** That could not be stored. */
   readonly dropped: number;
   /** Messages done with since the start, and those of them that became dead letters. */
@@ -162,6 +164,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
   return {
     watch,
     recent: () => [...open.values(), ...ended.slice(-policy.keptMax)].reverse(),
+    longestOpen: (countMax) => open.values().take(countMax).toArray(),
     get dropped() {
       return dropped;
     },

@@ -31,7 +31,7 @@ export interface TaskParts {
   readonly executor: Executor;
   readonly slots: Slots;
   readonly policy: TaskPolicy;
-  readonly times: TaskTimes;
+  readonly times: Pick<TaskTimes, "note">;
   /** Names of the flow's sinks: payloads go to no other. */
   readonly sinks: readonly string[];
   readonly watch: FlowWatch;

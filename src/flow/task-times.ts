@@ -47,6 +47,9 @@ export interface TaskTimes {
   readonly state: TaskTimesState;
 }
 
+/** For tasks that are not to be counted. */
+export const untimed: Pick<TaskTimes, "note"> = { note: () => null };
+
 const factor = 3;
 /** What is quicker is no outlier, however quick the others are: a pause of the process takes as long. */
 const outlierMsMin = 100;

@@ -159,7 +159,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
       value: jsonTextOf(input) ?? "null",
       timestampMs: Date.now(),
     };
-    const processed = await flow.requests.process(message, policy.delivers);
+    const processed = await flow.requests.process(message, policy.delivers ? "delivered" : "withheld");
     return { processed, receivedAt, tookMs: clock.monotonicMs() - beganMs };
   }
 

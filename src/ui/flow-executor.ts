@@ -17,12 +17,12 @@ export function executorMarkup({ definition: { file }, state: { executor, tasks 
     ...(recent === null
       ? []
       : ([
-          ["Half take", tookText(recent.p50Ms), `or less, of the last ${count(recent.attempts)}`],
-          ["95 of 100", tookText(recent.p95Ms), "or less"],
-          ["99 of 100", tookText(recent.p99Ms), "or less"],
-          ["Longest", tookText(recent.maxMs), "of the last ones"],
+          ["Median", tookText(recent.p50Ms), `of the last ${count(recent.attempts)}`],
+          ["95 % within", tookText(recent.p95Ms)],
+          ["99 % within", tookText(recent.p99Ms)],
+          ["Longest", tookText(recent.maxMs)],
         ] satisfies Figure[])),
-    ["Outliers", count(outliers), "ran 3 times as long as 95 of 100, and over 100 ms"],
+    ["Outliers", count(outliers), "ran over 3 times as long as 95 %"],
   ];
   return figuresMarkup(figures) + outlierTable(file.id, newestOutliers, nowMs) + processTable(processes, nowMs);
 }
@@ -55,7 +55,7 @@ function processTable(processes: FlowState["executor"]["processes"], nowMs: numb
       busySinceMs === null ? "" : timeMarkup(instantOf(busySinceMs), nowMs),
     ],
   }));
-  return `<div class="block"><h3>Processes</h3>${tableCard("Processes", ["#PID", "State", "#Tasks", "Busy since"], rows, "processes")}</div>`;
+  return `<div class="block"><h3>Processes</h3>${tableCard("Processes", ["PID", "State", "#Tasks", "Busy since"], rows, "processes")}</div>`;
 }
 
 /** As our styles know states. */

@@ -5,7 +5,7 @@ import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { Flow, FlowState } from "../flow/flow.ts";
 import { letterType } from "../flow/letters.ts";
-import type { ShownTrace } from "../flow/trace.ts";
+import { type ShownTrace, shownTrace } from "../flow/trace.ts";
 import { mayInspect } from "../http/inspect-access.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
@@ -18,6 +18,9 @@ import { escapeHtml, type Figure, figuresMarkup } from "./markup.ts";
 import { emptyCard, livePart, tabbedPage, tableCard } from "./tabs.tsx";
 
 export const flowLink = (flow: string): string => `<a href="/flow/${encodeURIComponent(flow)}">${escapeHtml(flow)}</a>`;
+
+const longestShown = 5;
+const heldUpMs = 2_000;
 
 export function flowsPage(flows: readonly Flow[], look: Look): string {
   return tabbedPage({ section: "flows", tab: "/flow", title: "Message flows", part: flowsPart(flows, look) }, look);
@@ -94,10 +97,10 @@ const Probe: FC<{ readonly id: string }> = ({ id }) => (
         </label>
       </div>
       <p class="under">Its tasks run. Nothing goes to the sinks, nothing becomes a dead letter.</p>
-      <button type="submit">Run dry</button>
-      <section aria-label="What would become of it" aria-live="polite" tabindex={0}>
-        <pre id="probe_said" class="log" />
-      </section>
+      <div class="form-foot">
+        <button type="submit">Run dry</button>
+      </div>
+      <section id="probe_said" class="log" aria-label="What would become of it" aria-live="polite" tabindex={0} />
     </form>
   </div>
 );
@@ -131,9 +134,18 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
     `<div class="block"><h2>Partitions</h2>${partitionTable(flow, look)}</div>` +
     `<div class="block"><h2>Executor</h2>${executorMarkup(flow, look.nowMs)}</div>` +
     `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
+    openBlock(flow, look.nowMs) +
     `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
     `${traces.length === 0 ? emptyCard("None yet", "What becomes of each message is shown here.") : traceTable(file.id, traces, look.nowMs)}${lost}</div>${whyNot(look)}`
   );
+}
+
+/** Messages that are held up, by a sink that is away or a task that hangs: among the newest they would not be seen. */
+function openBlock({ definition: { file }, recorder }: Flow, nowMs: number): string {
+  const long = recorder.longestOpen(longestShown).filter(({ takenMs }) => takenMs < nowMs - heldUpMs);
+  if (long.length === 0) return "";
+  const named = { label: "Longest on their way", id: "open" };
+  return `<div class="block"><h2>${named.label}</h2>${traceTable(file.id, long.map(shownTrace), nowMs, named)}</div>`;
 }
 
 function linksMarkup(links: Readonly<Record<string, string>>): string {

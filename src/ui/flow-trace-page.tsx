@@ -64,25 +64,29 @@ function tasksMarkup({ tasks, task_count }: ShownTrace): string {
     attempts.map((one, i) => ({
       cells: [
         i === 0
-          ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}`
+          ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}${endMarkup(end)}`
           : "",
         String(one.attempt),
         `<span class="state ${one.error === null ? "success" : "failed"}">${one.error === null ? "done" : "failed"}</span>${outlierMarkup(one)}`,
         tookText(one.duration_ms),
         one.pid === null ? "" : String(one.pid),
         one.exit_code === null ? "" : String(one.exit_code),
-        i === 0 ? `${end ?? ""}${textMarkup(`in   ${input}\nout  ${output ?? "–"}`)}` : "",
+        i === 0 ? textMarkup(`in   ${input}\nout  ${output ?? "–"}`) : "",
         one.error === null ? "" : `${escapeHtml(one.error)}${textMarkup(one.stderr ?? one.stack ?? "")}`,
       ],
     })),
   );
   const more = task_count > tasks.length ? `<p class="under">and ${count(task_count - tasks.length)} more</p>` : "";
-  return `${tableCard("Tasks", ["Task", "#Attempt", "Outcome", "#Took", "#PID", "#Exit", "Input and output", "Error"], rows, "tasks")}${more}`;
+  return `${tableCard("Tasks", ["Task", "#Attempt", "Outcome", "#Took", "#PID", "#Exit", "Input and output", "Error"], rows, "attempts")}${more}`;
 }
+
+/** How a task of several attempts, or one that others took the place of, ended as a whole. */
+const endMarkup = (end: string | null): string =>
+  end === null || end === "succeeded" ? "" : `<br><small class="muted">ended: ${escapeHtml(end)}</small>`;
 
 function outlierMarkup({ outlier, ran_ms, usual_ms }: ShownTrace["tasks"][number]["attempts"][number]): string {
   if (!outlier) return "";
-  return `<br><small class="muted">outlier: ran ${tookText(ran_ms)}, 95 of 100 take ${tookText(usual_ms)} or less</small>`;
+  return `<br><small class="muted">outlier: ran ${tookText(ran_ms)}, usual is up to ${tookText(usual_ms)}</small>`;
 }
 
 function deliveryTable({ deliveries, delivery_count }: ShownTrace): string {

@@ -7,9 +7,15 @@ import { tableCard } from "./tabs.tsx";
 export const traceHref = (flow: string, { partition, id }: Pick<ShownTrace, "partition" | "id">): string =>
   `/flow/${encodeURIComponent(flow)}/trace?${new URLSearchParams({ partition, id })}`;
 
-export function traceTable(flow: string, traces: readonly ShownTrace[], nowMs: number): string {
+/** A page with two of them names them apart. */
+export function traceTable(
+  flow: string,
+  traces: readonly ShownTrace[],
+  nowMs: number,
+  { label, id }: { readonly label: string; readonly id: string } = { label: "Messages", id: "trace" },
+): string {
   const rows = traces.map((trace) => ({
-    id: `trace-${trace.partition}-${trace.id}`,
+    id: `${id}-${trace.partition}-${trace.id}`,
     cells: [
       `<a class="known" href="${escapeHtml(traceHref(flow, trace))}">${escapeHtml(trace.partition)} ${escapeHtml(trace.id)}</a>`,
       outcomeMarkup(trace.outcome) + (hasOutlier(trace) ? ' <small class="muted">outlier</small>' : ""),
@@ -22,12 +28,7 @@ export function traceTable(flow: string, traces: readonly ShownTrace[], nowMs: n
       timeMarkup(trace.at, nowMs),
     ],
   }));
-  return tableCard(
-    "Messages",
-    ["Message", "Outcome", "#Took", "#Tasks", "#Deliveries", "Fault", "Taken"],
-    rows,
-    "traces",
-  );
+  return tableCard(label, ["Message", "Outcome", "#Took", "#Tasks", "#Deliveries", "Fault", "Taken"], rows, "traces");
 }
 
 const hasOutlier = ({ tasks }: ShownTrace): boolean =>

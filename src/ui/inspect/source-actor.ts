@@ -48,13 +48,13 @@ export function sourceActor(
       next: rows[index + 1]?.position ?? null,
     },
     due: [],
-    sequence: sequenceOf(partition, file.source.kind, replayed, index),
+    sequence: sequenceOf(file.source.kind, replayed, index),
     ...{ children: [], childrenLeftOut: 0 },
     links: [["Its flow", `/flow/${encodeURIComponent(flowName)}`]],
   };
 }
 
-function sequenceOf(partition: string, kind: string, replayed: readonly ReplayedEvent[], index: number): Sequence {
+function sequenceOf(kind: string, replayed: readonly ReplayedEvent[], index: number): Sequence {
   const drawn = replayed.slice(Math.max(0, index - drawnMax + 1), index + 1);
   const messages = drawn.flatMap(({ event, state, before, emitted }): Message[] => [
     { from: "flow", to: "self", text: event, state: before === state ? null : state },
@@ -63,7 +63,7 @@ function sequenceOf(partition: string, kind: string, replayed: readonly Replayed
   return {
     lanes: [
       { id: "flow", name: "flow", kind: "window, pauses" },
-      { id: "self", name: partition, kind: "source" },
+      { id: "self", name: "partition", kind: "source" },
       { id: "reader", name: kind, kind: "reader" },
     ],
     messages: messages.slice(0, sequenceBounds.messages),

@@ -95,6 +95,18 @@ describe("calling a flow", () => {
       ["it cannot be doubled, try 1", "it cannot be doubled, try 2"],
     );
     assert.equal((await request("GET", "/api/dlq")).json.total, 0);
+    assert.deepEqual((await request("GET", `/api/flow/${flow}`)).json.messages, { done: 1, dead: 0 });
+    assert.doesNotMatch((await request("GET", "/metrics")).text, /orrery_flow_messages_dead_total\{.*\} [1-9]/);
+    const traces = async (from: string, outcome: string) =>
+      (await request("GET", `/api/flow/${flow}/trace?from=${from}&outcome=${outcome}`)).json.rows;
+    const [{ id, fault }] = await traces("memory", "failed");
+    assert.deepEqual(
+      [id, fault.error, (await traces("memory", "dead")).length],
+      [json.request_id, "it cannot be doubled, try 2", 0],
+    );
+    await until("it is stored", async () => (await traces("store", "failed")).length === 1);
+    const { text } = await request("GET", `/flow/${flow}/trace?partition=process&id=${id}`);
+    assert.match(text, /<h2>Why it failed<\/h2>/);
   });
 
   it("has the process of an attempt that failed, as its trace has", async () => {

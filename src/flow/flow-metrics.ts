@@ -26,6 +26,7 @@ export function flowMetricsWatch({ flows }: Metrics, flow: string): FlowWatch {
     buried() {
       dead.inc();
     },
+    failed() {},
     done() {
       done.inc();
     },

@@ -1,6 +1,6 @@
 /**
- * The flight recorder of a flow: what became of its newest messages, in memory; and, in the store and so over all nodes, of those that became dead
- * letters, took long or had a task that ran far longer than is usual, for some days. It never holds a message up: what the store does not take in time is counted and let go.
+ * The flight recorder of a flow: what became of its newest messages, in memory; and, in the store and so over all nodes, of those that failed,
+ * took long or had a task that ran far longer than is usual, for some days. It never holds a message up: what the store does not take in time is counted and let go.
  */
 import { pause } from "../jobs/backoff.ts";
 import { newTimeUuid } from "../model/ids.ts";
@@ -75,7 +75,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
 
   function keep(trace: Trace): void {
     counts.done += 1;
-    if (trace.fault !== null) counts.dead += 1;
+    if (trace.hasLetter) counts.dead += 1;
     ended.push(trace);
     if (ended.length >= policy.keptMax * 2) ended = ended.slice(-policy.keptMax);
     if (policy.loggedMs !== null && (trace.tookMs ?? 0) >= policy.loggedMs) onLong(shownTrace(trace));
@@ -110,7 +110,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
     traceId: newTimeUuid(),
     partition: shown.partition,
     messageId: shown.id,
-    outcome: shown.outcome === "dead" ? "dead" : "done",
+    outcome: shown.outcome === "open" ? "done" : shown.outcome,
     tookMs: shown.took_ms ?? 0,
     node: nodeId,
     at: shown.at,
@@ -124,7 +124,8 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
       for (const { partition, id, key, timestampMs } of messages)
         open.set(keyOf({ partition, id }), {
           message: { partition, id, key, timestampMs },
-          ...{ takenMs, beganMs, tookMs: null, tasks: new Map(), deliveries: [], fault: null, hasOutlier: false },
+          ...{ takenMs, beganMs, tookMs: null, tasks: new Map(), deliveries: [], fault: null },
+          ...{ hasLetter: false, hasOutlier: false },
         });
     },
     attempted(task, attempt) {
@@ -145,6 +146,12 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
       open.get(keyOf(origin))?.deliveries.push({ sink, key, end, durationMs });
     },
     buried(message, fault) {
+      const trace = open.get(keyOf(message));
+      if (trace === undefined) return;
+      trace.fault ??= fault;
+      trace.hasLetter = true;
+    },
+    failed(message, fault) {
       const trace = open.get(keyOf(message));
       if (trace !== undefined) trace.fault ??= fault;
     },

@@ -81,7 +81,9 @@ export function createRequests({ pipeline, feeders, bury, watch, concurrency, st
       const fail = async (_: Message, fault: MessageFault) => run.fail(fault);
       await pipeline.run([message], {
         ...{ signal: stopping, priority: requestPriority, done: () => {}, bury: fail },
-        ...(how === "dry" ? { watch: run, times: untimed } : { watch: watchAll([watch, run]) }),
+        ...(how === "dry"
+          ? { watch: run, times: untimed }
+          : { watch: watchAll([{ ...watch, buried: watch.failed }, run]) }),
         ...(how !== "delivered" && { deliver: async (_, key, payloads) => run.withhold(key, payloads) }),
       });
       return run.outcome;

@@ -1,5 +1,6 @@
 /** What became of one message: its tasks with their attempts, its deliveries, the fault that ended it. */
 import { instantOf } from "../model/clock.ts";
+import type { TraceOutcome } from "../store/flow-traces.ts";
 import type { FlowTask } from "./executor.ts";
 import type { Message } from "./message.ts";
 import type { MessageFault } from "./pipeline.ts";
@@ -32,6 +33,8 @@ export interface Trace {
   readonly tasks: Map<string, TracedTask>;
   readonly deliveries: TracedDelivery[];
   fault: MessageFault | null;
+  /** With its fault, it is a dead letter; else a caller was told. */
+  hasLetter: boolean;
   /** An attempt of one of its tasks ran far longer than is usual. */
   hasOutlier: boolean;
 }
@@ -49,7 +52,7 @@ export interface ShownTrace {
   readonly sent_at: string;
   /** Null: it is on its way. */
   readonly took_ms: number | null;
-  readonly outcome: "open" | "done" | "dead";
+  readonly outcome: TraceOutcome | "open";
   readonly fault: {
     readonly stage: string;
     readonly error: string;
@@ -76,7 +79,14 @@ export interface ShownTrace {
   readonly delivery_count: number;
 }
 
-export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault }: Trace): ShownTrace {
+export function outcomeOf({ tookMs, fault, hasLetter }: Trace): ShownTrace["outcome"] {
+  if (tookMs === null) return "open";
+  if (fault === null) return "done";
+  return hasLetter ? "dead" : "failed";
+}
+
+export function shownTrace(trace: Trace): ShownTrace {
+  const { message, takenMs, tookMs, tasks, deliveries, fault } = trace;
   return {
     partition: message.partition,
     id: message.id,
@@ -84,7 +94,7 @@ export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault 
     at: instantOf(takenMs),
     sent_at: instantOf(message.timestampMs),
     took_ms: tookMs === null ? null : roundedMs(tookMs),
-    outcome: tookMs === null ? "open" : fault === null ? "done" : "dead",
+    outcome: outcomeOf(trace),
     fault:
       fault === null
         ? null

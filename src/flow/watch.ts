@@ -32,6 +32,8 @@ export interface FlowWatch {
     durationMs: number,
   ): void;
   buried(message: Message, fault: MessageFault): void;
+  /** Instead of `buried`, where a caller is told: no letter is written. */
+  failed(message: Message, fault: MessageFault): void;
   done(message: Message): void;
   /** Their run stopped before they were done with: they come again. */
   abandoned(messages: readonly Message[]): void;
@@ -53,6 +55,9 @@ export const watchAll = (watches: readonly FlowWatch[]): FlowWatch => ({
   },
   buried: (...args) => {
     for (const watch of watches) watch.buried(...args);
+  },
+  failed: (...args) => {
+    for (const watch of watches) watch.failed(...args);
   },
   done: (...args) => {
     for (const watch of watches) watch.done(...args);

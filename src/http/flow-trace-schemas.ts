@@ -1,5 +1,6 @@
 /** The schemas of traces and probes of flows. */
 import { z } from "@hono/zod-openapi";
+import { traceOutcomes } from "../store/flow-traces.ts";
 import { anyJson, text } from "./check.ts";
 import { date } from "./schemas.ts";
 
@@ -24,7 +25,9 @@ const FlowTrace = z
     at: date.openapi({ description: "When it was taken" }),
     sent_at: date,
     took_ms: z.number().nullable().openapi({ description: "Null while it is on its way" }),
-    outcome: z.enum(["open", "done", "dead"]),
+    outcome: z.enum(["open", ...traceOutcomes]).openapi({
+      description: "open: it is on its way; failed: of one that a caller was told of, and no dead letter was written",
+    }),
     fault: z.object({ stage: z.string(), error: z.string(), stack: z.string(), attempts: z.int() }).nullable(),
     tasks: z.array(
       z.object({

@@ -6,7 +6,8 @@ import { instantText } from "./instants.ts";
 import type { Prune } from "./retention.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
-export const traceOutcomes = ["done", "dead"] as const;
+/** `failed`: as a dead letter, but whoever called the flow was told, and no letter was written. */
+export const traceOutcomes = ["done", "dead", "failed"] as const;
 export type TraceOutcome = (typeof traceOutcomes)[number];
 
 export interface FlowTraceRow {

@@ -48,7 +48,7 @@ function traceMarkup(trace: ShownTrace | StoredTrace, { nowMs }: Look): string {
   const why =
     fault === null
       ? ""
-      : `<div class="block"><h2>Why it is a dead letter</h2><p><strong>${escapeHtml(fault.stage)}</strong>: ${escapeHtml(fault.error)}, after ${count(fault.attempts)} ${fault.attempts === 1 ? "attempt" : "attempts"}</p>${fault.stage === "task" ? "" : textMarkup(fault.stack)}</div>`;
+      : `<div class="block"><h2>${trace.outcome === "failed" ? "Why it failed" : "Why it is a dead letter"}</h2><p><strong>${escapeHtml(fault.stage)}</strong>: ${escapeHtml(fault.error)}, after ${count(fault.attempts)} ${fault.attempts === 1 ? "attempt" : "attempts"}</p>${fault.stage === "task" ? "" : textMarkup(fault.stack)}</div>`;
   return (
     `<div class="title"><h1>Message ${escapeHtml(trace.id)}</h1>${outcomeMarkup(trace.outcome)}</div><dl class="facts">${facts}</dl>${why}` +
     `<div class="block"><h2>Tasks</h2>${tasksMarkup(trace)}</div><div class="block"><h2>Deliveries</h2>${deliveryTable(trace)}</div>`
@@ -133,8 +133,8 @@ export function recorderPage(recorded: Recorded, look: Look): string {
           <a href={`/api${hrefOf(flow)}/trace/export?${query}`}>Export</a>
         </div>
         <p>
-          Messages of all nodes that became dead letters or took {slowMs / 1000} s or longer, and some whose task ran
-          far longer than is usual, for {days} days.
+          Messages of all nodes that failed or took {slowMs / 1000} s or longer, and some whose task ran far longer than
+          is usual, for {days} days.
         </p>
         <Filter path={path} filter={filter} />
         {raw(
@@ -158,6 +158,7 @@ const Filter: FC<{ readonly path: string; readonly filter: TraceFilter }> = ({ p
       value={filter.outcome}
       choices={[
         ["dead", "dead"],
+        ["failed", "failed, of a caller"],
         ["done", "done, but slowly"],
       ]}
     />

@@ -35,7 +35,7 @@ const hasOutlier = ({ tasks }: ShownTrace): boolean =>
   tasks.some(({ attempts }) => attempts.some(({ outlier }) => outlier));
 
 export const outcomeMarkup = (outcome: ShownTrace["outcome"]): string =>
-  `<span class="state ${{ open: "running", done: "success", dead: "failed" }[outcome]}">${outcome}</span>`;
+  `<span class="state ${{ open: "running", done: "success", dead: "failed", failed: "failed" }[outcome]}">${outcome}</span>`;
 
 export const tookText = (ms: number | null): string => {
   if (ms === null) return '<span class="muted none">–</span>';

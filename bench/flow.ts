@@ -84,7 +84,7 @@ async function run(database: Database, definition: FlowDefinition, id: string, e
       nodeId: id,
       labelOf: () => null,
       onLong: () => {},
-      store: (rows) => insertFlowTraces(sql, id, rows),
+      store: (rows) => insertFlowTraces(sql, id, rows, parsed.recorder.storedDays),
       nowMs: () => performance.now(),
     }),
     watch: flowMetricsWatch(metrics, id),

@@ -95,6 +95,43 @@ describe("calling a flow", () => {
       ["it cannot be doubled, try 1", "it cannot be doubled, try 2"],
     );
     assert.equal((await request("GET", "/api/dlq")).json.total, 0);
+    assert.deepEqual((await request("GET", `/api/flow/${flow}`)).json.messages, { done: 1, dead: 0 });
+    assert.doesNotMatch((await request("GET", "/metrics")).text, /orrery_flow_messages_dead_total\{.*\} [1-9]/);
+    const traces = async (from: string, outcome: string) =>
+      (await request("GET", `/api/flow/${flow}/trace?from=${from}&outcome=${outcome}`)).json.rows;
+    const [{ id, fault }] = await traces("memory", "failed");
+    assert.deepEqual(
+      [id, fault.error, (await traces("memory", "dead")).length],
+      [json.request_id, "it cannot be doubled, try 2", 0],
+    );
+    await until("it is stored", async () => (await traces("store", "failed")).length === 1);
+    const { text } = await request("GET", `/flow/${flow}/trace?partition=process&id=${id}`);
+    assert.match(text, /<h2>Why it failed<\/h2>/);
+  });
+
+  it("has the process of an attempt that failed, as its trace has", async () => {
+    await writeFile(
+      join(dir, `${flow}.yaml`),
+      `source: { kind: http }
+executor: { kind: subprocess, command: [sh, -c, 'cat > last; echo odd >&2; exit 3'] }
+attempts: 1
+process: {}
+sinks: {}`,
+    );
+    const node = await openTestRuntime({ config: { flowsDir: dir } });
+    nodes.push(node);
+    const called = await node.request("POST", `/process/${flow}`, {
+      token: await node.tokenOf("publisher"),
+      body: { n: 1 },
+    });
+    const [attempt] = called.json.tasks[0].attempts;
+    assert.deepEqual([attempt.exit_code, attempt.error], [3, "exit code 3: odd"]);
+    assert.ok(attempt.pid > 0);
+    const [trace] = (await node.request("GET", `/api/flow/${flow}/trace?partition=process`)).json.rows;
+    const { stderr, stack, outlier, usual_ms, ...shared } = trace.tasks[0].attempts[0];
+    assert.deepEqual(shared, attempt);
+    assert.deepEqual([stderr, outlier, usual_ms], ["odd\n", false, null]);
+    assert.match(stack, /exit code 3/);
   });
 
   it("refuses an input that does not fit, one without a token, and a flow that is not called", async () => {

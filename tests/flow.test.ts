@@ -85,7 +85,7 @@ describe("a flow that reads a folder", () => {
     await until("it is read", async () => (await sizeOf()) === 3);
     const headers = { Cookie: await cookieOf(one, "operator") };
     const { text } = await one.request("GET", "/inspect?machine=source", { headers });
-    assert.match(text, /href="\/flow\/readings">readings<\/a> <span class="id muted">a\.jsonl</);
+    assert.match(text, /href="\/inspect\/source\/readings\/a\.jsonl">readings<\/a> <span class="id muted">a\.jsonl</);
     assert.match(text, /<strong>1<\/strong> source</);
   });
 
@@ -240,7 +240,10 @@ sinks:
   });
 
   it("refuses what it cannot take, and says why", async () => {
-    const { request, tokenOf } = await start({ "sent.yaml": httpFlow, "readings.yaml": fileFlow().replace("folder: out", "folder: read") });
+    const { request, tokenOf } = await start({
+      "sent.yaml": httpFlow,
+      "readings.yaml": fileFlow().replace("folder: out", "folder: read"),
+    });
     const token = await tokenOf("publisher");
     const send = (flow: string, body: unknown) => request("POST", `/api/flow/${flow}/message`, { token, body });
     const one = { messages: [{ value: { n: 1 } }] };

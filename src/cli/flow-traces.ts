@@ -5,7 +5,7 @@ import { type ApiFlags, apiCommand, clientOf, positiveNumber, show, withPaging }
 import { fileText } from "./input.ts";
 import { moreText, readPages } from "./pages.ts";
 import { table } from "./table.ts";
-import { clean, relative } from "./words.ts";
+import { clean, colourOfState, relative } from "./words.ts";
 
 interface TraceRow {
   readonly partition: string;
@@ -65,7 +65,7 @@ const traceText = (rows: readonly TraceRow[]): string =>
   table(rows, [
     { title: "partition", of: ({ partition }) => clean(partition) },
     { title: "position", of: ({ id }) => clean(id) },
-    { title: "outcome", of: ({ outcome }) => outcome, colour: ({ outcome }) => (outcome === "dead" ? "red" : "plain") },
+    { title: "outcome", of: ({ outcome }) => outcome, colour: ({ outcome }) => colourOfState(outcome) },
     { title: "ms", of: ({ took_ms }) => took_ms },
     { title: "tasks", of: ({ task_count }) => task_count },
     { title: "deliveries", of: ({ delivery_count }) => delivery_count },

@@ -2,6 +2,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { type ApiFlags, apiCommand, clientOf, groupCommand, show } from "./api-command.ts";
+import { executorText } from "./flow-executor.ts";
 import { probeCommand, traceCommand } from "./flow-traces.ts";
 import type { FlowRow } from "./shapes.ts";
 import { table } from "./table.ts";
@@ -53,7 +54,7 @@ const notOpen = ({ state, reason }: FlowRow): string | null =>
   state === "open" ? null : `${state}${reason === null ? "" : `: ${reason}`}`;
 
 function showCommand(): Command {
-  return apiCommand("show", "show a flow's partitions and sinks", ["orrery flows show readings"])
+  return apiCommand("show", "show a flow's partitions, executor and sinks", ["orrery flows show readings"])
     .argument("<name>", "the flow")
     .action(async (name: string, flags: ApiFlags) => {
       const flow = await clientOf(flags).get<FlowRow>(`/flow/${encodeURIComponent(name)}`);
@@ -87,7 +88,7 @@ function flowText(flow: FlowRow): string {
     { title: "dead", of: ({ dead }) => dead },
   ]);
   const none = "No partition is read by this node.\n";
-  return `${description}${opening}${flow.partitions.length === 0 ? none : partitions}\n${sinks}`;
+  return `${description}${opening}${flow.partitions.length === 0 ? none : partitions}\n${executorText(flow)}\n${sinks}`;
 }
 
 function pauseCommand(verb: "pause" | "resume"): Command {

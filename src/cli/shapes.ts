@@ -85,6 +85,36 @@ export interface FlowRow {
   readonly paused: boolean;
   readonly messages: { readonly done: number; readonly dead: number };
   readonly tasks: { readonly running: number; readonly waiting: number; readonly concurrency: number };
+  readonly executor: {
+    readonly kind: string;
+    readonly attempts: number;
+    readonly failed: number;
+    readonly timed_out: number;
+    readonly recent: {
+      readonly attempts: number;
+      readonly p50_ms: number;
+      readonly p95_ms: number;
+      readonly p99_ms: number;
+      readonly max_ms: number;
+    } | null;
+    readonly outliers: {
+      readonly count: number;
+      readonly newest: readonly {
+        readonly partition: string;
+        readonly id: string;
+        readonly attempt: number;
+        readonly ran_ms: number;
+        readonly usual_ms: number;
+        readonly at: string;
+      }[];
+    };
+    readonly processes: readonly {
+      readonly pid: number | null;
+      readonly state: string;
+      readonly tasks: number;
+      readonly busy_since: string | null;
+    }[];
+  };
   readonly partitions: readonly {
     readonly name: string;
     readonly state: string;

@@ -39,7 +39,7 @@ export function buildFlow(definition: FlowDefinition, parts: FlowsParts, redis: 
       policy: file.recorder,
       labelOf: (task) => module.label?.(task) ?? null,
       nodeId,
-      store: (rows) => insertFlowTraces(sql, id, rows),
+      store: (rows) => insertFlowTraces(sql, id, rows, file.recorder.storedDays),
       onLong: ({ partition, id: messageId, took_ms, outcome }) =>
         log.info({ flow: id, partition, id: messageId, ms: took_ms, outcome }, "a message of a flow took long"),
       nowMs: () => clock.monotonicMs(),

@@ -22,8 +22,22 @@ export interface TaskResult<Output = unknown> {
   readonly durationMs: number;
 }
 
+/** A process that is kept between tasks. */
+export interface KeptProcess {
+  /** Null: it could not be started. */
+  readonly pid: number | null;
+  /** `ending`: it takes no further task, and something of it may be left. */
+  readonly state: "idle" | "busy" | "ending";
+  /** Begun since it was started. */
+  readonly tasks: number;
+  /** Milliseconds since 1970. */
+  readonly busySinceMs: number | null;
+}
+
 export interface Executor {
   /** One attempt. Rejects when it failed, and soon once `signal` aborts (the timeout is the caller's); nothing of the task lives on then. */
   run(task: FlowTask, signal: AbortSignal): Promise<TaskResult>;
+  /** Absent: none are kept. */
+  readonly processes?: readonly KeptProcess[];
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Uuid } from "../model/ids.ts";
 import { listFlowTraces, type TraceFilter } from "../store/flow-traces.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Flow } from "./flow.ts";
-import { type ShownTrace, shownTrace, type Trace } from "./trace.ts";
+import { outcomeOf, type ShownTrace, shownTrace, type Trace } from "./trace.ts";
 
 /** The newest first. */
 export function recentTraces(flow: Flow, filter: TraceFilter, limit: number): ShownTrace[] {
@@ -15,11 +15,12 @@ export function recentTraces(flow: Flow, filter: TraceFilter, limit: number): Sh
   return found;
 }
 
-function isWanted({ message, tookMs, fault }: Trace, filter: TraceFilter): boolean {
+function isWanted(trace: Trace, filter: TraceFilter): boolean {
+  const { message, tookMs } = trace;
   if (filter.partition !== null && message.partition !== filter.partition) return false;
   if (filter.messageId !== null && message.id !== filter.messageId) return false;
   if (filter.slowerThanMs !== null && (tookMs ?? 0) < filter.slowerThanMs) return false;
-  return filter.outcome === null || (tookMs !== null && (fault === null ? "done" : "dead") === filter.outcome);
+  return filter.outcome === null || outcomeOf(trace) === filter.outcome;
 }
 
 export interface StoredTrace extends ShownTrace {

@@ -8,12 +8,14 @@ export function flowMetricsWatch({ flows }: Metrics, flow: string): FlowWatch {
   const dead = flows.dead.labels(flow);
   const succeeded = flows.attempts.labels(flow, "succeeded");
   const failed = flows.attempts.labels(flow, "failed");
+  const outliers = flows.outliers.labels(flow);
   const seconds = flows.attemptSeconds.labels(flow);
   return {
     begun() {},
-    attempted(_, { durationMs, error }) {
+    attempted(_, { durationMs, usualMs, error }) {
       (error === null ? succeeded : failed).inc();
       seconds.observe(durationMs / 1000);
+      if (usualMs !== null) outliers.inc();
     },
     taskEnded() {},
     abandoned() {},
@@ -24,6 +26,7 @@ export function flowMetricsWatch({ flows }: Metrics, flow: string): FlowWatch {
     buried() {
       dead.inc();
     },
+    failed() {},
     done() {
       done.inc();
     },

@@ -7,7 +7,7 @@ import { checkAll } from "./away.ts";
 import type { Breaker } from "./breaker.ts";
 import type { FlowCache } from "./cache.ts";
 import { createDecoder } from "./decode.ts";
-import type { Executor } from "./executor.ts";
+import type { Executor, KeptProcess } from "./executor.ts";
 import type { FlowContext } from "./hooks.ts";
 import type { Letters } from "./letters.ts";
 import { createLife } from "./life.ts";
@@ -22,6 +22,7 @@ import type { Sink } from "./sink.ts";
 import { type Bury, createSinkFeeder, type FeederCounts, type SinkFeeder } from "./sink-feeder.ts";
 import { createSlots } from "./slots.ts";
 import type { Source } from "./source.ts";
+import { createTaskTimes, type TaskTimesState } from "./task-times.ts";
 import { type FlowWatch, watchAll } from "./watch.ts";
 
 export interface FlowParts {
@@ -40,7 +41,7 @@ export interface FlowParts {
 
 export interface Flow {
   readonly definition: FlowDefinition;
-  readonly recorder: Pick<Recorder, "recent" | "dropped" | "counts">;
+  readonly recorder: Pick<Recorder, "recent" | "longestOpen" | "dropped" | "counts">;
   /** What its hooks remember. */
   readonly cache: Pick<FlowCache, "counts">;
   /** Throws `SetupError` when a sink or the source cannot be used as it is configured. Where one is away the flow opens later: see `opening`. */
@@ -49,6 +50,8 @@ export interface Flow {
   requireOpen(): void;
   setPaused(isPaused: boolean): void;
   readonly state: FlowState;
+  /** The actor of a partition that this node reads; null: it does not. */
+  sourceActor(partition: string): Partition["actor"] | null;
   /** What is asked of it beside its source. */
   readonly requests: Requests;
   /** Stops to read, lets what is open end until the deadline, commits. */
@@ -67,6 +70,7 @@ export interface FlowState {
     readonly queued: number;
   }[];
   readonly tasks: { readonly running: number; readonly waiting: number };
+  readonly executor: TaskTimesState & { readonly processes: readonly KeptProcess[] };
   /** Messages that were accepted and are not done with, and those that callers wait for. */
   readonly accepted: number;
   readonly processing: number;
@@ -93,6 +97,7 @@ export function createFlow({
   const life = createLife({ module, context, log });
   const opening = createOpening({ flow: file.id, open, log });
   const slots = createSlots(file.concurrency);
+  const times = createTaskTimes(() => clock.monotonicMs());
   /** `isOver`: it was given up, and may commit no more. */
   const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
   let isPaused = false;
@@ -114,6 +119,7 @@ export function createFlow({
     executor,
     slots,
     policy: file.tasks,
+    times,
     decode: createDecoder(inputSchema),
     feeders,
     bury,
@@ -233,10 +239,12 @@ export function createFlow({
           queued: feeder.queued,
         })),
         tasks: { running: slots.used, waiting: slots.waiting },
+        executor: { ...times.state, processes: executor.processes ?? [] },
         accepted: requests.accepted,
         processing: requests.processing,
       };
     },
+    sourceActor: (name) => partitions.get(name)?.partition.actor ?? null,
     requests,
     async stop() {
       hasStopped = true;

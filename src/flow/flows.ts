@@ -6,7 +6,6 @@ import type { Clock } from "../model/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { releaseAllFlowPartitions } from "../store/flow-partitions.ts";
-import { pruneFlowTraces } from "../store/flow-traces.ts";
 import { pausedFlows, pauseFlow } from "../store/flows.ts";
 import type { Database } from "../store/sql.ts";
 import { redisConnection } from "../telemetry/redis-connection.ts";
@@ -48,8 +47,6 @@ export interface Flows {
 const channel = "orrery_flow";
 /** Without a hint. */
 const lookMs = 5_000;
-const pruneMs = 60_000;
-const pruneMax = 10_000;
 
 /** Loaded only where it is used: its client costs a start 18 ms. */
 async function sharedRedis(url: string): Promise<Redis> {
@@ -76,7 +73,7 @@ export async function createFlows(parts: FlowsParts): Promise<Flows> {
   const all = [...flows.values()];
   sampleFlows(parts.metrics, () => all);
   let unlisten = async (): Promise<void> => {};
-  const timers: NodeJS.Timeout[] = [];
+  let looking: NodeJS.Timeout | undefined;
 
   async function heedPauses(): Promise<void> {
     try {
@@ -84,16 +81,6 @@ export async function createFlows(parts: FlowsParts): Promise<Flows> {
       for (const [id, flow] of flows) flow.setPaused(paused.has(id));
     } catch (error) {
       log.warn({ err: error }, "it is not known which flows are paused: it is looked again");
-    }
-  }
-
-  /** Of all that are too old, some: the next round takes the others. */
-  async function prune(): Promise<void> {
-    for (const [id, { definition }] of flows) {
-      const beforeMs = Date.now() - definition.file.recorder.storedDays * 86_400_000;
-      await pruneFlowTraces(sql, id, beforeMs, pruneMax).catch((error: unknown) =>
-        log.warn({ err: error, flow: id }, "old traces of a flow could not be removed: it is tried again"),
-      );
     }
   }
 
@@ -114,10 +101,7 @@ export async function createFlows(parts: FlowsParts): Promise<Flows> {
       const paused = await pausedFlows(sql);
       await Promise.all([...flows].map(([id, flow]) => flow.start(paused.has(id))));
       unlisten = await database.listen(channel, () => void heedPauses());
-      timers.push(
-        setInterval(() => void heedPauses(), lookMs),
-        setInterval(() => void prune(), pruneMs),
-      );
+      looking = setInterval(() => void heedPauses(), lookMs);
       log.info({ flows: [...flows.keys()] }, "flows started");
     },
     async pause(id, paused, by) {
@@ -126,7 +110,7 @@ export async function createFlows(parts: FlowsParts): Promise<Flows> {
       database.notify(channel, id);
     },
     async stop() {
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(looking);
       redis?.disconnect();
       await Promise.all([unlisten(), ...[...flows.values()].map((flow) => flow.stop())]);
     },

@@ -2,14 +2,13 @@
  * One partition of a flow on this node: hands its messages to the pipeline, stops its source while as many are held as may be, and commits what lies
  * below all that is open.
  */
-import { createActor } from "xstate";
-import { sourceMachine } from "../../actors/index.ts";
 import { messageOf } from "../compute/function.ts";
 import { pause } from "../jobs/backoff.ts";
 import type { Log } from "../observe/log.ts";
 import type { Message } from "./message.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Source } from "./source.ts";
+import { type SourceActor, startSourceActor } from "./source-actor.ts";
 import { createWatermark, type Watermark } from "./watermark.ts";
 
 export interface PartitionPolicy {
@@ -47,6 +46,7 @@ export interface Partition {
   setPaused(isPaused: boolean): void;
   fail(reason: Error): void;
   readonly state: PartitionState;
+  readonly actor: Pick<SourceActor, "context" | "past">;
   /** Takes no more, waits for what is open until the deadline at most, and commits what was confirmed by then. */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -61,12 +61,12 @@ export function createPartition({ name, source, pipeline, policy, isPaused, log 
   let confirmed = 0;
   let isDraining = false;
 
-  const actor = createActor(sourceMachine, { input: { isPaused } });
-  actor.on("reading.stop", () => source.pause(name));
-  actor.on("reading.go", () => source.resume(name));
-  actor.start();
+  const actor = startSourceActor(name, isPaused, {
+    "reading.stop": () => source.pause(name),
+    "reading.go": () => source.resume(name),
+  });
   actor.send({ type: "opened" });
-  const isStalled = () => actor.getSnapshot().value === "stalled";
+  const isStalled = () => actor.value === "stalled";
 
   function begin(batch: readonly Message[]): void {
     const run = pipeline.run(batch, { signal: stopping.signal, done: confirm }).catch(onStopped);
@@ -113,6 +113,7 @@ export function createPartition({ name, source, pipeline, policy, isPaused, log 
   }
 
   return {
+    actor,
     take(batch) {
       const [first] = batch;
       if (first === undefined || isDraining) return;
@@ -125,7 +126,7 @@ export function createPartition({ name, source, pipeline, policy, isPaused, log 
     setPaused: (isPaused) => actor.send({ type: isPaused ? "paused" : "unpaused" }),
     fail: ({ message }) => actor.send({ type: "failed", reason: message }),
     get state() {
-      const { value, context } = actor.getSnapshot();
+      const { value, context } = actor;
       return { state: value, reason: context.reason, held: watermark?.held ?? 0, committed, taken, confirmed };
     },
     async drain(deadlineMs) {

@@ -168,9 +168,29 @@ describe("the pipeline of a flow", () => {
   });
 
   it("ends a task that takes too long, also one that does not heed its signal", async () => {
-    const { run, letters } = flow({ timeoutMs: 5, execute: () => new Promise(() => {}) });
+    const { run, letters, times } = flow({ timeoutMs: 5, execute: () => new Promise(() => {}) });
     await run([message(0)]);
     assert.match(letters[0]?.[2] ?? "", /no answer within 0.005 s/);
+    const { attempts, failed, timedOut, recent } = times.state;
+    assert.deepEqual([attempts, failed, timedOut], [3, 3, 3]);
+    assert.ok((recent?.p50Ms ?? 0) >= 4);
+  });
+
+  it("times tasks without their wait for a turn, and no task whose result is known", async () => {
+    const gate = Promise.withResolvers<void>();
+    let nth = 0;
+    const { run, times } = flow({
+      concurrency: 1,
+      hooks: {
+        arrange: (batch) => batch.map((one, i) => ({ messages: [one], input: i, ...(i > 1 && { result: "known" }) })),
+      },
+      execute: () => (nth++ === 0 ? gate.promise : 1),
+    });
+    setTimeout(gate.resolve, 60);
+    await run(messages(3));
+    const { attempts, failed, recent } = times.state;
+    assert.deepEqual([attempts, failed, recent?.attempts], [2, 0, 2]);
+    assert.ok((recent?.p50Ms ?? 60) < 50, `${recent?.p50Ms} ms of one that waited for a turn`);
   });
 
   it("begins tasks by their priority, and requests before messages of a queue", async () => {

@@ -39,6 +39,7 @@ export interface RunOrder {
   /** Instead of the pipeline's own. When it rejects, so does the run. */
   readonly bury?: PipelineParts["bury"];
   readonly watch?: FlowWatch;
+  readonly times?: PipelineParts["times"];
   /** Instead of handing payloads to the sinks. */
   readonly deliver?: (origin: Position, key: string, payloads: Payloads) => Promise<void>;
 }
@@ -53,10 +54,19 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const sinks = [...feeders.keys()];
 
   return {
-    async run(messages, { signal, done, priority = 0, bury = parts.bury, watch = parts.watch, deliver }) {
+    async run(messages, given) {
+      const {
+        signal,
+        done,
+        priority = 0,
+        bury = parts.bury,
+        watch = parts.watch,
+        times = parts.times,
+        deliver,
+      } = given;
       const order: Order = {
-        ...{ signal, done, priority, bury, watch },
-        tasks: { ...parts, sinks, watch },
+        ...{ signal, done, priority, bury, watch, times },
+        tasks: { ...parts, sinks, watch, times },
         deliver: deliver ?? ((origin, key, payloads) => deliverAll(origin, key, payloads, watch)),
       };
       watch.begun(messages);

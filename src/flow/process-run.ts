@@ -48,6 +48,7 @@ export function createProcessRun(): ProcessRun {
       else delivered += 1;
     },
     buried() {},
+    failed() {},
     abandoned() {},
     done() {},
     fail(given) {

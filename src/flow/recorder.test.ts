@@ -24,7 +24,8 @@ function recorder(
     nowMs: () => nowMs,
   });
   const end = (id: string, tookMs = 0, isDead = false) => {
-    one.watch.begun([message(id)]);
+    if (!one.recent().some(({ message: open, tookMs: took }) => open.id === id && took === null))
+      one.watch.begun([message(id)]);
     nowMs += tookMs;
     if (isDead) one.watch.buried(message(id), fault);
     one.watch.done(message(id));
@@ -51,6 +52,42 @@ describe("a flight recorder", () => {
     assert.deepEqual(stored, ["slow", "long", "dead"]);
     assert.deepEqual(long, ["long"]);
     assert.deepEqual(one.counts, { done: 43, dead: 1 });
+  });
+
+  it("stores those with an attempt that was far out too, so many a minute", async () => {
+    const stored: string[] = [];
+    const { one, end } = recorder({}, async (rows) => void stored.push(...rows.map(({ messageId }) => messageId)));
+    const result = { output: 1, exitCode: null, pid: null, durationMs: 1 };
+    const attempt = { attempt: 1, durationMs: 1, ranMs: 1, usualMs: null, result, error: null };
+    const task = (id: string) => ({ key: `f:p:${id}:0`, origins: [{ partition: "p", id }] as const, input: 1 });
+    const farOut = (id: string, tookMs: number) => {
+      one.watch.begun([message(id)]);
+      one.watch.attempted(task(id), { ...attempt, usualMs: 0.1 });
+      one.watch.attempted(task(id), { ...attempt, attempt: 2 });
+      end(id, tookMs);
+    };
+    one.watch.begun([message("usual")]);
+    one.watch.attempted(task("usual"), attempt);
+    one.watch.done(message("usual"));
+    for (let i = 0; i < 100; i++) farOut(`first${i}`, 0);
+    farOut("slow", 100);
+    end("a minute later", 60_000);
+    farOut("second", 0);
+    await one.stop();
+    assert.deepEqual([stored.length, stored[0], stored[59]], [63, "first0", "first59"]);
+    assert.deepEqual(stored.slice(60), ["slow", "a minute later", "second"]);
+  });
+
+  it("knows those that are longest on their way", () => {
+    const { one, end } = recorder();
+    one.watch.begun(["held", "slower", "third"].map(message));
+    end("quick");
+    end("third");
+    assert.deepEqual(
+      one.longestOpen(5).map(({ message: { id } }) => id),
+      ["held", "slower"],
+    );
+    assert.equal(one.longestOpen(1).length, 1);
   });
 
   it("forgets a message whose run was stopped: it comes again", () => {

@@ -1,6 +1,6 @@
 /**
- * The flight recorder of a flow: what became of its newest messages, in memory; and, in the store and so over all nodes, of those that became dead
- * letters or took long, for some days. It never holds a message up: what the store does not take in time is counted and let go.
+ * The flight recorder of a flow: what became of its newest messages, in memory; and, in the store and so over all nodes, of those that failed,
+ * took long or had a task that ran far longer than is usual, for some days. It never holds a message up: what the store does not take in time is counted and let go.
  */
 import { pause } from "../jobs/backoff.ts";
 import { newTimeUuid } from "../model/ids.ts";
@@ -22,8 +22,10 @@ export interface RecorderPolicy {
 
 export interface Recorder {
   readonly watch: FlowWatch;
-  /** Those in memory, on their way or done, the newest first. */
+  /** Those in memory, the newest first: those that are done, then those on their way. */
   recent(): readonly Trace[];
+  /** Of those on their way, the oldest first. */
+  longestOpen(countMax: number): readonly Trace[];
   /** That could not be stored. */
   readonly dropped: number;
   /** Messages done with since the start, and those of them that became dead letters. */
@@ -45,6 +47,8 @@ export interface RecorderParts {
 const waitingMax = 2_000;
 const batchMax = 200;
 const storeEveryMs = 500;
+/** One attempt in 20 may be far out, however many there are: so many messages a minute are stored for that alone. */
+const outliersMaxPerMin = 60;
 
 export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }: RecorderParts): Recorder {
   const open = new Map<string, Trace>();
@@ -52,6 +56,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
   let ended: Trace[] = [];
   let waiting: ShownTrace[] = [];
   let dropped = 0;
+  let outliers = { minute: 0, stored: 0 };
   const counts = { done: 0, dead: 0 };
   const stopping = new AbortController();
   let storing: Promise<void> | null = null;
@@ -70,14 +75,21 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
 
   function keep(trace: Trace): void {
     counts.done += 1;
-    if (trace.fault !== null) counts.dead += 1;
+    if (trace.hasLetter) counts.dead += 1;
     ended.push(trace);
     if (ended.length >= policy.keptMax * 2) ended = ended.slice(-policy.keptMax);
     if (policy.loggedMs !== null && (trace.tookMs ?? 0) >= policy.loggedMs) onLong(shownTrace(trace));
-    if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs) return;
+    if (trace.fault === null && (trace.tookMs ?? 0) < policy.slowMs && !(trace.hasOutlier && isOutlierStored())) return;
     if (waiting.length >= waitingMax) dropped += 1;
     else waiting.push(shownTrace(trace));
     storing ??= storeAll();
+  }
+
+  function isOutlierStored(): boolean {
+    const minute = Math.floor(nowMs() / 60_000);
+    if (minute !== outliers.minute) outliers = { minute, stored: 0 };
+    outliers.stored += 1;
+    return outliers.stored <= outliersMaxPerMin;
   }
 
   async function storeAll(): Promise<void> {
@@ -98,7 +110,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
     traceId: newTimeUuid(),
     partition: shown.partition,
     messageId: shown.id,
-    outcome: shown.outcome === "dead" ? "dead" : "done",
+    outcome: shown.outcome === "open" ? "done" : shown.outcome,
     tookMs: shown.took_ms ?? 0,
     node: nodeId,
     at: shown.at,
@@ -113,13 +125,15 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
         open.set(keyOf({ partition, id }), {
           message: { partition, id, key, timestampMs },
           ...{ takenMs, beganMs, tookMs: null, tasks: new Map(), deliveries: [], fault: null },
+          ...{ hasLetter: false, hasOutlier: false },
         });
     },
     attempted(task, attempt) {
-      for (const { tasks } of tracesOf(task)) {
-        const traced = tasks.get(task.key) ?? { task, label: labelled(task), attempts: [], end: null };
+      for (const trace of tracesOf(task)) {
+        const traced = trace.tasks.get(task.key) ?? { task, label: labelled(task), attempts: [], end: null };
         traced.attempts.push(attempt);
-        tasks.set(task.key, traced);
+        trace.tasks.set(task.key, traced);
+        if (attempt.usualMs !== null) trace.hasOutlier = true;
       }
     },
     taskEnded(task, end) {
@@ -132,6 +146,12 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
       open.get(keyOf(origin))?.deliveries.push({ sink, key, end, durationMs });
     },
     buried(message, fault) {
+      const trace = open.get(keyOf(message));
+      if (trace === undefined) return;
+      trace.fault ??= fault;
+      trace.hasLetter = true;
+    },
+    failed(message, fault) {
       const trace = open.get(keyOf(message));
       if (trace !== undefined) trace.fault ??= fault;
     },
@@ -151,6 +171,7 @@ export function createRecorder({ policy, nodeId, labelOf, onLong, store, nowMs }
   return {
     watch,
     recent: () => [...open.values(), ...ended.slice(-policy.keptMax)].reverse(),
+    longestOpen: (countMax) => open.values().take(countMax).toArray(),
     get dropped() {
       return dropped;
     },

@@ -4,6 +4,7 @@ import type { Message } from "./message.ts";
 import type { MessageFault, Pipeline, RunOrder } from "./pipeline.ts";
 import { createProcessRun, type ProcessedInput } from "./process-run.ts";
 import type { SinkFeeder } from "./sink-feeder.ts";
+import { untimed } from "./task-times.ts";
 import { type FlowWatch, watchAll } from "./watch.ts";
 
 export interface Requests {
@@ -14,8 +15,11 @@ export interface Requests {
   accept(messages: readonly Message[], signal: AbortSignal): Promise<readonly (MessageFault | null)[]>;
   /** Room for messages that callers wait for, beside the tasks that run at once; returns what gives it back, or null when there is none. */
   reserve(count: number, queuedMax: number): (() => void) | null;
-  /** Runs one message that a caller waits for, before those of the source. Rejects when the flow stops first. No letter is written of it. */
-  process(message: Message, delivers: boolean): Promise<ProcessedInput>;
+  /**
+   * Runs one message that a caller waits for, before those of the source. Rejects when the flow stops first. No letter is written of it, and of a
+   * dry one nothing is counted or remembered either.
+   */
+  process(message: Message, how: "delivered" | "withheld" | "dry"): Promise<ProcessedInput>;
   /** Does again what is a dead letter. Rejects with the reason when it fails again: no further letter is written. */
   redrive(letter: Letter, signal: AbortSignal): Promise<void>;
   /** Messages that were accepted and are not done with, and those that callers wait for. */
@@ -72,12 +76,15 @@ export function createRequests({ pipeline, feeders, bury, watch, concurrency, st
         processing -= count;
       };
     },
-    async process(message, delivers) {
+    async process(message, how) {
       const run = createProcessRun();
       const fail = async (_: Message, fault: MessageFault) => run.fail(fault);
       await pipeline.run([message], {
-        ...{ signal: stopping, priority: requestPriority, done: () => {}, bury: fail, watch: watchAll([watch, run]) },
-        ...(!delivers && { deliver: async (_, key, payloads) => run.withhold(key, payloads) }),
+        ...{ signal: stopping, priority: requestPriority, done: () => {}, bury: fail },
+        ...(how === "dry"
+          ? { watch: run, times: untimed }
+          : { watch: watchAll([{ ...watch, buried: watch.failed }, run]) }),
+        ...(how !== "delivered" && { deliver: async (_, key, payloads) => run.withhold(key, payloads) }),
       });
       return run.outcome;
     },

@@ -5,7 +5,8 @@ import { delayMs } from "../jobs/retry-policy.ts";
 import type { Executor, FlowTask, TaskResult } from "./executor.ts";
 import type { FlowContext, FlowHooks, OnError, Payloads } from "./hooks.ts";
 import type { Slots } from "./slots.ts";
-import type { FlowWatch } from "./watch.ts";
+import type { TaskTimes } from "./task-times.ts";
+import type { AttemptEnd, FlowWatch } from "./watch.ts";
 
 export interface TaskPolicy {
   readonly attemptsMax: number;
@@ -30,10 +31,22 @@ export interface TaskParts {
   readonly executor: Executor;
   readonly slots: Slots;
   readonly policy: TaskPolicy;
+  readonly times: Pick<TaskTimes, "note">;
   /** Names of the flow's sinks: payloads go to no other. */
   readonly sinks: readonly string[];
   readonly watch: FlowWatch;
   readonly context: FlowContext;
+}
+
+/** One attempt, as far as it has come. */
+interface Run {
+  readonly attempt: number;
+  readonly beganMs: number;
+  durationMs: number;
+  /** In the executor; null: it has not been there. */
+  ranMs: number | null;
+  /** What the executor heeded: aborted at the timeout. */
+  signal: AbortSignal | null;
 }
 
 export interface TaskAsk {
@@ -50,19 +63,20 @@ export async function runTask(
   { task, known, priority }: TaskAsk,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
-  const { policy, watch } = parts;
+  const { policy } = parts;
   for (let attempt = 1; ; attempt++) {
-    const beganMs = performance.now();
+    const run: Run = { attempt, beganMs: performance.now(), durationMs: 0, ranMs: null, signal: null };
     try {
-      const result = known ?? (await runInSlot(parts, task, priority, signal));
+      const result = known ?? (await runInSlot(parts, task, priority, signal, run));
       const payloads = await payloadsOf(parts, task, result);
-      watch.attempted(task, { attempt, durationMs: performance.now() - beganMs, result, error: null });
+      run.durationMs = performance.now() - run.beganMs;
+      tell(parts, task, run, { result, error: null });
       return { kind: "succeeded", result, payloads };
     } catch (thrown) {
       signal.throwIfAborted();
-      const durationMs = performance.now() - beganMs;
+      run.durationMs = performance.now() - run.beganMs;
       const { error, decision } = await decide(parts, task, errorOf(thrown), attempt);
-      watch.attempted(task, { attempt, durationMs, result: null, error });
+      tell(parts, task, run, { result: null, error });
       if (decision === "skip") return { kind: "skipped" };
       if (typeof decision === "object") return { kind: "replaced", tasks: decision.tasks };
       if (decision === "dlq" || attempt >= policy.attemptsMax) return { kind: "dead", error, attempts: attempt };
@@ -94,13 +108,27 @@ async function runInSlot(
   task: FlowTask,
   priority: number,
   signal: AbortSignal,
+  run: Run,
 ): Promise<TaskResult> {
   const giveBack = await slots.take(priority + (hooks.taskPriority?.(task) ?? 0), signal);
+  const beganMs = performance.now();
   try {
-    return await within(policy.timeoutMs, signal, (own) => executor.run(task, own));
+    return await within(policy.timeoutMs, signal, (own) => {
+      run.signal = own;
+      return executor.run(task, own);
+    });
   } finally {
+    run.ranMs = performance.now() - beganMs;
     giveBack();
   }
+}
+
+function tell({ watch, times }: TaskParts, task: FlowTask, run: Run, end: AttemptEnd): void {
+  const { attempt, durationMs, ranMs, signal } = run;
+  const how = end.error === null ? "succeeded" : signal?.aborted ? "timed out" : "failed";
+  const usualMs =
+    ranMs === null ? null : times.note({ origin: task.origins[0], taskKey: task.key, attempt, ranMs, end: how });
+  watch.attempted(task, { attempt, durationMs, ranMs, usualMs, ...end });
 }
 
 async function payloadsOf({ hooks, sinks, context }: TaskParts, task: FlowTask, result: TaskResult): Promise<Payloads> {

@@ -1,8 +1,10 @@
 /** What became of one message: its tasks with their attempts, its deliveries, the fault that ended it. */
 import { instantOf } from "../model/clock.ts";
+import type { TraceOutcome } from "../store/flow-traces.ts";
 import type { FlowTask } from "./executor.ts";
 import type { Message } from "./message.ts";
 import type { MessageFault } from "./pipeline.ts";
+import { cut, roundedMs, type TracedAttempt, tracedAttempt } from "./shown-attempt.ts";
 import type { DeliveryEnd } from "./sink-feeder.ts";
 import { payloadJson } from "./sinks/payload-json.ts";
 import type { TaskEnd } from "./task-run.ts";
@@ -31,10 +33,12 @@ export interface Trace {
   readonly tasks: Map<string, TracedTask>;
   readonly deliveries: TracedDelivery[];
   fault: MessageFault | null;
+  /** With its fault, it is a dead letter; else a caller was told. */
+  hasLetter: boolean;
+  /** An attempt of one of its tasks ran far longer than is usual. */
+  hasOutlier: boolean;
 }
 
-/** Of a task's input or output, or of a stack. */
-const textCharsMax = 2_000;
 /** Of one message; the others are only counted. */
 const listedMax = 100;
 
@@ -48,7 +52,7 @@ export interface ShownTrace {
   readonly sent_at: string;
   /** Null: it is on its way. */
   readonly took_ms: number | null;
-  readonly outcome: "open" | "done" | "dead";
+  readonly outcome: TraceOutcome | "open";
   readonly fault: {
     readonly stage: string;
     readonly error: string;
@@ -63,15 +67,7 @@ export interface ShownTrace {
     readonly command: readonly string[] | null;
     readonly input: string;
     readonly output: string | null;
-    readonly attempts: readonly {
-      readonly attempt: number;
-      readonly duration_ms: number;
-      readonly exit_code: number | null;
-      readonly pid: number | null;
-      readonly error: string | null;
-      readonly stack: string | null;
-      readonly stderr: string | null;
-    }[];
+    readonly attempts: readonly TracedAttempt[];
   }[];
   readonly task_count: number;
   readonly deliveries: readonly {
@@ -83,7 +79,14 @@ export interface ShownTrace {
   readonly delivery_count: number;
 }
 
-export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault }: Trace): ShownTrace {
+export function outcomeOf({ tookMs, fault, hasLetter }: Trace): ShownTrace["outcome"] {
+  if (tookMs === null) return "open";
+  if (fault === null) return "done";
+  return hasLetter ? "dead" : "failed";
+}
+
+export function shownTrace(trace: Trace): ShownTrace {
+  const { message, takenMs, tookMs, tasks, deliveries, fault } = trace;
   return {
     partition: message.partition,
     id: message.id,
@@ -91,7 +94,7 @@ export function shownTrace({ message, takenMs, tookMs, tasks, deliveries, fault 
     at: instantOf(takenMs),
     sent_at: instantOf(message.timestampMs),
     took_ms: tookMs === null ? null : roundedMs(tookMs),
-    outcome: tookMs === null ? "open" : fault === null ? "done" : "dead",
+    outcome: outcomeOf(trace),
     fault:
       fault === null
         ? null
@@ -119,26 +122,6 @@ function shownTask({ task, label, attempts, end }: TracedTask): ShownTrace["task
     command: task.command ?? null,
     input: cut(payloadJson(task.input) ?? "null"),
     output: result === null ? null : cut(payloadJson(result.output) ?? "null"),
-    attempts: attempts.slice(-listedMax).map(({ attempt, durationMs, result: one, error }) => {
-      const said = (error ?? {}) as { exitCode?: unknown; pid?: unknown; stderr?: unknown }; // a process's errors say more
-      return {
-        attempt,
-        duration_ms: roundedMs(durationMs),
-        exit_code: one?.exitCode ?? numberOr(said.exitCode),
-        pid: one?.pid ?? numberOr(said.pid),
-        error: error === null ? null : cut(error.message),
-        stack: error?.stack === undefined ? null : cut(error.stack),
-        stderr: typeof said.stderr === "string" ? cut(said.stderr) : null,
-      };
-    }),
+    attempts: attempts.slice(-listedMax).map(tracedAttempt),
   };
-}
-
-const numberOr = (given: unknown): number | null => (typeof given === "number" ? given : null);
-/** To the microsecond. */
-export const roundedMs = (ms: number): number => Math.round(ms * 1000) / 1000;
-
-function cut(text: string): string {
-  if (text.length <= textCharsMax) return text;
-  return `${text.slice(0, textCharsMax)}… (${text.length} characters)`;
 }

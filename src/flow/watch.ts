@@ -11,7 +11,15 @@ export type TaskAttempt = {
   readonly attempt: number;
   /** Waiting for its turn included. */
   readonly durationMs: number;
-} & ({ readonly result: TaskResult; readonly error: null } | { readonly result: null; readonly error: Error });
+  /** In the executor; null: it was not asked. */
+  readonly ranMs: number | null;
+  /** Of an attempt that was far out, what is usual: see task-times.ts. Null of all others. */
+  readonly usualMs: number | null;
+} & AttemptEnd;
+
+export type AttemptEnd =
+  | { readonly result: TaskResult; readonly error: null }
+  | { readonly result: null; readonly error: Error };
 
 export interface FlowWatch {
   begun(messages: readonly Message[]): void;
@@ -24,6 +32,8 @@ export interface FlowWatch {
     durationMs: number,
   ): void;
   buried(message: Message, fault: MessageFault): void;
+  /** Instead of `buried`, where a caller is told: no letter is written. */
+  failed(message: Message, fault: MessageFault): void;
   done(message: Message): void;
   /** Their run stopped before they were done with: they come again. */
   abandoned(messages: readonly Message[]): void;
@@ -45,6 +55,9 @@ export const watchAll = (watches: readonly FlowWatch[]): FlowWatch => ({
   },
   buried: (...args) => {
     for (const watch of watches) watch.buried(...args);
+  },
+  failed: (...args) => {
+    for (const watch of watches) watch.failed(...args);
   },
   done: (...args) => {
     for (const watch of watches) watch.done(...args);

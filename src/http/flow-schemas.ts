@@ -1,6 +1,7 @@
 /** The schemas of flows, for the document and for the check of what they are sent. */
 import { z } from "@hono/zod-openapi";
 import { anyJson, text } from "./check.ts";
+import { date } from "./schemas.ts";
 
 /** Of one request. */
 export const flowMessagesMax = 1000;
@@ -60,6 +61,51 @@ const FlowSink = z
   })
   .openapi("FlowSink");
 
+const FlowOutlier = z
+  .object({
+    partition: z.string(),
+    id: z.string(),
+    task: z.string().openapi({ description: "Its key" }),
+    attempt: z.int(),
+    ran_ms: z.number(),
+    usual_ms: z.number().openapi({ description: "95 of 100 recent attempts took no longer" }),
+    at: date.openapi({ description: "When it ended" }),
+  })
+  .openapi("FlowOutlier");
+
+const FlowExecutor = z
+  .object({
+    kind: z.enum(["function", "subprocess"]),
+    attempts: z.int().openapi({ description: "Since the node started" }),
+    failed: z.int(),
+    timed_out: z.int().openapi({ description: "Of those that failed" }),
+    recent: z
+      .object({
+        attempts: z.int(),
+        p50_ms: z.number(),
+        p95_ms: z.number(),
+        p99_ms: z.number(),
+        max_ms: z.number(),
+      })
+      .nullable()
+      .openapi({ description: "How long attempts ran in the last minutes, a wait for their turn left out" }),
+    outliers: z.object({
+      count: z.int().openapi({ description: "Since the node started" }),
+      newest: z.array(FlowOutlier),
+    }),
+    processes: z
+      .array(
+        z.object({
+          pid: z.int().nullable(),
+          state: z.enum(["idle", "busy", "ending"]),
+          tasks: z.int(),
+          busy_since: date.nullable(),
+        }),
+      )
+      .openapi({ description: "Those that are kept between tasks" }),
+  })
+  .openapi("FlowExecutor");
+
 export const Flow = z
   .object({
     name: z.string(),
@@ -74,6 +120,7 @@ export const Flow = z
       .object({ done: z.int(), dead: z.int() })
       .openapi({ description: "Done with since the node started, and those of them that became dead letters" }),
     tasks: z.object({ running: z.int(), waiting: z.int(), concurrency: z.int() }),
+    executor: FlowExecutor,
     accepted: z.int().openapi({ description: "Messages sent over HTTP that are not done with" }),
     processing: z.int().openapi({ description: "Inputs that callers wait for" }),
     partitions: z.array(FlowPartition),

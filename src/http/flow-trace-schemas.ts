@@ -1,14 +1,18 @@
 /** The schemas of traces and probes of flows. */
 import { z } from "@hono/zod-openapi";
+import { traceOutcomes } from "../store/flow-traces.ts";
 import { anyJson, text } from "./check.ts";
 import { date } from "./schemas.ts";
 
 const Attempt = z.object({
   attempt: z.int(),
-  duration_ms: z.number(),
+  duration_ms: z.number().openapi({ description: "Its wait for a turn included" }),
+  ran_ms: z.number().nullable().openapi({ description: "In the executor; null: it was not asked" }),
   exit_code: z.int().nullable(),
   pid: z.int().nullable(),
   error: z.string().nullable(),
+  outlier: z.boolean().openapi({ description: "It ran far longer than is usual" }),
+  usual_ms: z.number().nullable().openapi({ description: "Of an outlier: 95 of 100 recent attempts took no longer" }),
   stack: z.string().nullable(),
   stderr: z.string().nullable(),
 });
@@ -21,7 +25,9 @@ const FlowTrace = z
     at: date.openapi({ description: "When it was taken" }),
     sent_at: date,
     took_ms: z.number().nullable().openapi({ description: "Null while it is on its way" }),
-    outcome: z.enum(["open", "done", "dead"]),
+    outcome: z.enum(["open", ...traceOutcomes]).openapi({
+      description: "open: it is on its way; failed: of one that a caller was told of, and no dead letter was written",
+    }),
     fault: z.object({ stage: z.string(), error: z.string(), stack: z.string(), attempts: z.int() }).nullable(),
     tasks: z.array(
       z.object({

@@ -108,7 +108,7 @@ export function addTraceRoutes(
       };
       const { fault, tasks, withheld } = await flow.requests.process(
         { ...message, flow: flow.definition.file.id, value },
-        false,
+        "dry",
       );
       return json({
         fault:

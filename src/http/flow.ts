@@ -1,8 +1,10 @@
 /** Flows: seen as the answering node runs them, paused and resumed over all nodes, and sent messages. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { abortable } from "../compute/abortable.ts";
-import type { Flow } from "../flow/flow.ts";
+import type { Flow, FlowState } from "../flow/flow.ts";
 import type { Message } from "../flow/message.ts";
+import { roundedMs } from "../flow/shown-attempt.ts";
+import { instantOf } from "../model/clock.ts";
 import { ConflictError, OverloadedError } from "../model/errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
 import { jsonTextOf } from "../model/json.ts";
@@ -125,12 +127,43 @@ export function shownFlow({ definition: { file }, recorder, state }: Flow): z.ou
     paused: state.isPaused,
     messages: recorder.counts,
     tasks: { ...state.tasks, concurrency: file.concurrency },
+    executor: shownExecutor(file.executor.kind, state.executor),
     accepted: state.accepted,
     processing: state.processing,
     partitions: [...state.partitions],
     sinks: state.sinks.map(({ name, kind, breaker, queued, counts }) => ({
       ...{ name, kind, breaker: breaker.state, queued },
       ...counts,
+    })),
+  };
+}
+
+type ShownExecutor = z.output<typeof FlowSchema>["executor"];
+
+function shownExecutor(kind: ShownExecutor["kind"], given: FlowState["executor"]): ShownExecutor {
+  const { attempts, failed, timedOut, recent, outliers, newestOutliers, processes } = given;
+  return {
+    ...{ kind, attempts, failed, timed_out: timedOut },
+    recent:
+      recent === null
+        ? null
+        : {
+            attempts: recent.attempts,
+            p50_ms: roundedMs(recent.p50Ms),
+            p95_ms: roundedMs(recent.p95Ms),
+            p99_ms: roundedMs(recent.p99Ms),
+            max_ms: roundedMs(recent.maxMs),
+          },
+    outliers: {
+      count: outliers,
+      newest: newestOutliers.map(({ origin, taskKey, attempt, ranMs, usualMs, atMs }) => ({
+        ...{ partition: origin.partition, id: origin.id, task: taskKey, attempt },
+        ...{ ran_ms: roundedMs(ranMs), usual_ms: roundedMs(usualMs), at: instantOf(atMs) },
+      })),
+    },
+    processes: processes.map(({ pid, state, tasks, busySinceMs }) => ({
+      ...{ pid, state, tasks },
+      busy_since: busySinceMs === null ? null : instantOf(busySinceMs),
     })),
   };
 }

@@ -10,9 +10,10 @@ const nullable = (type: string) => ({ type: [type, "null"] });
 
 const attempt = object({
   attempt: whole,
-  duration_ms: { type: "number" },
-  exit_code: nullable("integer"),
-  pid: nullable("integer"),
+  duration_ms: { type: "number", description: "Its wait for a turn included" },
+  ran_ms: { ...nullable("number"), description: "In the executor; null: it was not asked" },
+  exit_code: { ...nullable("integer"), description: "Of its process, where that ended by itself" },
+  pid: { ...nullable("integer"), description: "Of its process, also where it failed" },
   error: nullable("string"),
 });
 const envelope = object({

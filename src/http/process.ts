@@ -7,7 +7,7 @@ import type { Flow } from "../flow/flow.ts";
 import type { ProcessPolicy } from "../flow/flow-file.ts";
 import type { Message } from "../flow/message.ts";
 import type { ProcessedInput } from "../flow/process-run.ts";
-import { roundedMs } from "../flow/trace.ts";
+import { roundedMs, shownAttempt } from "../flow/shown-attempt.ts";
 import { InvalidFieldError, NotFoundError, OrreryError, OverloadedError } from "../model/errors.ts";
 import { FlowBusyError, FlowDeadlineError, FlowInputError, FlowRateError } from "../model/flow-errors.ts";
 import { newTimeUuid } from "../model/ids.ts";
@@ -160,7 +160,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
       value: jsonTextOf(input) ?? "null",
       timestampMs: Date.now(),
     };
-    const processed = await flow.requests.process(message, policy.delivers);
+    const processed = await flow.requests.process(message, policy.delivers ? "delivered" : "withheld");
     return { processed, receivedAt, tookMs: clock.monotonicMs() - beganMs };
   }
 
@@ -191,13 +191,7 @@ export function processRoutes({ flows, auth, clock, metrics }: AppParts): Hono {
       tasks: tasks.map(({ task, attempts, end }) => ({
         key: task.key,
         end,
-        attempts: attempts.map(({ attempt, durationMs, result, error }) => ({
-          attempt,
-          duration_ms: roundedMs(durationMs),
-          exit_code: result?.exitCode ?? null,
-          pid: result?.pid ?? null,
-          error: error?.message ?? null,
-        })),
+        attempts: attempts.map(shownAttempt),
       })),
       cache: { hits: cache.hits, shared_hits: cache.sharedHits, misses: cache.misses, failures: cache.failures },
       sinks: { enabled: policy.delivers, ...deliveries },

@@ -105,6 +105,7 @@ export function createMetrics() {
       messages: tally("flow_messages_total", "Messages that flows are done with, dead ones included", ["flow"]),
       dead: tally("flow_messages_dead_total", "Messages that became dead letters", ["flow"]),
       attempts: tally("flow_task_attempts_total", "Attempts of tasks ended, by outcome", ["flow", "outcome"]),
+      outliers: tally("flow_task_outliers_total", "Attempts of tasks that ran far longer than is usual", ["flow"]),
       attemptSeconds: spread(
         "flow_task_attempt_seconds",
         "One attempt, its wait for a turn included",

@@ -1,11 +1,13 @@
 /** What the flight recorder keeps: written in batches, listed the newest first over all nodes, gone after some days. */
 import type { Instant } from "../model/clock.ts";
-import { firstTimeUuid, type Uuid } from "../model/ids.ts";
+import type { Uuid } from "../model/ids.ts";
 import type { JsonText } from "../model/json.ts";
 import { instantText } from "./instants.ts";
+import type { Prune } from "./retention.ts";
 import { array, type Sql, type SqlValue } from "./sql.ts";
 
-export const traceOutcomes = ["done", "dead"] as const;
+/** `failed`: as a dead letter, but whoever called the flow was told, and no letter was written. */
+export const traceOutcomes = ["done", "dead", "failed"] as const;
 export type TraceOutcome = (typeof traceOutcomes)[number];
 
 export interface FlowTraceRow {
@@ -28,11 +30,17 @@ export interface TraceFilter {
   readonly slowerThanMs: number | null;
 }
 
-export async function insertFlowTraces(sql: Sql, flow: string, rows: readonly FlowTraceRow[]): Promise<void> {
+/** They go when `keptDays` are over, by the database's clock, whatever becomes of the flow. */
+export async function insertFlowTraces(
+  sql: Sql,
+  flow: string,
+  rows: readonly FlowTraceRow[],
+  keptDays: number,
+): Promise<void> {
   const column = (of: (row: FlowTraceRow) => SqlValue): string => array(rows.map(of));
   await sql`
-    insert into flow_trace (trace_id, flow, partition, message_id, outcome, took_ms, node, at, trace)
-    select trace_id, ${flow}, partition, message_id, outcome, took_ms, node, at, trace from unnest(
+    insert into flow_trace (trace_id, flow, partition, message_id, outcome, took_ms, node, at, trace, expires_at)
+    select trace_id, ${flow}, partition, message_id, outcome, took_ms, node, at, trace, now() + ${keptDays}::int * interval '1 day' from unnest(
       ${column((row) => row.traceId)}::text::uuid[], ${column((row) => row.partition)}::text::text[],
       ${column((row) => row.messageId)}::text::text[], ${column((row) => row.outcome)}::text::text[],
       ${column((row) => row.tookMs)}::text::float8[], ${column((row) => row.node)}::text::text[],
@@ -65,12 +73,12 @@ export async function listFlowTraces(
   );
 }
 
-/** Removes a flow's traces older than `beforeMs` (since 1970), at most so many; returns how many there were. */
-export async function pruneFlowTraces(sql: Sql, flow: string, beforeMs: number, countMax: number): Promise<number> {
+/** `ageS`: since the time was up that each row has itself. */
+export const pruneFlowTraces: Prune = async (sql, ageS, countMax) => {
   const rows = await sql`
-    delete from flow_trace where trace_id in (
-      select trace_id from flow_trace where flow = ${flow} and trace_id < ${firstTimeUuid(beforeMs)}::uuid
-      order by trace_id limit ${countMax}::int)
-    returning 1`;
+    with old as (
+      select trace_id from flow_trace where expires_at < now() - ${ageS}::float8 * interval '1 second'
+      order by expires_at limit ${countMax}::int for update skip locked)
+    delete from flow_trace using old where flow_trace.trace_id = old.trace_id returning 1`;
   return rows.length;
-}
+};

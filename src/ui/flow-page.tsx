@@ -5,16 +5,22 @@ import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { Flow, FlowState } from "../flow/flow.ts";
 import { letterType } from "../flow/letters.ts";
-import type { ShownTrace } from "../flow/trace.ts";
+import { type ShownTrace, shownTrace } from "../flow/trace.ts";
+import { mayInspect } from "../http/inspect-access.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
+import { executorMarkup } from "./flow-executor.ts";
 import { traceTable } from "./flow-trace-rows.ts";
+import { sourceHref } from "./inspect/source-actor.ts";
 import { Crumbs, document } from "./layout.tsx";
 import type { Look } from "./look.ts";
 import { escapeHtml, type Figure, figuresMarkup } from "./markup.ts";
 import { emptyCard, livePart, tabbedPage, tableCard } from "./tabs.tsx";
 
 export const flowLink = (flow: string): string => `<a href="/flow/${encodeURIComponent(flow)}">${escapeHtml(flow)}</a>`;
+
+const longestShown = 5;
+const heldUpMs = 2_000;
 
 export function flowsPage(flows: readonly Flow[], look: Look): string {
   return tabbedPage({ section: "flows", tab: "/flow", title: "Message flows", part: flowsPart(flows, look) }, look);
@@ -91,10 +97,10 @@ const Probe: FC<{ readonly id: string }> = ({ id }) => (
         </label>
       </div>
       <p class="under">Its tasks run. Nothing goes to the sinks, nothing becomes a dead letter.</p>
-      <button type="submit">Run dry</button>
-      <section aria-label="What would become of it" aria-live="polite" tabindex={0}>
-        <pre id="probe_said" class="log" />
-      </section>
+      <div class="form-foot">
+        <button type="submit">Run dry</button>
+      </div>
+      <section id="probe_said" class="log" aria-label="What would become of it" aria-live="polite" tabindex={0} />
     </form>
   </div>
 );
@@ -110,7 +116,6 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
     ["Partitions", count(state.partitions.length), `read by this node, from ${file.source.kind}`],
     ["Held", count(heldOf(state)), `of ${count(file.partitions.windowMax)} for each partition`],
     ["Waiting", count(waitingOf(state)), "known to lie behind"],
-    ["Tasks", count(state.tasks.running), `of ${count(file.concurrency)} at once; ${count(state.tasks.waiting)} wait`],
     ["Done", count(recorder.counts.done), "messages, since this node started"],
     ["Delivered", count(delivered), dead === 0 ? "to sinks" : `to sinks; ${count(dead)} were not`],
     [
@@ -126,8 +131,10 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
   return (
     `<div class="title"><h1>${escapeHtml(file.id)}</h1>${stateOf(state)}<span class="spacer"></span>${button}</div>${notOpenMarkup(state)}${description}${linksMarkup(file.links)}` +
     figuresMarkup(figures) +
-    `<div class="block"><h2>Partitions</h2>${partitionTable(state)}</div>` +
+    `<div class="block"><h2>Partitions</h2>${partitionTable(flow, look)}</div>` +
+    `<div class="block"><h2>Executor</h2>${executorMarkup(flow, look.nowMs)}</div>` +
     `<div class="block"><h2>Sinks</h2>${sinkTable(state)}</div>` +
+    openBlock(flow, look.nowMs) +
     `<div class="block"><div class="title"><h2>Newest messages</h2><span class="spacer"></span><a href="${path}/recorder">Flight recorder</a></div>` +
     `${traces.length === 0 ? emptyCard("None yet", "What becomes of each message is shown here.") : traceTable(file.id, traces, look.nowMs)}${lost}</div>${whyNot(look)}`
   );
@@ -139,6 +146,14 @@ function notOpenMarkup({ opening: { state, reason } }: FlowState): string {
   return `<p class="under">Nothing is read yet. ${why}: ${state === "failed" ? "mend it, it is looked at again each minute" : "it is tried again"}.</p>`;
 }
 
+/** Messages that are held up, by a sink that is away or a task that hangs: among the newest they would not be seen. */
+function openBlock({ definition: { file }, recorder }: Flow, nowMs: number): string {
+  const long = recorder.longestOpen(longestShown).filter(({ takenMs }) => takenMs < nowMs - heldUpMs);
+  if (long.length === 0) return "";
+  const named = { label: "Longest on their way", id: "open" };
+  return `<div class="block"><h2>${named.label}</h2>${traceTable(file.id, long.map(shownTrace), nowMs, named)}</div>`;
+}
+
 function linksMarkup(links: Readonly<Record<string, string>>): string {
   const all = Object.entries(links).map(
     ([name, href]) => `<a href="${escapeHtml(href)}" rel="noopener noreferrer">${escapeHtml(name)}</a>`,
@@ -146,13 +161,23 @@ function linksMarkup(links: Readonly<Record<string, string>>): string {
   return all.length === 0 ? "" : `<p>${all.join(" · ")}</p>`;
 }
 
-function partitionTable({ partitions }: FlowState): string {
+function partitionTable({ definition: { file }, state: { partitions } }: Flow, look: Look): string {
+  if (file.source.kind === "http")
+    return emptyCard(
+      "None",
+      `Messages are sent to it: <code>POST /api/flow/${escapeHtml(file.id)}/message</code>, by whoever has the role publish.`,
+    );
   if (partitions.length === 0)
     return emptyCard("None", "This node reads no partition: another one does, or there is nothing to read.");
+  const named = (name: string): string => {
+    const text = `<span class="known">${escapeHtml(name)}</span>`;
+    const isOpen = look.viewer !== null && mayInspect(look.viewer);
+    return isOpen ? `<a href="${escapeHtml(sourceHref(file.id, name))}">${text}</a>` : text;
+  };
   const rows = partitions.map(({ name, state, reason, held, waiting, committed, taken, confirmed }) => ({
     id: `partition-${name}`,
     cells: [
-      `<span class="known">${escapeHtml(name)}</span>`,
+      named(name),
       `<span class="state ${stateWords[state]}">${state}</span>${reason === null ? "" : `<br><small class="muted">${escapeHtml(reason)}</small>`}`,
       count(held),
       waiting === null ? '<span class="muted none">–</span>' : count(waiting),

@@ -48,7 +48,7 @@ function traceMarkup(trace: ShownTrace | StoredTrace, { nowMs }: Look): string {
   const why =
     fault === null
       ? ""
-      : `<div class="block"><h2>Why it is a dead letter</h2><p><strong>${escapeHtml(fault.stage)}</strong>: ${escapeHtml(fault.error)}, after ${count(fault.attempts)} ${fault.attempts === 1 ? "attempt" : "attempts"}</p>${fault.stage === "task" ? "" : textMarkup(fault.stack)}</div>`;
+      : `<div class="block"><h2>${trace.outcome === "failed" ? "Why it failed" : "Why it is a dead letter"}</h2><p><strong>${escapeHtml(fault.stage)}</strong>: ${escapeHtml(fault.error)}, after ${count(fault.attempts)} ${fault.attempts === 1 ? "attempt" : "attempts"}</p>${fault.stage === "task" ? "" : textMarkup(fault.stack)}</div>`;
   return (
     `<div class="title"><h1>Message ${escapeHtml(trace.id)}</h1>${outcomeMarkup(trace.outcome)}</div><dl class="facts">${facts}</dl>${why}` +
     `<div class="block"><h2>Tasks</h2>${tasksMarkup(trace)}</div><div class="block"><h2>Deliveries</h2>${deliveryTable(trace)}</div>`
@@ -64,20 +64,29 @@ function tasksMarkup({ tasks, task_count }: ShownTrace): string {
     attempts.map((one, i) => ({
       cells: [
         i === 0
-          ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}`
+          ? `${label === null ? "" : `${escapeHtml(label)}<br>`}<span class="id">${escapeHtml(key)}</span>${command === null ? "" : `<br><code>${escapeHtml(command.join(" "))}</code>`}${endMarkup(end)}`
           : "",
         String(one.attempt),
-        `<span class="state ${one.error === null ? "success" : "failed"}">${one.error === null ? "done" : "failed"}</span>`,
+        `<span class="state ${one.error === null ? "success" : "failed"}">${one.error === null ? "done" : "failed"}</span>${outlierMarkup(one)}`,
         tookText(one.duration_ms),
         one.pid === null ? "" : String(one.pid),
         one.exit_code === null ? "" : String(one.exit_code),
-        i === 0 ? `${end ?? ""}${textMarkup(`in   ${input}\nout  ${output ?? "–"}`)}` : "",
+        i === 0 ? textMarkup(`in   ${input}\nout  ${output ?? "–"}`) : "",
         one.error === null ? "" : `${escapeHtml(one.error)}${textMarkup(one.stderr ?? one.stack ?? "")}`,
       ],
     })),
   );
   const more = task_count > tasks.length ? `<p class="under">and ${count(task_count - tasks.length)} more</p>` : "";
-  return `${tableCard("Tasks", ["Task", "#Attempt", "Outcome", "#Took", "#PID", "#Exit", "Input and output", "Error"], rows, "tasks")}${more}`;
+  return `${tableCard("Tasks", ["Task", "#Attempt", "Outcome", "#Took", "#PID", "#Exit", "Input and output", "Error"], rows, "attempts")}${more}`;
+}
+
+/** How a task of several attempts, or one that others took the place of, ended as a whole. */
+const endMarkup = (end: string | null): string =>
+  end === null || end === "succeeded" ? "" : `<br><small class="muted">ended: ${escapeHtml(end)}</small>`;
+
+function outlierMarkup({ outlier, ran_ms, usual_ms }: ShownTrace["tasks"][number]["attempts"][number]): string {
+  if (!outlier) return "";
+  return `<br><small class="muted">outlier: ran ${tookText(ran_ms)}, usual is up to ${tookText(usual_ms)}</small>`;
 }
 
 function deliveryTable({ deliveries, delivery_count }: ShownTrace): string {
@@ -124,7 +133,8 @@ export function recorderPage(recorded: Recorded, look: Look): string {
           <a href={`/api${hrefOf(flow)}/trace/export?${query}`}>Export</a>
         </div>
         <p>
-          Messages of all nodes that became dead letters or took {slowMs / 1000} s or longer, for {days} days.
+          Messages of all nodes that failed or took {slowMs / 1000} s or longer, and some whose task ran far longer than
+          is usual, for {days} days.
         </p>
         <Filter path={path} filter={filter} />
         {raw(
@@ -148,7 +158,8 @@ const Filter: FC<{ readonly path: string; readonly filter: TraceFilter }> = ({ p
       value={filter.outcome}
       choices={[
         ["dead", "dead"],
-        ["done", "done, slowly"],
+        ["failed", "failed, of a caller"],
+        ["done", "done, but slowly"],
       ]}
     />
     <TextFilter

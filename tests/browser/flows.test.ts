@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { openBrowser } from "../support/browser.ts";
-import { confirmed, goodInEveryLook, visitAs } from "../support/job-pages.ts";
+import { confirmed, goodInEveryLook, inEveryLook, visitAs } from "../support/job-pages.ts";
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
 import { until } from "../support/signal.ts";
 
@@ -50,6 +50,14 @@ describe("the pages of flows", () => {
   it("are good in every look", async () => {
     await goodInEveryLook(browser, node, "operator", "/flow", "flows");
     await goodInEveryLook(browser, node, "operator", "/flow/readings", "flow");
+    await goodInEveryLook(browser, node, "operator", "/inspect/source/readings/a.jsonl", "source");
+    const { page, faults, close } = await visitAs(browser, node, "operator", "/flow/readings/recorder");
+    await inEveryLook(page, "recorder");
+    await page.getByRole("link", { name: "a.jsonl 15" }).click();
+    await page.getByRole("heading", { name: "Tasks" }).waitFor();
+    await inEveryLook(page, "trace");
+    assert.deepEqual(faults, []);
+    await close();
   });
 
   it("show a message that comes while one looks; the flow is paused and resumed from there", async () => {
@@ -61,6 +69,23 @@ describe("the pages of flows", () => {
     await page.locator("h1 + .state.paused").waitFor();
     await confirmed(page, "Resume", /Resume readings\?/);
     await page.locator("h1 + .state.running").waitFor();
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
+  it("lead to what the inspector knows of a partition, which moves by itself", async () => {
+    const { page, faults, close } = await visitAs(browser, node, "operator", "/flow/readings");
+    await page.getByRole("link", { name: "a.jsonl", exact: true }).click();
+    await page.getByRole("heading", { name: "Partition a.jsonl" }).waitFor();
+    await page.waitForSelector("#live_state.on");
+    const taken = async () =>
+      Number(/"taken": (\d+)/.exec((await page.locator("#inspect_context").textContent()) ?? "")?.[1]);
+    const before = await taken();
+    await appendFile(join(dir, "inbox/a.jsonl"), '{"celsius":22}\n');
+    await until("it shows one more", async () => (await taken()) === before + 1);
+    const step = Number(/\d+/.exec((await page.locator(".where strong").textContent()) ?? "")?.[0]);
+    await page.keyboard.press("ArrowLeft");
+    await page.getByText(`Step ${step - 1}`, { exact: true }).waitFor();
     assert.deepEqual(faults, []);
     await close();
   });
@@ -84,6 +109,7 @@ describe("the pages of flows", () => {
     };
     await probe('{"celsius":5}', "1 task, 1 to sinks");
     assert.match((await said.textContent()) ?? "", /"kelvin": 278/);
+    await inEveryLook(page, "probe");
     await probe("nonsense", "It would be a dead letter (decode)");
     assert.deepEqual(faults, []);
     await close();

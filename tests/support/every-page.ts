@@ -3,6 +3,7 @@
  * a new page that is not named here fails tests/pages-hostile.test.ts.
  */
 import { hostile, hostileLink } from "./hostile.ts";
+import { hostilePartition } from "./hostile-flow.ts";
 import type { HostileMission } from "./hostile-mission.ts";
 import type { TestRuntime } from "./runtime.ts";
 
@@ -46,7 +47,7 @@ const addresses: Addresses = Object.fromEntries([
   ...twice("/station/:station", () => ["/station/weilheim"]),
   ...twice("/alarm", () => ["/alarm", "/alarm?state=all"]),
   ...twice("/flow", () => ["/flow"]),
-  ...twice("/flow/:name", () => ["/flow/hostile"]),
+  ...twice("/flow/:name", () => ["/flow/hostile", "/flow/read"]),
   [
     "/flow/:name/trace",
     () => [
@@ -79,6 +80,7 @@ const addresses: Addresses = Object.fromEntries([
   ]),
   ...twice("/inspect/pass/:id", ({ passId }) => [`/inspect/pass/${passId}`]),
   ...twice("/inspect/listener/:id", ({ passId }) => [`/inspect/listener/${passId}`]),
+  ...twice("/inspect/source/:flow/:partition", () => [`/inspect/source/read/${encodeURIComponent(hostilePartition)}`]),
   ...twice("/inspect/job/:id", ({ deadJobId }) => [`/inspect/job/${deadJobId}`]),
 ] satisfies [string, Addresses[string]][]);
 

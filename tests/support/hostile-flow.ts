@@ -1,9 +1,13 @@
-/** A folder with one flow, `hostile`, whose messages, errors and results are hostile text; and messages sent to it. */
-import { mkdtemp, writeFile } from "node:fs/promises";
+/** A folder with a flow, `hostile`, whose messages, errors and results are hostile text, and one, `read`, of a hostile file; and messages sent. */
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostile } from "./hostile.ts";
 import type { Call } from "./hostile-mission.ts";
+import { until } from "./signal.ts";
+
+/** As hostile as a file's name can be. */
+export const hostilePartition = `${hostile.replaceAll("/", "")}.jsonl`;
 
 export async function makeHostileFlows(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "orrery-hostile-flows-"));
@@ -17,6 +21,9 @@ attempts: 1
 sinks: { out: { kind: jsonl, folder: out } }
 `,
   );
+  await mkdir(join(dir, "inbox"));
+  await writeFile(join(dir, "inbox", hostilePartition), "[]\n");
+  await writeFile(join(dir, "read.yaml"), "source: { kind: jsonl, folder: inbox, poll_s: 0.05 }\nsinks: {}\n");
   await writeFile(
     join(dir, "hostile.ts"),
     `const hostile = ${JSON.stringify(hostile)};
@@ -31,4 +38,5 @@ export async function sendHostile(call: Call): Promise<void> {
     { id: "failed", key: hostile, value: { fails: true, [hostile]: hostile } },
   ];
   await call("POST", "/flow/hostile/message", { messages });
+  await until("the file is read", async () => (await call("GET", "/flow/read")).json.partitions.length === 1);
 }

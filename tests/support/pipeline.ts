@@ -9,6 +9,7 @@ import type { Message } from "../../src/flow/message.ts";
 import { createPipeline, type MessageFault } from "../../src/flow/pipeline.ts";
 import { createSinkFeeder, type FeederPolicy } from "../../src/flow/sink-feeder.ts";
 import { createSlots } from "../../src/flow/slots.ts";
+import { createTaskTimes } from "../../src/flow/task-times.ts";
 import { watchAll } from "../../src/flow/watch.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 
@@ -73,11 +74,13 @@ export function flow({
       }),
     ]),
   );
+  const times = createTaskTimes(() => performance.now());
   const pipeline = createPipeline({
     hooks,
     executor: createFunctionExecutor(execute, context),
     context,
     slots: createSlots(concurrency),
+    times,
     policy: { attemptsMax: 3, timeoutMs, retry: feederPolicy.retry },
     decode: createDecoder(schema === undefined ? null : JSON.stringify(schema)),
     feeders,
@@ -88,5 +91,5 @@ export function flow({
   });
   const run = (given: readonly Message[], signal = new AbortController().signal, priority = 0) =>
     pipeline.run(given, { signal, priority, done: ({ id }) => done.push(id) });
-  return { run, written, letters, done, feeders };
+  return { run, written, letters, done, feeders, times };
 }

@@ -139,6 +139,9 @@ export function createSubprocessExecutor(
         running.delete(work);
       }
     },
+    get processes() {
+      return pool?.processes ?? [];
+    },
     async close() {
       isClosed = true;
       for (const group of live) group.stop(killAfterAbortMs);

@@ -1,12 +1,13 @@
 /** Warm processes of a flow, each for tasks of one command and environment only. When all are taken, tasks wait in order. */
 import { abortable } from "../../compute/abortable.ts";
-import type { TaskResult } from "../executor.ts";
+import type { KeptProcess, TaskResult } from "../executor.ts";
 import { createSlots } from "../slots.ts";
 import type { Command } from "./command.ts";
 import { startWarm, type WarmAsk, type WarmProcess, type WarmTask } from "./warm-process.ts";
 
 export interface WarmPool {
   run(command: Command, task: WarmTask, signal: AbortSignal): Promise<TaskResult>;
+  readonly processes: readonly KeptProcess[];
   close(): Promise<void>;
 }
 
@@ -84,6 +85,9 @@ export function createWarmPool({ processesMax, tasksMax, idleMs, ...policy }: Wa
       } finally {
         giveBack();
       }
+    },
+    get processes() {
+      return [...processes].map(({ shown }) => shown);
     },
     async close() {
       isClosed = true;

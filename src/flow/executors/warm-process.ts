@@ -10,7 +10,7 @@ import { killAfterAbortMs } from "../../compute/process.ts";
 import { type Exit, exitText, startGroup } from "../../compute/process-group.ts";
 import type { Sweeper } from "../../compute/sweep.ts";
 import { newUuid } from "../../model/ids.ts";
-import type { TaskResult } from "../executor.ts";
+import type { KeptProcess, TaskResult } from "../executor.ts";
 import type { Command } from "./command.ts";
 import { SubprocessError, stderrTail, textOfTail, tooMuch, withLastLine } from "./subprocess-error.ts";
 import { type Answer, answerOf } from "./warm-answer.ts";
@@ -25,6 +25,7 @@ export interface WarmProcess {
   /** False once it has exited or is about to. */
   readonly isUsable: boolean;
   readonly tasks: number;
+  readonly shown: KeptProcess;
   /** Nothing of it is left. */
   readonly gone: Promise<void>;
   /** One at a time. Rejects when the task failed: then the process is as usable as before, or gone. */
@@ -60,6 +61,7 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
   let sizeBytes = 0;
   let pending: Pending | null = null;
   let tasks = 0;
+  let busySinceMs: number | null = null;
   /** Why we end it. */
   let ending: { readonly reason: string; readonly cause: unknown } | null = null;
   let retiring: NodeJS.Timeout | undefined;
@@ -120,9 +122,15 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
     pending?.reject(over.error);
   }
 
+  const isUsable = () => ending === null && !group.hasExited;
+
   return {
     get isUsable() {
-      return ending === null && !group.hasExited;
+      return isUsable();
+    },
+    get shown(): KeptProcess {
+      const state = !isUsable() ? "ending" : busySinceMs === null ? "idle" : "busy";
+      return { pid: group.pid, state, tasks, busySinceMs };
     },
     get tasks() {
       return tasks;
@@ -135,6 +143,7 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
       const own: Pending = { key, isWritten: false, resolve, reject };
       pending = own;
       tasks += 1;
+      busySinceMs = Date.now();
       stdout = new Output(0, outputBytesMax);
       sizeBytes = 0;
       stderr = stderrTail();
@@ -150,6 +159,7 @@ export function startWarm({ command, outputBytesMax, sweeper }: WarmAsk): WarmPr
         if ("output" in answer) return { output: answer.output, exitCode: null, pid: group.pid, durationMs };
         throw new SubprocessError(answer.error, { exitCode: null, pid: group.pid, stderr: textOfTail(stderr) });
       } finally {
+        busySinceMs = null;
         signal.removeEventListener("abort", onAbort);
       }
     },

@@ -4,6 +4,7 @@ import type { GroundInspection } from "../../ground/inspection.ts";
 import type { Instant } from "../../model/clock.ts";
 import type { SupervisorInspection } from "../../supervisor/inspection.ts";
 import type { MachineName } from "./machine.ts";
+import { sourceHref } from "./source-actor.ts";
 
 export interface ListedActor {
   readonly machine: MachineName;
@@ -49,7 +50,7 @@ export function listActors(inspected: Inspected, filter: ActorFilter, skip: numb
   let found = 0;
   for (const actor of everyActor(inspected, filter.machine)) {
     if (filter.state !== null && actor.state !== filter.state) continue;
-    if (text !== "" && !actor.id.includes(text) && !actor.name.toLowerCase().includes(text)) continue;
+    if (text !== "" && !actor.id.toLowerCase().includes(text) && !actor.name.toLowerCase().includes(text)) continue;
     found += 1;
     if (found <= skip) continue;
     if (found > skip + limit) break;
@@ -122,14 +123,14 @@ function* everyActor({ supervisor, ground, flows }: Inspected, machine: MachineN
   }
 }
 
-/** Partitions that flows read here; what becomes of their messages is on the flow's own page. */
+/** Partitions that flows read here. */
 function* sourceActors(flows: Pick<Flows, "all">): Generator<ListedActor> {
   for (const { definition, state } of flows.all) {
     const { id: flow, source } = definition.file;
     for (const { name, state: doing, held } of state.partitions)
       yield {
         machine: "source",
-        href: `/flow/${encodeURIComponent(flow)}`,
+        href: sourceHref(flow, name),
         id: name,
         name: flow,
         state: doing,

@@ -21,6 +21,7 @@ import { isMachineName } from "./machine.ts";
 import { passActor } from "./pass-actor.ts";
 import { datasetActor, productActor } from "./plan-actor.ts";
 import type { ShownActor } from "./shown-actor.ts";
+import { sourceActor } from "./source-actor.ts";
 
 type InspectParts = Pick<
   AppParts,
@@ -95,6 +96,8 @@ export function inspectRoutes(parts: InspectParts, lookOf: LookOf): Hono {
       ),
     "pass/:id": async (c) => whole(c, "id", (id) => passActor(parts, "pass", id, positionIn(c, "step"))),
     "listener/:id": async (c) => whole(c, "id", (id) => passActor(parts, "listener", id, positionIn(c, "step"))),
+    "source/:flow/:partition": async (c) =>
+      sourceActor(parts, c.req.param("flow") ?? "", c.req.param("partition") ?? "", positionIn(c, "step")),
     "job/:id": async (c) => whole(c, "id", (id) => jobActor(parts, id, positionIn(c, "step"))),
   };
   for (const [path, find] of Object.entries(actors)) {

@@ -24,8 +24,10 @@ async function refresh() {
     try {
       const fragment = await fetchFragment(part.dataset.part ?? "");
       for (const id of [part.id, "inspect_context"]) replaceContent(fragment, id);
+      if (root === "") say(true);
     } catch {
       // the next event, or a reload, shows it
+      if (root === "") say(false);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -148,6 +150,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 if (root !== "") connect();
+// No socket tells of it: its page is asked for again.
+else setInterval(() => document.hidden || refresh(), 2000);
 window.addEventListener("pagehide", () => {
   if (socket === null) return;
   socket.onclose = null;

@@ -5,7 +5,7 @@ import { send } from "./ask.js";
 const form = document.getElementById("probe_form");
 const said = document.getElementById("probe_said");
 
-/** @typedef {{ fault: { stage: string, error: string } | null, tasks: object[], payloads: object[] }} Probed */
+/** @typedef {{ fault: { stage: string, error: string, stack: string | null } | null, tasks: object[], payloads: object[] }} Probed */
 
 /** @param {Probed} probed */
 function lineOf({ fault, tasks, payloads }) {
@@ -21,7 +21,9 @@ form?.addEventListener("submit", async (event) => {
   try {
     /** @type {Probed} */
     const probed = await send("POST", form.dataset.url ?? "", JSON.stringify({ text }));
-    said.textContent = `${lineOf(probed)}\n\n${JSON.stringify(probed, null, 2)}`;
+    const { fault, ...rest } = probed;
+    const parts = [lineOf(probed), fault?.stack ?? "", JSON.stringify(rest, null, 2)];
+    said.textContent = parts.filter((text) => text !== "").join("\n\n");
   } catch (error) {
     said.textContent = error instanceof Error ? error.message : String(error);
   }

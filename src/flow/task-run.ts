@@ -6,7 +6,7 @@ import type { Executor, FlowTask, TaskResult } from "./executor.ts";
 import type { FlowContext, FlowHooks, OnError, Payloads } from "./hooks.ts";
 import type { Slots } from "./slots.ts";
 import type { TaskTimes } from "./task-times.ts";
-import type { AttemptEnd, FlowWatch } from "./watch.ts";
+import type { FlowWatch } from "./watch.ts";
 
 export interface TaskPolicy {
   readonly attemptsMax: number;
@@ -38,14 +38,11 @@ export interface TaskParts {
   readonly context: FlowContext;
 }
 
-/** One attempt, as far as it has come. */
+/** What the executor had to do with an attempt. */
 interface Run {
-  readonly attempt: number;
-  readonly beganMs: number;
-  durationMs: number;
-  /** In the executor; null: it has not been there. */
+  /** Null: it was not asked. */
   ranMs: number | null;
-  /** What the executor heeded: aborted at the timeout. */
+  /** What it heeded: aborted at the timeout. */
   signal: AbortSignal | null;
 }
 
@@ -63,20 +60,23 @@ export async function runTask(
   { task, known, priority }: TaskAsk,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
-  const { policy } = parts;
+  const { policy, watch } = parts;
   for (let attempt = 1; ; attempt++) {
-    const run: Run = { attempt, beganMs: performance.now(), durationMs: 0, ranMs: null, signal: null };
+    const beganMs = performance.now();
+    const run: Run = { ranMs: null, signal: null };
     try {
       const result = known ?? (await runInSlot(parts, task, priority, signal, run));
       const payloads = await payloadsOf(parts, task, result);
-      run.durationMs = performance.now() - run.beganMs;
-      tell(parts, task, run, { result, error: null });
+      const durationMs = performance.now() - beganMs;
+      const usualMs = timed(parts, task, attempt, run, true);
+      watch.attempted(task, { attempt, durationMs, ranMs: run.ranMs, usualMs, result, error: null });
       return { kind: "succeeded", result, payloads };
     } catch (thrown) {
       signal.throwIfAborted();
-      run.durationMs = performance.now() - run.beganMs;
+      const durationMs = performance.now() - beganMs;
       const { error, decision } = await decide(parts, task, errorOf(thrown), attempt);
-      tell(parts, task, run, { result: null, error });
+      const usualMs = timed(parts, task, attempt, run, false);
+      watch.attempted(task, { attempt, durationMs, ranMs: run.ranMs, usualMs, result: null, error });
       if (decision === "skip") return { kind: "skipped" };
       if (typeof decision === "object") return { kind: "replaced", tasks: decision.tasks };
       if (decision === "dlq" || attempt >= policy.attemptsMax) return { kind: "dead", error, attempts: attempt };
@@ -123,12 +123,16 @@ async function runInSlot(
   }
 }
 
-function tell({ watch, times }: TaskParts, task: FlowTask, run: Run, end: AttemptEnd): void {
-  const { attempt, durationMs, ranMs, signal } = run;
-  const how = end.error === null ? "succeeded" : signal?.aborted ? "timed out" : "failed";
-  const usualMs =
-    ranMs === null ? null : times.note({ origin: task.origins[0], taskKey: task.key, attempt, ranMs, end: how });
-  watch.attempted(task, { attempt, durationMs, ranMs, usualMs, ...end });
+/** What is usual, of an attempt that was far out; null of all others. */
+function timed(
+  { times }: TaskParts,
+  task: FlowTask,
+  attempt: number,
+  { ranMs, signal }: Run,
+  isDone: boolean,
+): number | null {
+  if (ranMs === null) return null;
+  return times.note(task, attempt, ranMs, isDone ? "succeeded" : signal?.aborted ? "timed out" : "failed");
 }
 
 async function payloadsOf({ hooks, sinks, context }: TaskParts, task: FlowTask, result: TaskResult): Promise<Payloads> {

@@ -15,11 +15,7 @@ export type TaskAttempt = {
   readonly ranMs: number | null;
   /** Of an attempt that was far out, what is usual: see task-times.ts. Null of all others. */
   readonly usualMs: number | null;
-} & AttemptEnd;
-
-export type AttemptEnd =
-  | { readonly result: TaskResult; readonly error: null }
-  | { readonly result: null; readonly error: Error };
+} & ({ readonly result: TaskResult; readonly error: null } | { readonly result: null; readonly error: Error });
 
 export interface FlowWatch {
   begun(messages: readonly Message[]): void;

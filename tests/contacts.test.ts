@@ -146,7 +146,16 @@ describe("a contact", () => {
 
   it("gives way to passes of higher priority and to its like, and takes the place of lower ones, with the reason", async () => {
     const order = (priority: number, atMs: number) => ({
-      ...{ passId: newUuid(), ship: "c", station: null, host: "127.0.0.1", port: null, priority, template: null },
+      ...{
+        passId: newUuid(),
+        ship: "c",
+        station: null,
+        host: "127.0.0.1",
+        port: null,
+        priority,
+        template: null,
+        flows: [],
+      },
       ...{
         aos: instantOf(atMs),
         los: instantOf(atMs + 60_000),
@@ -216,6 +225,21 @@ describe("contacts over HTTP", () => {
   const get = (path: string) => node.request("GET", `/api${path}`);
   const nightly = { ship: "aurora", station: "kiruna", cron: "30 2 * * *", timezone: "Asia/Kolkata", duration_s: 600 };
 
+  it("name flows for each of their passes, where there is a template", async () => {
+    const template = "id: products\ntasks: [{ id: a, compute: cams }]";
+    const headers = { "Content-Type": "application/yaml" };
+    assert.equal((await node.request("POST", "/api/template", { token, body: template, headers })).status, 200);
+    const named = { ...nightly, station: "svalbard", cron: "30 14 * * *", flows: ["deliver", "deliver", "archive"] };
+    assert.equal((await put("named", named)).status, 422);
+    assert.equal((await put("named", { ...named, template: "products", flows: ["no name"] })).status, 400);
+    const saved = await put("named", { ...named, template: "products" });
+    assert.deepEqual(saved.json.flows, ["deliver", "archive"]);
+    const passes = async () => (await get("/pass?contact=named&state=planned")).json.rows;
+    await until("planned ahead", async () => (await passes()).length === 7);
+    for (const { flows } of await passes()) assert.deepEqual(flows, ["deliver", "archive"]);
+    assert.equal((await node.request("DELETE", "/api/contact/named", { token })).status, 200);
+  });
+
   it("are saved, planned, listed and deleted", async () => {
     const saved = await put("nightly", nightly);
     assert.equal(saved.status, 200, saved.text);
@@ -229,6 +253,7 @@ describe("contacts over HTTP", () => {
     assert.deepEqual([pass.ship, pass.station, pass.contact], ["aurora", "kiruna", "nightly"]);
     const kolkata = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Kolkata", timeStyle: "short" });
     assert.equal(kolkata.format(new Date(pass.aos)), "02:30");
+    assert.deepEqual([saved.json.flows, pass.flows], [[], []]);
     await put("weekly", { ...nightly, cron: "0 12 * * 1" });
     const names = async (query = "") =>
       (await get(`/contact${query}`)).json.rows.map(({ contact }: { contact: string }) => contact);

@@ -139,6 +139,37 @@ tasks:
     assert.deepEqual((await payloads("deliver")).map(({ name }) => name).sort(), ["one", "six"]);
   });
 
+  it("hands on the products of a pass that names it, beside those whose tasks do", async () => {
+    await flows.add("deliver", "{ kind: plans, states: [queued], named: true }");
+    await flows.add("other", "{ kind: plans, states: [queued], named: true }");
+    const api = await start();
+    const token = await api.tokenOf("publisher");
+    const ask = async (method: string, path: string, body: unknown, headers = {}) =>
+      done(await api.request(method, path, { token, body, headers })).json;
+    const template = `id: of-pass
+tasks:
+  - { id: image, compute: cams, passthrough: { flows: [other], dpi: 300 } }
+  - { id: log, compute: cams }
+`;
+    await ask("POST", "/api/template", template, { "Content-Type": "application/yaml" });
+    await ask("PUT", "/api/ship/probe", { format: "raw" });
+    const body = { ship: "probe", aos: new Date(Date.now() + 200).toISOString(), duration_s: 1, drain_margin_s: 0 };
+    const pass = await ask("POST", "/api/pass", { ...body, template: "of-pass", flows: ["deliver", "deliver"] });
+    assert.deepEqual(pass.flows, ["deliver"]);
+    await reaches("deliver", 2);
+    await reaches("other", 1);
+    assert.deepEqual((await payloads("deliver")).map(({ name }) => name).sort(), ["image", "log"]);
+    assert.deepEqual(
+      (await payloads("other")).map(({ name }) => name),
+      ["image"],
+    );
+    const { dataset_id } = (await api.request("GET", `/api/pass/${pass.id}`)).json;
+    const image = (await payloads("other"))[0]?.product_id;
+    const { passthrough } = (await api.request("GET", `/api/data_product/${dataset_id}/${image}`)).json;
+    assert.deepEqual([passthrough.flows, passthrough.dpi], [["other", "deliver"], 300]);
+    assert.match((await api.request("GET", `/pass/${pass.id}`)).text, /deliver/);
+  });
+
   it("takes thousands of products in one revision, whatever they are called", async () => {
     await flows.add("all", "{ kind: plans }", "window: 100");
     const scene = new Scene(await start());

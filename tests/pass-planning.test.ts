@@ -171,6 +171,7 @@ describe("passes planned in bulk", () => {
       ['ship,aos\n"aurora"x,1', /line 2: a quote stands/],
       [`ship,aos,colour\naurora,${at(0)},red`, /line 2: the column "colour" is unknown.*known ones are id, ship/],
       [`ship,aos,duration_s\naurora,${at(0)},60\naurora,tomorrow,60`, /^line 3: 1\.aos: .*tomorrow.* is no date/],
+      [`ship,aos,duration_s,template,flows\naurora,${at(0)},60,t,"a b!"`, /^line 2: 0\.flows\.1: /],
       [`ship,aos,duration_s\naurora,${at(0)},long`, /^line 2: 0\.duration_s: /],
       [`ship,aos,duration_s\n`, /1 to 1000 passes are needed, not 0/],
     ] as const) {
@@ -190,6 +191,8 @@ describe("passes planned in bulk", () => {
       [[pass("aurora", 0, { id }), pass("aurora", 60, { id })], 400, "1.id"],
       [[pass("aurora", 0), pass("nobody", 60)], 404, undefined],
       [[pass("aurora", 0), pass("aurora", 60, { template: "none such" })], 404, undefined],
+      [[pass("aurora", 0), pass("aurora", 60, { template: "any", flows: ["a b"] })], 400, "1.flows.0"],
+      [[pass("aurora", 0), pass("aurora", 60, { flows: ["deliver"] })], 422, "1.template"],
       [Array.from({ length: 1001 }, (_, i) => pass("aurora", i)), 400, undefined],
     ] as const) {
       const answer = await post(body);

@@ -46,7 +46,16 @@ async function archivedPass(ship: string, daysAgo: number, state: PassState = "c
   const { sql } = site.database;
   const losMs = Date.now() - daysAgo * dayMs;
   const order = {
-    ...{ passId: randomUUID(), ship, station: null, host: "127.0.0.1", port: null, template: null, priority: 0 },
+    ...{
+      passId: randomUUID(),
+      ship,
+      station: null,
+      host: "127.0.0.1",
+      port: null,
+      template: null,
+      flows: [],
+      priority: 0,
+    },
     ...{
       aos: instantOf(losMs - 60_000),
       los: instantOf(losMs),

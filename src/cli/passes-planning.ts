@@ -73,6 +73,7 @@ interface PredictFlags extends PlanFlags {
   readonly minElevation?: number;
   readonly plan?: boolean;
   readonly template?: string;
+  readonly flow?: readonly string[];
 }
 
 function predictCommand(): Command {
@@ -89,13 +90,17 @@ function predictCommand(): Command {
     .option("--min-elevation <degrees>", "where the station's mask is lower, this counts", positiveNumber(90))
     .option("--plan", "plan them; those that are planned already are left out")
     .option("--template <id>", "with --plan: becomes a plan at each LOS")
+    .option("--flow <name...>", "with --plan: message flows that are told what the products of these plans do")
     .action(async (ship: string, station: string, flags: PredictFlags) => {
-      const { from, to, minElevation, plan, template, onConflict, dryRun, ...rest } = flags;
+      const { from, to, minElevation, plan, template, flow, onConflict, dryRun, ...rest } = flags;
       const ask = { ship, station, from, to, min_elevation: minElevation };
       const client = clientOf(rest);
       if (plan === true) {
         const query = { on_conflict: onConflict, dry_run: dryRun };
-        const report = await client.send<Report>("POST", "/pass/predict", { query, body: { ...ask, template } });
+        const report = await client.send<Report>("POST", "/pass/predict", {
+          query,
+          body: { ...ask, template, flows: flow },
+        });
         showReport(rest, report);
         return;
       }

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { retryOf } from "../compute/compute.ts";
 import { retryRule } from "../config-computes.ts";
+import { flowNamePattern } from "../model/flow-name.ts";
 import { schemaFlaw } from "../model/json-schema-flaw.ts";
 import { YamlSource } from "../templates/yaml-source.ts";
 import { type ExecutorConfig, executorSchemas } from "./executors/kinds.ts";
@@ -15,8 +16,7 @@ import { checkedYaml } from "./yaml-check.ts";
 
 const countUpTo = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(max));
 const seconds = (max: number) => v.pipe(v.number(), v.gtValue(0), v.maxValue(max));
-const nameShape = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-const name = v.pipe(v.string(), v.regex(nameShape, "letters, digits, - and _ only, at most 64"));
+const name = v.pipe(v.string(), v.regex(flowNamePattern, "letters, digits, - and _ only, at most 64"));
 const webAddress = v.pipe(
   v.string(),
   v.check(
@@ -152,7 +152,8 @@ export function readFlowFile({ text, path, fallbackId }: FlowSourceText): FlowFi
     throw yaml.error([], `keys are needed, such as ${Object.keys(File.entries).join(", ")}`);
   const file = checkedYaml(yaml, File, value);
   const id = file.flow ?? fallbackId;
-  if (!nameShape.test(id)) throw yaml.error([], `its file's name is no name for a flow: give it one by the key flow`);
+  if (!flowNamePattern.test(id))
+    throw yaml.error([], `its file's name is no name for a flow: give it one by the key flow`);
   return {
     id,
     description: file.description ?? null,

@@ -119,6 +119,7 @@ export class ContactPlanner {
     return {
       passId: derivedUuid("contact", contact, versionId, instantOf(tickMs)),
       ...{ ship, station, port, template, priority },
+      flows: definition.flows ?? [],
       host: definition.host ?? settings.host,
       aos: instantOf(tickMs),
       los: instantOf(tickMs + definition.durationS * 1000),

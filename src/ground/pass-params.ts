@@ -13,6 +13,8 @@ export interface PassParams {
     readonly port: number;
     readonly aos: Instant;
     readonly los: Instant;
+    /** Absent: it names none. */
+    readonly flows?: readonly string[];
   };
   readonly ship: string;
   readonly ledger: LedgerJson;
@@ -34,9 +36,9 @@ export function paramsOf(
   archive: PassArchive,
   definitionPath: string | null,
 ): PassParams {
-  const { passId, ship, station, host, port, aos, los } = pass;
+  const { passId, ship, station, host, port, aos, los, flows } = pass;
   return {
-    pass: { id: passId, ship, station, host, port, aos, los },
+    pass: { id: passId, ship, station, host, port, aos, los, ...(flows.length > 0 && { flows }) },
     ship,
     // The gaps of a bad pass could be thousands, and this goes to every product: they are in the pass itself.
     ledger: { ...ledger, apids: ledger.apids.map((apid) => ({ ...apid, gaps: apid.gaps.slice(0, gapsMax) })) },

@@ -17,6 +17,7 @@ const row = (change: Partial<PassRow>): PassRow => ({
     aos: at(0),
     los: at(60),
     template: null,
+    flows: [],
     priority: 0,
   },
   ...{

@@ -6,7 +6,7 @@ import { date } from "./schemas.ts";
 
 export const aheadDaysDefault = 7;
 
-const { ship, station, host, port, template, prepass_margin_s, drain_margin_s, priority } = PassParam.shape;
+const { ship, station, host, port, template, flows, prepass_margin_s, drain_margin_s, priority } = PassParam.shape;
 
 export const ContactParam = z
   .object({
@@ -24,7 +24,7 @@ export const ContactParam = z
       .openapi({
         description: `Passes are planned so many days ahead; ${aheadDaysDefault} if absent`,
       }),
-    ...{ template, prepass_margin_s, drain_margin_s, priority },
+    ...{ template, flows, prepass_margin_s, drain_margin_s, priority },
   })
   .openapi("ContactParam");
 
@@ -40,6 +40,7 @@ export const Contact = z
     duration_s: z.number(),
     ahead_days: z.int(),
     template: z.string().nullable(),
+    flows: z.array(z.string()),
     prepass_margin_s: z.number().nullable(),
     drain_margin_s: z.number().nullable(),
     priority: z.int(),

@@ -16,6 +16,7 @@ import { named, nameIn } from "./named.ts";
 import { guardedOperation, openOperation } from "./operation.ts";
 import { PageQuery, pageOf } from "./page.ts";
 import type { AppParts } from "./parts.ts";
+import { requireTemplate } from "./pass-order.ts";
 import { queryOf, textIn, wholeOf } from "./query.ts";
 import { requireShips } from "./ship-scope.ts";
 
@@ -108,6 +109,7 @@ export function contactRoutes(parts: AppParts): OpenAPIHono {
 
 function readContact(parsed: unknown): ContactDefinition {
   const body = checked(ContactParam, parsed);
+  requireTemplate(body, "template");
   const definition: ContactDefinition = {
     ship: body.ship,
     station: body.station ?? null,
@@ -121,6 +123,7 @@ function readContact(parsed: unknown): ContactDefinition {
     drainMarginS: body.drain_margin_s ?? null,
     template: body.template ?? null,
     priority: body.priority ?? 0,
+    ...((body.flows ?? []).length > 0 && { flows: [...new Set(body.flows)] }),
   };
   refuseCrowded(definition, ticksOf(definition));
   return definition;
@@ -165,6 +168,7 @@ function shownContact(row: ContactRow): object {
     duration_s: definition.durationS,
     ahead_days: definition.aheadDays,
     template: definition.template,
+    flows: definition.flows ?? [],
     prepass_margin_s: definition.prepassMarginS,
     drain_margin_s: definition.drainMarginS,
     priority: definition.priority,

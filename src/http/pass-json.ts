@@ -17,6 +17,7 @@ export function shownSummary(pass: PassRow, counters: PassCounters | null): obje
     prepass_margin_s: pass.prepassMarginMs / 1000,
     drain_margin_s: pass.drainMarginMs / 1000,
     template: pass.template,
+    flows: pass.flows,
     priority: pass.priority,
     state: pass.state,
     reason: pass.reason,

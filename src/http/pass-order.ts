@@ -73,9 +73,11 @@ function recordOf({ line, cells }: CsvRow): object {
     );
   const isNumber = (name: string, cell: string) =>
     (numeric.has(name) || (name === "port" && cell !== "auto")) && Number.isFinite(Number(cell));
-  return Object.fromEntries(
-    Object.entries(cells).map(([name, cell]) => [name, isNumber(name, cell) ? Number(cell) : cell]),
-  );
+  const read = (name: string, cell: string) => {
+    if (name === "flows") return cell.split(" ").filter((flow) => flow !== "");
+    return isNumber(name, cell) ? Number(cell) : cell;
+  };
+  return Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name, read(name, cell)]));
 }
 
 const readPlanned = (parsed: unknown, at: string): Planned => plannable(checked(PassParam, parsed, at), at);
@@ -95,7 +97,19 @@ export function plannable(pass: z.output<typeof PassParam>, at = ""): Planned {
   if (losMs - epochMsOf(aos) > passSecondsMax * 1000) {
     throw new RuleBrokenError(`Cannot plan the pass as it is longer than ${passSecondsMax} s`, { field });
   }
+  requireTemplate(pass, at === "" ? "template" : `${at}.template`);
   return { ...pass, los: hasLos ? los : instantOf(losMs) };
+}
+
+/** Flows are told of the products of a template. `field`: where it stands. */
+export function requireTemplate(
+  { template, flows }: Pick<z.output<typeof PassParam>, "template" | "flows">,
+  field: string,
+): void {
+  if ((flows ?? []).length > 0 && (template ?? null) === null)
+    throw new RuleBrokenError("Cannot tell flows of products as there is no template: name one, or leave flows out", {
+      field,
+    });
 }
 
 /** `passId`: of a pass that names none. */
@@ -108,9 +122,11 @@ export function definitionOf(body: Planned, ground: GroundConfig, passId: PassId
     body.template ?? null,
     body.priority ?? 0,
   ];
+  const flows = [...new Set(body.flows ?? [])];
   const [prepassS, drainS] = [body.prepass_margin_s ?? null, body.drain_margin_s ?? null];
   // As asked for, before the configuration's defaults: these may change between two tries of one request.
-  const asked = JSON.stringify([ship, station, host, port, aos, los, template, priority, prepassS, drainS]);
+  const named = flows.length === 0 ? [] : [flows];
+  const asked = JSON.stringify([ship, station, host, port, aos, los, template, priority, prepassS, drainS, ...named]);
   return {
     passId: body.id ?? passId,
     ship,
@@ -122,6 +138,7 @@ export function definitionOf(body: Planned, ground: GroundConfig, passId: PassId
     prepassMarginMs: Math.round((prepassS ?? ground.prepassMarginS) * 1000),
     drainMarginMs: Math.round((drainS ?? ground.drainMarginS) * 1000),
     template,
+    flows,
     priority,
     requestDigest: createHash("sha256").update(asked).digest("base64url"),
   };

@@ -58,7 +58,7 @@ export const PredictQuery = z.object({
     .openapi({ type: "number", minimum: -10, maximum: 90, ...minElevation }),
 });
 
-const { host, port, template, prepass_margin_s, drain_margin_s, priority } = PassParam.shape;
+const { host, port, template, flows, prepass_margin_s, drain_margin_s, priority } = PassParam.shape;
 export const PredictParam = z
   .object({
     ship: text,
@@ -66,7 +66,7 @@ export const PredictParam = z
     from: dateTime.nullish(),
     to: dateTime.nullish(),
     min_elevation: z.number().min(elevationBounds.min).max(elevationBounds.max).nullish().openapi(minElevation),
-    ...{ host, port, template, prepass_margin_s, drain_margin_s, priority },
+    ...{ host, port, template, flows, prepass_margin_s, drain_margin_s, priority },
   })
   .openapi("PredictParam");
 

@@ -1,6 +1,7 @@
 /** The schemas of passes and listeners, for the document and for the check of a new pass. */
 import { isIP } from "node:net";
 import { z } from "@hono/zod-openapi";
+import { flowNamePattern } from "../model/flow-name.ts";
 import { passStates, shipFormats, shipNamePattern } from "../model/pass.ts";
 import { text, uuid } from "./check.ts";
 import { dateTime } from "./date.ts";
@@ -29,6 +30,9 @@ export const PassParam = z
     los: dateTime.nullish().openapi({ description: "This or duration_s" }),
     duration_s: z.number().positive().max(passSecondsMax).nullish(),
     template: text.nullish().openapi({ description: "Becomes a plan when the pass is over" }),
+    flows: z.array(text.regex(flowNamePattern, "it is no name of a flow")).max(20).nullish().openapi({
+      description: "Message flows that are told what the products of its plan do, beside those that its template names",
+    }),
     prepass_margin_s: seconds(marginSecondsMax).nullish().openapi({ description: "The port opens so long before AOS" }),
     drain_margin_s: seconds(marginSecondsMax)
       .nullish()
@@ -140,6 +144,7 @@ const summary = {
   prepass_margin_s: z.number(),
   drain_margin_s: z.number(),
   template: z.string().nullable(),
+  flows: z.array(z.string()).openapi({ description: "That are told what the products of its plan do" }),
   priority: z.int(),
   state: State,
   reason: z.string().nullable().openapi({ description: "Why it ended as it did, or why its port is not open now" }),

@@ -17,6 +17,8 @@ export interface ContactDefinition {
   readonly prepassMarginS: number | null;
   readonly drainMarginS: number | null;
   readonly template: string | null;
+  /** Absent: none, as in those that were saved before there were flows. */
+  readonly flows?: readonly string[];
   readonly priority: number;
 }
 

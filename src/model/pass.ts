@@ -59,6 +59,8 @@ export interface PassDefinition {
   readonly prepassMarginMs: number;
   readonly drainMarginMs: number;
   readonly template: string | null;
+  /** Message flows that are told what the products of its plan do. */
+  readonly flows: readonly string[];
   readonly priority: number;
   /** Of the request's body: the same pass asked for twice is one, another one under its id is refused. */
   readonly requestDigest: string;

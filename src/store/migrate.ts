@@ -21,6 +21,7 @@ import replays from "./migrations/0014_replays.sql" with { type: "text" };
 import flows from "./migrations/0015_flows.sql" with { type: "text" };
 import flowEvents from "./migrations/0016_flow_events.sql" with { type: "text" };
 import flowTraceExpiry from "./migrations/0017_flow_trace_expiry.sql" with { type: "text" };
+import passFlows from "./migrations/0018_pass_flows.sql" with { type: "text" };
 import type { Sql } from "./sql.ts";
 
 export interface Migration {
@@ -48,6 +49,7 @@ export const migrations: readonly Migration[] = [
   { version: 15, name: "flows", text: flows },
   { version: 16, name: "flow_events", text: flowEvents },
   { version: 17, name: "flow_trace_expiry", text: flowTraceExpiry },
+  { version: 18, name: "pass_flows", text: passFlows },
 ];
 
 /** The database was migrated by a newer Orrery. */

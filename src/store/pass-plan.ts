@@ -213,16 +213,16 @@ async function insertPasses(
     array(parts.map((part) => of(part, asked[part.index] as PassDefinition))); // an index that came of it
   const rows = await tx.query<StoredPass>(
     `insert into pass (pass_id, ship, station, host, port, aos, los, opens_at, closes_at, prepass_margin_ms,
-      drain_margin_ms, template, priority, request_digest, state, reason, contact, created_by, created_at, modified_at)
+      drain_margin_ms, template, flows, priority, request_digest, state, reason, contact, created_by, created_at, modified_at)
     select id, ship, station, host, port, aos, los, aos - prepass_ms * interval '1 millisecond',
-      los + drain_ms * interval '1 millisecond', prepass_ms, drain_ms, template, priority, digest,
+      los + drain_ms * interval '1 millisecond', prepass_ms, drain_ms, template, flows, priority, digest,
       case when cancelled is not null then 'cancelled' when los <= now() then 'missed' else 'planned' end,
       case when cancelled is not null then cancelled when los <= now() then 'its window was over when it was asked for' end,
-      $14, $15, $16::timestamptz, $16::timestamptz
+      $15, $16, $17::timestamptz, $17::timestamptz
     from unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::int[],
       $6::text::timestamptz[], $7::text::timestamptz[], $8::text::int[], $9::text::int[], $10::text::text[],
-      $11::text::int[], $12::text::text[], $13::text::text[])
-      as part (id, ship, station, host, port, aos, los, prepass_ms, drain_ms, template, priority, digest, cancelled)
+      $11::text::text[], $12::text::int[], $13::text::text[], $14::text::text[])
+      as part (id, ship, station, host, port, aos, los, prepass_ms, drain_ms, template, flows, priority, digest, cancelled)
     returning ${passColumns}`,
     [
       column(({ passId }) => passId),
@@ -236,6 +236,7 @@ async function insertPasses(
       column(({ prepassMarginMs }) => prepassMarginMs),
       column(({ drainMarginMs }) => drainMarginMs),
       column((_, { template }) => template),
+      column((_, { flows }) => (flows.length === 0 ? null : JSON.stringify(flows))),
       column(({ priority }) => priority),
       column((_, { requestDigest }) => requestDigest),
       column(({ cancelled }) => cancelled),

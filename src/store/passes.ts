@@ -10,17 +10,24 @@ const passDaysMax = 31;
 
 /** As `rowOf` reads them. */
 export const passColumns = `pass_id as "passId", ship, station, host, port, ${instantText("aos")} as aos, ${instantText("los")} as los,
-  prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, priority,
+  prepass_margin_ms as "prepassMarginMs", drain_margin_ms as "drainMarginMs", template, flows, priority,
   request_digest as "requestDigest", state, reason, token, node, is_open as "isOpen", ${instantText("opened_at")} as "openedAt",
   receive_buffer_bytes as "receiveBufferBytes", archive,
   ${instantText("archive_removed_at")} as "archiveRemovedAt", archive_removed_why as "archiveRemovedWhy", dataset_id as "datasetId", contact, created_by as "createdBy",
   ${instantText("created_at")} as "createdAt", ${instantText("modified_at")} as "modifiedAt"`;
 
-export type StoredPass = Omit<PassRow, "archive"> & { readonly archive: string | null };
+export type StoredPass = Omit<PassRow, "archive" | "flows"> & {
+  readonly archive: string | null;
+  readonly flows: string | null;
+};
 
 export function rowOf(stored: StoredPass): PassRow {
   // Written by us as JSON of this very type.
-  return { ...stored, archive: stored.archive === null ? null : (JSON.parse(stored.archive) as PassArchive) };
+  return {
+    ...stored,
+    archive: stored.archive === null ? null : (JSON.parse(stored.archive) as PassArchive),
+    flows: stored.flows === null ? [] : (JSON.parse(stored.flows) as string[]),
+  };
 }
 
 export async function findPass(sql: Sql, passId: PassId): Promise<PassRow | null> {

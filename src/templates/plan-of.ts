@@ -13,7 +13,7 @@ export const productIdOf = (datasetId: DatasetId, taskId: string): ProductId => 
 
 /**
  * `params` go into the dataset's extra, `{template, version, name, params}`, and beside each task's own passthrough,
- * `{…, params}`, whose placeholders they fill. Throws `InvalidFieldError` when a required one is missing, one is of another type,
+ * `{…, params}`, whose placeholders they fill; flows that the pass names are added to those of each task, `{…, flows}`. Throws `InvalidFieldError` when a required one is missing, one is of another type,
  * all of them are too large, or a task requires a pass and they name none.
  */
 export function planOf(
@@ -61,5 +61,19 @@ function passthroughOf(task: TemplateTask, params: Params): JsonText | null {
   const hasParams = Object.keys(params).length > 0;
   const own = task.passthrough === null ? null : (filled(task.passthrough, { params }) as object); // a mapping stays one
   if (!hasParams) return own === null ? null : JSON.stringify(own);
-  return JSON.stringify({ ...own, params });
+  const flows = flowsOf(params);
+  return JSON.stringify({
+    ...own,
+    ...(flows.length > 0 && { flows: [...new Set([...namesOf(own), ...flows])] }),
+    params,
+  });
+}
+
+/** Of the pass that a run is of. */
+const flowsOf = ({ pass }: Params): readonly string[] => (typeof pass === "object" ? namesOf(pass) : []);
+
+/** What is no list of names is nobody's. */
+function namesOf(of: object | null): readonly string[] {
+  const flows = of !== null && "flows" in of ? of.flows : null;
+  return Array.isArray(flows) ? flows.filter((name) => typeof name === "string") : [];
 }

@@ -61,6 +61,7 @@ function passFacts({ pass, ledger, notedAt }: ShownPass, nowMs: number): string 
   if (pass.station !== null) facts.splice(2, 0, ["Station", escapeHtml(pass.station)]);
   if (pass.receiveBufferBytes !== null) facts.push(["Receive buffer", size(pass.receiveBufferBytes)]);
   if (pass.template !== null) facts.push(["Template", escapeHtml(pass.template)]);
+  if (pass.flows.length > 0) facts.push(["Flows", pass.flows.map(escapeHtml).join(", ")]);
   if (pass.datasetId !== null) facts.push(["Plan", `<a href="/plan/${pass.datasetId}">data products</a>`]);
   const late = ledger?.late ?? null; // ledgers of earlier versions have none
   if (late !== null) facts.push(["Came later", `${count(late.stored)} packets, ${timeMarkup(late.last_at, nowMs)}`]);

@@ -123,6 +123,7 @@ export async function openGroundSite(): Promise<GroundSite> {
         prepassMarginMs: 500,
         drainMarginMs: 1_000,
         template: null,
+        flows: [],
         priority: 0,
         requestDigest: "",
         ...changes,

@@ -37,9 +37,9 @@ export function tracePage(flow: string, trace: ShownTrace | StoredTrace, look: L
 function traceMarkup(trace: ShownTrace | StoredTrace, { nowMs }: Look): string {
   const { fault } = trace;
   const facts = factsMarkup([
-    ["Partition", `<span class="known">${escapeHtml(trace.partition)}</span>`],
-    ["Position", `<span class="known">${escapeHtml(trace.id)}</span>`],
-    ["Key", trace.key === null ? null : `<span class="known">${escapeHtml(trace.key)}</span>`],
+    ["Partition", escapeHtml(trace.partition)],
+    ["Position", escapeHtml(trace.id)],
+    ["Key", trace.key === null ? null : escapeHtml(trace.key)],
     ["Sent", timeMarkup(trace.sent_at, nowMs)],
     ["Taken", timeMarkup(trace.at, nowMs)],
     ["Took", tookText(trace.took_ms)],

@@ -10,6 +10,9 @@ import { confirmed, goodInEveryLook, inEveryLook, visitAs } from "../support/job
 import { openTestRuntime, type TestRuntime } from "../support/runtime.ts";
 import { until } from "../support/signal.ts";
 
+/** Of no words that a line could be broken between. */
+const longName = `${"x".repeat(180)}.jsonl`;
+
 let dir: string;
 let node: TestRuntime;
 let browser: Browser;
@@ -33,11 +36,12 @@ sinks: { archive: { kind: jsonl, folder: out } }
     join(dir, "readings.ts"),
     `export default { execute: ({ input }) => { if (input.celsius < -273) throw new Error("below absolute zero"); return { kelvin: input.celsius + 273 }; } };`,
   );
+  await writeFile(join(dir, "inbox", longName), "no json\n");
   await writeFile(join(dir, "inbox/a.jsonl"), '{"celsius":20}\n{"celsius":-300}\nno json\n');
   [node, browser] = await Promise.all([openTestRuntime({ config: { flowsDir: dir } }), openBrowser()]);
   await until("all are done with", async () => {
     const { json } = await node.request("GET", "/api/flow/readings/trace?from=store");
-    return json.rows.length === 2;
+    return json.rows.length === 3;
   });
 });
 after(async () => {
@@ -56,6 +60,10 @@ describe("the pages of flows", () => {
     await page.getByRole("link", { name: "a.jsonl 15" }).click();
     await page.getByRole("heading", { name: "Tasks" }).waitFor();
     await inEveryLook(page, "trace");
+    await page.goto(`${node.url}/flow/readings/trace?partition=${longName}&id=0`);
+    await inEveryLook(page, "trace-long");
+    await page.goto(`${node.url}/inspect/source/readings/${longName}`);
+    await inEveryLook(page, "source-long");
     assert.deepEqual(faults, []);
     await close();
   });

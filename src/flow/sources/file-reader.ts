@@ -4,7 +4,7 @@ import { messageOf } from "../../compute/function.ts";
 import type { Message } from "../message.ts";
 import type { SourceListener } from "../source.ts";
 import type { PartitionReader } from "./leased-readers.ts";
-import { type Line, linesOf } from "./lines.ts";
+import { countLines, type Line, linesOf } from "./lines.ts";
 import { createProgress } from "./progress.ts";
 
 export interface FileReader extends PartitionReader {
@@ -25,6 +25,8 @@ export interface FileReaderParts {
 const chunkBytes = 256 * 1024;
 /** Of a longer line the beginning is handed over, as what it is: no JSON. */
 const lineBytesMax = 16 * 1024 * 1024;
+/** What a look counts ahead at most, while nothing is read: the rest is counted at the next ones. */
+const countedBytesMax = 16 * 1024 * 1024;
 /** A last line without a line break is taken once the file has not grown in so many looks, if it is JSON: a line half written is not. */
 const looksMax = 3;
 
@@ -36,6 +38,35 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
   let isClosed = false;
   let hasFailed = false;
   let reading: Promise<void> | null = null;
+  /** Lines that are known to lie between what was read and `upTo`. */
+  const ahead = { upTo: start, lines: 0 };
+  let counting: Promise<void> | null = null;
+
+  /** What is read on at once needs no count; what is held up is counted so that people see how far behind it is. */
+  function count(): void {
+    if (!isPaused || isClosed || ahead.upTo >= sizeBytes) return;
+    counting ??= countOn()
+      .catch(() => undefined) // whoever reads it says so
+      .finally(() => {
+        counting = null;
+      });
+  }
+
+  async function countOn(): Promise<void> {
+    const file = await open(path, "r");
+    try {
+      const end = ahead.upTo + countedBytesMax;
+      while (isPaused && !isClosed && ahead.upTo < Math.min(end, sizeBytes)) {
+        const from = ahead.upTo;
+        const bytes = await readAt(file, from, chunkBytes);
+        if (ahead.upTo !== from || bytes.length === 0) return; // it was read meanwhile
+        ahead.lines += countLines(bytes);
+        ahead.upTo += bytes.length;
+      }
+    } finally {
+      await file.close();
+    }
+  }
 
   function go(): void {
     if (isPaused || isClosed || progress.next >= sizeBytes) return;
@@ -99,6 +130,8 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
     const last = lines.at(-1);
     if (last !== undefined) progress.handedOver(last.start);
     progress.lookedAt(next);
+    ahead.lines = Math.max(0, ahead.lines - lines.length);
+    if (next >= ahead.upTo) Object.assign(ahead, { upTo: next, lines: 0 });
     if (last !== undefined) listener.messages(name, lines.map(messageAt));
   }
 
@@ -123,6 +156,7 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
       looksWithoutGrowth = size === sizeBytes ? looksWithoutGrowth + 1 : 0;
       sizeBytes = size;
       go();
+      count();
     },
     pause() {
       isPaused = true;
@@ -133,7 +167,10 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
       void (reading ?? Promise.resolve()).then(go);
     },
     progress,
-    waiting: null,
+    get waiting() {
+      if (progress.next >= sizeBytes) return 0;
+      return ahead.upTo > progress.next ? ahead.lines : null;
+    },
     get isDone() {
       return progress.isSettled && progress.next >= sizeBytes && reading === null;
     },
@@ -142,7 +179,7 @@ export function createFileReader({ flow, name, path, start, listener }: FileRead
     },
     async close() {
       isClosed = true;
-      await reading;
+      await Promise.all([reading, counting]);
     },
   };
 }

@@ -23,3 +23,15 @@ export function linesOf(bytes: Uint8Array, start: number): { readonly lines: rea
   }
   return { lines, next: start + from };
 }
+
+/** How many lines `linesOf` would find. */
+export function countLines(bytes: Uint8Array): number {
+  let count = 0;
+  let from = 0;
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, from)) {
+    const end = at > from && bytes[at - 1] === carriageReturn ? at - 1 : at;
+    if (end > from) count += 1;
+    from = at + 1;
+  }
+  return count;
+}

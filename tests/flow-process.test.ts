@@ -1,6 +1,6 @@
 /** Flows that are called: `POST /process/{flow}` answers with what came of an input, and says why it takes no more. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -26,9 +26,11 @@ afterEach(async () => {
 const moduleText = `
 const held = [];
 globalThis.letGo = () => { for (const go of held.splice(0)) go(); };
+globalThis.order = [];
 let fails = 0;
 export default {
   async execute({ input }) {
+    globalThis.order.push(input.n);
     if (input.hold) await new Promise((go) => held.push(go));
     if (input.fail) throw new Error("it cannot be doubled, try " + ++fails);
     return { twice: input.n * 2 };
@@ -53,6 +55,7 @@ async function start(process: string, more = ""): Promise<TestRuntime> {
 }
 
 const letGo = () => (globalThis as unknown as { letGo(): void }).letGo();
+const order = () => (globalThis as unknown as { order: number[] }).order;
 const written = async () => (await readFile(join(dir, "out/out.jsonl"), "utf8")).split("\n").length - 1;
 
 describe("calling a flow", () => {
@@ -195,6 +198,29 @@ sinks: {}`,
       [200, 200],
     );
     clearInterval(freed);
+  });
+
+  it("runs before the messages of its source that wait", async () => {
+    await mkdir(join(dir, "inbox"));
+    const lines = Array.from({ length: 20 }, (_, n) => `{"n":${n},"hold":${n === 0}}\n`);
+    await writeFile(join(dir, "inbox/a.jsonl"), lines.join(""));
+    await writeFile(
+      join(dir, `${flow}.yaml`),
+      flowText("{}", "concurrency: 1").replace("{ kind: http }", "{ kind: jsonl, folder: inbox, poll_s: 0.05 }"),
+    );
+    const node = await openTestRuntime({ config: { flowsDir: dir } });
+    nodes.push(node);
+    const waiting = async () => (await node.request("GET", `/api/flow/${flow}`)).json.tasks.waiting;
+    await until("the lines wait", async () => (await waiting()) === 19);
+    const called = node.request("POST", `/process/${flow}`, {
+      token: await node.tokenOf("publisher"),
+      body: { n: 100 },
+    });
+    await until("it waits too", async () => (await waiting()) === 20);
+    letGo();
+    assert.deepEqual((await called).json.result, { twice: 200 });
+    await until("all have run", () => order().length === 21);
+    assert.deepEqual(order().slice(0, 3), [0, 100, 1]);
   });
 
   it("takes several at once, counts each, and answers in order", async () => {

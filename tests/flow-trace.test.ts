@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { openTestRuntime, type TestRuntime } from "./support/runtime.ts";
+import { open } from "../src/runtime.ts";
+import { openTestRuntime, requester, type TestRuntime } from "./support/runtime.ts";
 import { until } from "./support/signal.ts";
 
 const flowText = `
@@ -101,6 +102,31 @@ describe("traces of a flow", () => {
         .map((line) => JSON.parse(line)).length,
       2,
     );
+  });
+
+  it("are exported of all nodes from any of them", { skip: process.env.TEST_DATABASE_URL === undefined }, async () => {
+    const other = await open({ ...node.config, port: 0 });
+    const request = requester(other.url ?? "");
+    const body = { messages: [{ id: "failed elsewhere", value: { n: 1, fails: true } }] };
+    const token = await node.tokenOf("publisher");
+    assert.equal((await request("POST", "/api/flow/traced/message", { token, body })).status, 200);
+    const nodesOf = async (ask: TestRuntime["request"]) => {
+      const { text } = await ask("GET", "/api/flow/traced/trace/export?outcome=dead");
+      const rows = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { id: string; node: string });
+      return new Map(rows.map(({ id, node: of }) => [id, of]));
+    };
+    const expected = new Map([
+      ["failed elsewhere", other.nodeId],
+      ["failed", node.runtime.nodeId],
+    ]);
+    for (const ask of [request, node.request]) {
+      await until("both are there", async () => (await nodesOf(ask)).size === 2);
+      assert.deepEqual(await nodesOf(ask), expected);
+    }
+    await other.stop();
   });
 
   it("refuse a filter that is none", async () => {

@@ -182,10 +182,19 @@ export function createFlow({
     await life.revoked(name);
   }
 
+  async function closeSinks(): Promise<void> {
+    await letters.close();
+    await Promise.all([...sinks.values()].map((sink) => sink.close()));
+  }
+
   async function open(): Promise<void> {
     const checks = [...file.sinks.keys()].map((name) => () => sinkOf(name).check());
-    await checkAll([() => letters.check(), ...checks]);
-    if (hasStopped) throw new Error("the flow stops");
+    try {
+      await checkAll([() => letters.check(), ...checks]);
+      if (hasStopped) throw new Error("the flow stops");
+    } finally {
+      if (hasStopped) await closeSinks(); // what was reached meanwhile
+    }
     await source.open({
       assigned: assign,
       revoked: revoke,
@@ -261,8 +270,7 @@ export function createFlow({
       await source.close();
       await executor.close();
       await recorder.stop();
-      await letters.close();
-      await Promise.all([...sinks.values()].map((sink) => sink.close()));
+      await closeSinks();
     },
   };
 }

@@ -45,7 +45,7 @@ export function flowsPart(flows: readonly Flow[], look: Look): string {
       count(recorder.counts.done),
       count(recorder.counts.dead),
       count(sum(state.sinks, ({ counts }) => counts.delivered)),
-      state.sinks.map(sinkWord).join(" "),
+      state.sinks.map(({ name, breaker }) => sinkState(state, breaker, escapeHtml(name))).join(" "),
       may(look, "operate") ? pauseButton(file.id, state.isPaused) : "",
     ],
   }));
@@ -203,14 +203,15 @@ const stateWords = {
   stopped: "disabled",
 } as const;
 
-function sinkTable({ sinks }: FlowState): string {
+function sinkTable(state: FlowState): string {
+  const { sinks, opening } = state;
   if (sinks.length === 0) return emptyCard("None", "What comes of its messages goes nowhere.");
   const rows = sinks.map(({ name, kind, breaker, queued, counts }) => ({
     id: `sink-${name}`,
     cells: [
       `<strong>${escapeHtml(name)}</strong>`,
       escapeHtml(kind),
-      `<span class="state ${breaker.state === "closed" ? "running" : "failed"}">${breakerWords[breaker.state]}</span>`,
+      sinkState(state, breaker, opening.state === "open" ? breakerWords[breaker.state] : "not yet"),
       count(queued),
       count(counts.delivered),
       count(counts.retried),
@@ -222,8 +223,10 @@ function sinkTable({ sinks }: FlowState): string {
 
 const breakerWords = { closed: "takes", open: "left alone", halfOpen: "tried" } as const;
 
-const sinkWord = ({ name, breaker }: FlowState["sinks"][number]): string =>
-  `<span class="state ${breaker.state === "closed" ? "running" : "failed"}">${escapeHtml(name)}</span>`;
+function sinkState({ opening }: FlowState, { state }: FlowState["sinks"][number]["breaker"], markup: string): string {
+  const word = opening.state !== "open" ? "waiting" : state === "closed" ? "running" : "failed";
+  return `<span class="state ${word}">${markup}</span>`;
+}
 
 const stateOf = ({ opening, isPaused, partitions }: FlowState): string => {
   if (opening.state !== "open")

@@ -27,6 +27,7 @@ const environment: Record<string, string> = services
   ? { TEST_DATABASE_URL: services.databaseUrl, TEST_REDIS_URL: services.redisUrl }
   : {};
 if (services?.kafka) environment.TEST_KAFKA = services.kafka;
+if (services?.kafkaSasl) environment.TEST_KAFKA_SASL = services.kafkaSasl;
 if (services?.mongoUrl) environment.TEST_MONGO_URL = services.mongoUrl;
 const stopEarly = async () => {
   await services?.stop();

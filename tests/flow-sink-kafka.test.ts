@@ -25,7 +25,7 @@ import { openTcpProxy } from "./support/tcp-proxy.ts";
 const { signal } = new AbortController();
 const clientId = "test";
 const folder = mkdtempSync(join(tmpdir(), "orrery-kafka-"));
-const parts = { configDir: folder };
+const parts = { configDir: folder, environment: {} };
 after(() => rmSync(folder, { recursive: true }));
 
 const delivery = (id: number, payload: unknown): Delivery => ({

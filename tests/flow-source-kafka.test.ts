@@ -42,7 +42,7 @@ describe("the Kafka source's settings", () => {
     const closed = await openTcpProxy("kafka://127.0.0.1:1");
     await closed.close();
     const { host } = new URL(closed.url);
-    const source = createKafkaSource("orbits", { ...config, brokers: [host] }, { configDir: folder });
+    const source = createKafkaSource("orbits", { ...config, brokers: [host] }, { configDir: folder, environment: {} });
     const expected = `^AwayError: Cannot use source of flow "orbits": .*at ${host}: .*ECONNREFUSED.*see that brokers`;
     await assert.rejects(source.open(nobody), new RegExp(expected));
     await source.close();
@@ -51,10 +51,14 @@ describe("the Kafka source's settings", () => {
   it("refuse the start when TLS is asked for and the other end has none", async () => {
     const plain = await openPlainServer();
     const brokers = [plain.broker];
-    const source = createKafkaSource("orbits", { ...config, brokers, tls: true }, { configDir: folder });
+    const source = createKafkaSource(
+      "orbits",
+      { ...config, brokers, tls: true },
+      { configDir: folder, environment: {} },
+    );
     await assert.rejects(
       source.open(nobody),
-      /^SetupError: Cannot use source of flow "orbits": .*see that brokers and tls/,
+      /^SetupError: Cannot use source of flow "orbits": .*see that brokers, tls and sasl/,
     );
     await plain.close();
   });

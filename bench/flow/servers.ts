@@ -38,7 +38,7 @@ export async function startServers(): Promise<DrillServers> {
     stops.push(database.stop);
     const redis = await OwnRedis.start(join(folder, "redis"));
     stops.push(() => redis.kill());
-    const broker = await startKafka(join(folder, "kafka"), [await freePort(), await freePort()]);
+    const broker = await startKafka(join(folder, "kafka"), [await freePort(), await freePort(), await freePort()]);
     stops.push(broker.stop);
     const sql = postgres(database.url, { max: 1 });
     await sql`create database sink`;

@@ -26,6 +26,8 @@ export interface Services {
   readonly redisUrl: string;
   /** Broker addresses; null unless asked for. */
   readonly kafka: string | null;
+  /** The same broker's port with authentication: see `kafkaUser`. */
+  readonly kafkaSasl: string | null;
   /** Null unless asked for. */
   readonly mongoUrl: string | null;
   stop(): Promise<void>;
@@ -46,19 +48,21 @@ export async function startServices(want: { kafka: boolean; mongo: boolean; dura
     stopped ??= stopAll();
     return stopped;
   };
-  const add = async (starting: Promise<Service>) => {
+  const added = async <Started extends Service>(starting: Promise<Started>): Promise<Started> => {
     const service = await starting;
     started.push(service);
-    return service.url;
+    return service;
   };
+  const add = async (starting: Promise<Service>) => (await added(starting)).url;
   try {
     const databaseUrl = await add(startPostgres(join(folder, "postgres"), await freePort(), want.durable));
     const redisUrl = await add(startRedis(join(folder, "redis"), await freePort()));
     const kafka = want.kafka
-      ? await add(startKafka(join(folder, "kafka"), [await freePort(), await freePort()]))
+      ? await added(startKafka(join(folder, "kafka"), [await freePort(), await freePort(), await freePort()]))
       : null;
     const mongoUrl = want.mongo ? await add(startMongo(join(folder, "mongo"), await freePort())) : null;
-    return { databaseUrl, redisUrl, kafka, mongoUrl, stop };
+    const broker = { kafka: kafka?.url ?? null, kafkaSasl: kafka?.saslUrl ?? null };
+    return { databaseUrl, redisUrl, ...broker, mongoUrl, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -7,6 +7,7 @@ import { createExecutor } from "./executors/kinds.ts";
 import { createFlow, type Flow } from "./flow.ts";
 import { flowMetricsWatch } from "./flow-metrics.ts";
 import type { FlowsParts } from "./flows.ts";
+import type { KafkaParts } from "./kafka/connection.ts";
 import { createLetters, type LetterMirror } from "./letters.ts";
 import type { FlowDefinition } from "./load.ts";
 import { createRecorder } from "./recorder.ts";
@@ -34,7 +35,13 @@ export function buildFlow(definition: FlowDefinition, parts: FlowsParts, redis: 
     sinks: new Map(sinks),
     executor: createExecutor(id, file.executor, { configDir, environment, module, context }),
     context,
-    letters: createLetters({ flow: id, sql, nodeId, clock, mirror: mirrorOf(id, file.source, configDir) }),
+    letters: createLetters({
+      flow: id,
+      sql,
+      nodeId,
+      clock,
+      mirror: mirrorOf(id, file.source, { configDir, environment }),
+    }),
     recorder: createRecorder({
       policy: file.recorder,
       labelOf: (task) => module.label?.(task) ?? null,
@@ -50,7 +57,5 @@ export function buildFlow(definition: FlowDefinition, parts: FlowsParts, redis: 
   });
 }
 
-const mirrorOf = (flow: string, source: SourceConfig, configDir: string): LetterMirror | null =>
-  source.kind === "kafka" && source.dead_letter_topics === true
-    ? createKafkaDeadLetters(flow, source, { configDir })
-    : null;
+const mirrorOf = (flow: string, source: SourceConfig, parts: KafkaParts): LetterMirror | null =>
+  source.kind === "kafka" && source.dead_letter_topics === true ? createKafkaDeadLetters(flow, source, parts) : null;

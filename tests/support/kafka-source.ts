@@ -63,7 +63,7 @@ export async function openKafkaTest(folder: string) {
     /** Not opened yet. */
     create(config: Partial<KafkaSourceConfig> & Pick<KafkaSourceConfig, "topics">): Source {
       const whole = { kind: "kafka", brokers: bootstrapBrokers, group: "g", from: "earliest", ...config } as const;
-      const source = createKafkaSource("orbits", whole, { configDir: folder });
+      const source = createKafkaSource("orbits", whole, { configDir: folder, environment: {} });
       sources.push(source);
       return source;
     },

@@ -42,11 +42,7 @@ const closeMs = 2_000;
 /** MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_RECORD: it is the messages' fault, and trying again would fail alike. */
 const faultCodes = [10, 18, 87];
 
-export function createKafkaSink(
-  name: string,
-  config: KafkaSinkConfig,
-  { configDir }: Pick<SinkParts, "configDir">,
-): Sink {
+export function createKafkaSink(name: string, config: KafkaSinkConfig, parts: SinkParts): Sink {
   let connection: KafkaConnection | null = null;
   let producer: Producer<string, string, string, string> | null = null;
 
@@ -98,7 +94,7 @@ export function createKafkaSink(
 
   return {
     async check() {
-      connection = connectionOf(cannotUse(name), config, configDir);
+      connection = connectionOf(cannotUse(name), config, parts);
       await checkTopic(name, config, connection);
     },
     async deliver(batch, signal) {

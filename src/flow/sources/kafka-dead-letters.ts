@@ -1,5 +1,6 @@
 /** Dead letters as messages of Kafka, for programs that look there: each goes to `{topic}_dlq` beside the topic that it came of. */
 
+import type { KafkaParts } from "../kafka/connection.ts";
 import type { LetterMirror } from "../letters.ts";
 import type { Delivery, Sink } from "../sink.ts";
 import { createKafkaSink } from "../sinks/kafka.ts";
@@ -10,10 +11,10 @@ const writeMs = 10_000;
 
 export function createKafkaDeadLetters(
   flow: string,
-  { brokers, tls, ca_file, topics }: KafkaSourceConfig,
-  parts: { readonly configDir: string },
+  { brokers, tls, ca_file, sasl, topics }: KafkaSourceConfig,
+  parts: KafkaParts,
 ): LetterMirror {
-  const cluster = { brokers, ...(tls !== undefined && { tls }), ...(ca_file !== undefined && { ca_file }) };
+  const cluster = { brokers, tls, ca_file, sasl };
   const sinks = new Map<string, Sink>(
     topics.map((topic) => {
       const config = { kind: "kafka", ...cluster, topic: `${topic}_dlq`, create_topic: true } as const;

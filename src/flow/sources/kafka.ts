@@ -8,7 +8,7 @@ import { within } from "../../jobs/backoff.ts";
 import { SetupError } from "../../model/errors.ts";
 import { AwayError } from "../away.ts";
 import { createKafkaClient, type KafkaClient } from "../kafka/client.ts";
-import { cluster, connectionOf, type KafkaConnection, topicName } from "../kafka/connection.ts";
+import { cluster, connectionOf, type KafkaConnection, type KafkaParts, topicName } from "../kafka/connection.ts";
 import { isAway, reasonOf } from "../kafka/errors.ts";
 import type { Source, SourceListener } from "../source.ts";
 import { missingOf } from "./kafka-cluster.ts";
@@ -45,11 +45,7 @@ interface Opened {
 }
 
 /** Partitions are named `topic:number`. A message without a value, a tombstone, has an empty one. */
-export function createKafkaSource(
-  flow: string,
-  config: KafkaSourceConfig,
-  { configDir }: { readonly configDir: string },
-): Source {
+export function createKafkaSource(flow: string, config: KafkaSourceConfig, parts: KafkaParts): Source {
   const cannot = cannotUseSource(flow);
   const where = config.brokers.join(", ");
   let opened: Opened | null = null;
@@ -60,7 +56,7 @@ export function createKafkaSource(
 
   async function checkTopics(client: KafkaClient): Promise<void> {
     const missing = await missingOf(client, config.topics).catch((error: unknown) => {
-      const todo = "see that brokers and tls are what the cluster listens with";
+      const todo = "see that brokers, tls and sasl are what the cluster listens with";
       throw refusal(`cannot look up its topics at ${where}: ${reasonOf(error)}: ${todo}`, error);
     });
     if (missing.length === 0) return;
@@ -111,7 +107,7 @@ export function createKafkaSource(
 
   return {
     async open(listener) {
-      const connection = connectionOf(cannot, config, configDir);
+      const connection = connectionOf(cannot, config, parts);
       const clients = [createKafkaClient(connection), createKafkaClient(connection)] as const;
       const opening = open(connection, clients, listener);
       opened = opening;

@@ -44,6 +44,9 @@ export interface KafkaParts {
   readonly environment: Environment;
 }
 
+/** For whoever reads that a cluster does not let us in. */
+export const connectionTodo = "see that brokers, tls and sasl are what the cluster listens with";
+
 export interface KafkaConnection {
   readonly brokers: readonly string[];
   /** Null: without TLS. Else PEM of the authorities to trust, by default the runtime's. */

@@ -1,4 +1,5 @@
 /** What the errors of the Kafka library mean: it wraps them in one another, one for each try and each broker. */
+import { AuthenticationError } from "@platformatic/kafka";
 import { messageOf } from "../../compute/function.ts";
 import { isTlsFault } from "../away.ts";
 
@@ -17,7 +18,14 @@ const passingCodes = new Set([5, 6, 7, 8, 9, 13, 14, 15, 16, 27, 41, 72, 89]);
 /** Nobody answered, or not yet what was asked for: as opposed to an answer that stays until somebody changes something. */
 export function isAway(error: unknown): boolean {
   const codes = apiCodesOf(error);
-  return codes.every((code) => passingCodes.has(code)) && !isTlsFault(error);
+  return codes.every((code) => passingCodes.has(code)) && !isTlsFault(error) && !isForged(error);
+}
+
+/** What a broker answered while it was asked who it is made no sense; where the connection broke meanwhile, that is the cause. */
+function isForged(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isForged);
+  if (!(error instanceof Error)) return false;
+  return error.cause instanceof Error ? isForged(error.cause) : error instanceof AuthenticationError;
 }
 
 function apiCodesOf(error: unknown): number[] {

@@ -3,7 +3,7 @@ import { Admin, UserError } from "@platformatic/kafka";
 import { abortable } from "../../compute/abortable.ts";
 import { SetupError } from "../../model/errors.ts";
 import { AwayError } from "../away.ts";
-import { type KafkaConnection, optionsOf } from "../kafka/connection.ts";
+import { connectionTodo, type KafkaConnection, optionsOf } from "../kafka/connection.ts";
 import { hasApiCode, isAway, reasonOf } from "../kafka/errors.ts";
 import type { KafkaSinkConfig } from "./kafka.ts";
 import { cannotUse } from "./setup.ts";
@@ -23,7 +23,7 @@ export async function checkTopic(name: string, config: KafkaSinkConfig, connecti
     if (config.create_topic === true) return await abortable(createTopic(admin, topic), signal);
   } catch (error) {
     const where = `topic "${topic}" at ${config.brokers.join(", ")}`;
-    const reason = `${cannotUse(name)}: cannot look up or create ${where}: ${reasonOf(error)}`;
+    const reason = `${cannotUse(name)}: cannot look up or create ${where}: ${reasonOf(error)}: ${connectionTodo}`;
     throw isAway(error) ? new AwayError(reason, { cause: error }) : new SetupError(reason, { cause: error });
   } finally {
     void admin.close().catch(() => undefined);

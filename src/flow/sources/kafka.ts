@@ -8,7 +8,14 @@ import { within } from "../../jobs/backoff.ts";
 import { SetupError } from "../../model/errors.ts";
 import { AwayError } from "../away.ts";
 import { createKafkaClient, type KafkaClient } from "../kafka/client.ts";
-import { cluster, connectionOf, type KafkaConnection, type KafkaParts, topicName } from "../kafka/connection.ts";
+import {
+  cluster,
+  connectionOf,
+  connectionTodo,
+  type KafkaConnection,
+  type KafkaParts,
+  topicName,
+} from "../kafka/connection.ts";
 import { isAway, reasonOf } from "../kafka/errors.ts";
 import type { Source, SourceListener } from "../source.ts";
 import { missingOf } from "./kafka-cluster.ts";
@@ -56,8 +63,7 @@ export function createKafkaSource(flow: string, config: KafkaSourceConfig, parts
 
   async function checkTopics(client: KafkaClient): Promise<void> {
     const missing = await missingOf(client, config.topics).catch((error: unknown) => {
-      const todo = "see that brokers, tls and sasl are what the cluster listens with";
-      throw refusal(`cannot look up its topics at ${where}: ${reasonOf(error)}: ${todo}`, error);
+      throw refusal(`cannot look up its topics at ${where}: ${reasonOf(error)}: ${connectionTodo}`, error);
     });
     if (missing.length === 0) return;
     const names = missing.map((topic) => `"${topic}"`).join(", ");

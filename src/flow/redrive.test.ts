@@ -6,7 +6,7 @@ import type { Flow } from "./flow.ts";
 import { redriveCompute } from "./redrive.ts";
 
 describe("the redrive of a dead letter", () => {
-  it("is an attempt that failed with the reason while its flow is not open", async () => {
+  it("is tried again, with the reason, while its flow is not open", async () => {
     const flow = {
       requireOpen() {
         throw new FlowNotOpenError("f", "opening", 'Cannot use sink "db": nobody answers');
@@ -17,6 +17,7 @@ describe("the redrive of a dead letter", () => {
     const task = { payload: '{"delivery":{}}' } as Task;
     const result = await redriveCompute(flow).run(task, { signal: new AbortController().signal } as Stop);
     assert.equal(result.outcome, "failed");
+    assert.equal("isFinal" in result && result.isFinal, false, "it is tried again");
     assert.match(
       "error" in result ? result.error : "",
       /Flow "f" is not open: Cannot use sink "db": nobody answers: try again/,

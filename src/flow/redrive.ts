@@ -3,6 +3,7 @@ import { abortable } from "../compute/abortable.ts";
 import { type Compute, dispatchOf } from "../compute/compute.ts";
 import { messageOf, reasonOf } from "../compute/function.ts";
 import { storableText } from "../compute/output.ts";
+import { FlowNotOpenError } from "../model/flow-errors.ts";
 import type { Flow } from "./flow.ts";
 import { letterOf } from "./letters.ts";
 
@@ -21,8 +22,9 @@ export const redriveCompute = (flow: Flow): Compute => ({
     } catch (error) {
       if (signal.aborted) return { outcome: "cancelled", error: reasonOf(signal), output: "" };
       const output = error instanceof Error ? (error.stack ?? "") : "";
-      // It has been tried as often as the flow says.
-      return { outcome: "failed", error: storableText(messageOf(error)), isFinal: true, output: storableText(output) };
+      // It has been tried as often as the flow says, unless the flow could not be asked.
+      const isFinal = !(error instanceof FlowNotOpenError);
+      return { outcome: "failed", error: storableText(messageOf(error)), isFinal, output: storableText(output) };
     }
   },
 });

@@ -32,6 +32,7 @@ describe("the inspector's page of a partition", () => {
     await writeFile(join(dir, "held.ts"), moduleText);
     node = await openTestRuntime({ config: { flowsDir: dir } });
     cookie = await cookieOf(node, "operator");
+    await until("its file is read", async () => (await get(path)).status === 200);
   });
   after(async () => {
     await node.stop();

@@ -6,13 +6,23 @@ export class AwayError extends SetupError {
   override readonly name = "AwayError";
 }
 
-/** A certificate that is not trusted or of another name, or an end that speaks no TLS, stays so; who cannot be reached may be back in a moment. */
-export function isTlsFault(error: unknown): boolean {
-  if (error instanceof AggregateError && error.errors.some(isTlsFault)) return true;
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  return /CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|ERR_SSL|ERR_TLS|EPROTO/.test(code) || isTlsFault(error.cause);
+/** What to throw of what cannot be used: it is tried again later where it is away. */
+export const unusable = (isAway: boolean, reason: string, options?: ErrorOptions): SetupError =>
+  new (isAway ? AwayError : SetupError)(reason, options);
+
+/** An error and all that is wrapped in it, outside first. */
+export function* errorsIn(error: unknown): Generator<Error> {
+  if (!(error instanceof Error)) return;
+  yield error;
+  if (error instanceof AggregateError) for (const inner of error.errors) yield* errorsIn(inner);
+  yield* errorsIn(error.cause);
 }
+
+const tlsCode = /CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|ERR_SSL|ERR_TLS|EPROTO/;
+
+/** A certificate that is not trusted or of another name, or an end that speaks no TLS, stays so; who cannot be reached may be back in a moment. */
+export const isTlsFault = (error: unknown): boolean =>
+  errorsIn(error).some((one) => "code" in one && tlsCode.test(String(one.code)));
 
 /** Looks at all at once. What is wrong is thrown at once, what is away only when nothing else was wrong. */
 export async function checkAll(checks: readonly (() => Promise<void>)[]): Promise<void> {

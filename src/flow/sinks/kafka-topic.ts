@@ -2,7 +2,7 @@
 import { Admin, UserError } from "@platformatic/kafka";
 import { abortable } from "../../compute/abortable.ts";
 import { SetupError } from "../../model/errors.ts";
-import { AwayError } from "../away.ts";
+import { unusable } from "../away.ts";
 import { connectionTodo, type KafkaConnection, optionsOf } from "../kafka/connection.ts";
 import { hasApiCode, isAway, reasonOf } from "../kafka/errors.ts";
 import type { KafkaSinkConfig } from "./kafka.ts";
@@ -24,7 +24,7 @@ export async function checkTopic(name: string, config: KafkaSinkConfig, connecti
   } catch (error) {
     const where = `topic "${topic}" at ${config.brokers.join(", ")}`;
     const reason = `${cannotUse(name)}: cannot look up or create ${where}: ${reasonOf(error)}: ${connectionTodo}`;
-    throw isAway(error) ? new AwayError(reason, { cause: error }) : new SetupError(reason, { cause: error });
+    throw unusable(isAway(error), reason, { cause: error });
   } finally {
     void admin.close().catch(() => undefined);
   }

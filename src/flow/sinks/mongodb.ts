@@ -15,7 +15,7 @@ import { abortable } from "../../compute/abortable.ts";
 import { messageOf } from "../../compute/function.ts";
 import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
-import { AwayError, isTlsFault } from "../away.ts";
+import { isTlsFault, unusable } from "../away.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { type MongoDocument, refusalOf } from "./mongodb-document.ts";
 import { cannotUse, type SinkParts } from "./setup.ts";
@@ -106,7 +106,7 @@ export function createMongodbSink(
         await abortable(look(open.db(database)), AbortSignal.timeout(checkMs));
       } catch (error) {
         await close().catch(() => undefined);
-        throw isAway(error) ? new AwayError(`${cannotUse(name)}: ${messageOf(error)}`) : setupError(messageOf(error));
+        throw unusable(isAway(error), `${cannotUse(name)}: ${messageOf(error)}`);
       }
     },
     async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {

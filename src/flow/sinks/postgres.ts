@@ -8,7 +8,7 @@ import { variable } from "../../config-computes.ts";
 import { SetupError } from "../../model/errors.ts";
 import { openSinkTable, type SinkRow, type SinkTable } from "../../store/sink-table.ts";
 import { SqlError, type SqlFault } from "../../store/sql.ts";
-import { AwayError, isTlsFault } from "../away.ts";
+import { isTlsFault, unusable } from "../away.ts";
 import type { Delivery, Outcome, Sink } from "../sink.ts";
 import { notJson, payloadJson } from "./payload-json.ts";
 import { valueAt } from "./payload-path.ts";
@@ -84,7 +84,7 @@ export function createPostgresSink(
       try {
         jsonColumns = await open.inspect();
       } catch (error) {
-        throw isAway(error) ? new AwayError(`${cannotUse(name)}: ${messageOf(error)}`) : setupError(messageOf(error));
+        throw unusable(isAway(error), `${cannotUse(name)}: ${messageOf(error)}`);
       }
     },
     async deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<readonly Outcome[]> {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { abortable } from "../../compute/abortable.ts";
 import { within } from "../../jobs/backoff.ts";
 import { SetupError } from "../../model/errors.ts";
-import { AwayError } from "../away.ts";
+import { unusable } from "../away.ts";
 import { createKafkaClient, type KafkaClient } from "../kafka/client.ts";
 import {
   cluster,
@@ -58,7 +58,7 @@ export function createKafkaSource(flow: string, config: KafkaSourceConfig, parts
   let opened: Opened | null = null;
 
   function refusal(reason: string, cause: unknown): SetupError {
-    return new (isAway(cause) ? AwayError : SetupError)(`${cannot}: ${reason}`, { cause });
+    return unusable(isAway(cause), `${cannot}: ${reason}`, { cause });
   }
 
   async function checkTopics(client: KafkaClient): Promise<void> {

@@ -9,10 +9,9 @@ import { abortable } from "../../compute/abortable.ts";
 import { messageOf } from "../../compute/function.ts";
 import { variable } from "../../config-computes.ts";
 import { pause, within } from "../../jobs/backoff.ts";
-import { SetupError } from "../../model/errors.ts";
 import { redisConnection } from "../../telemetry/redis-connection.ts";
 import { isUnavailable } from "../../telemetry/redis-keys.ts";
-import { AwayError } from "../away.ts";
+import { unusable } from "../away.ts";
 import { connectRedis, type RedisSettings } from "../redis-connect.ts";
 import type { Source, SourceListener } from "../source.ts";
 import { createHeldEntries, type HeldEntries } from "./held-entries.ts";
@@ -108,7 +107,7 @@ export function createRedisSource(
       await group.setIdle(["0-1"], 0);
     } catch (error) {
       const reason = `${cannot}: its group of the stream ${stream} cannot be used: ${messageOf(error)}`;
-      throw isUnavailable(error) ? new AwayError(reason) : new SetupError(reason);
+      throw unusable(isUnavailable(error), reason);
     }
     const held = createHeldEntries();
     const reading = await connect(waitingConnection);

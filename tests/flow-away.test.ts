@@ -199,6 +199,34 @@ sinks: { out: { kind: jsonl, folder: out } }
     silent.close();
   });
 
+  it("is not held up by an onStart that does not end, neither when it starts nor when it stops", async () => {
+    await writeFile(join(dir, "slow.ts"), "export default { onStart: () => new Promise(() => {}) };");
+    const running = await start("source: { kind: http }\nmodule: slow.ts\nsinks: {}");
+    assert.equal((await running.request("GET", "/ready")).status, 200);
+    const refused = await send(running);
+    assert.equal(refused.status, 503);
+    assert.match(refused.json.detail, /^Flow "kept" is not open: its onStart, or what it needs, has not answered yet/);
+    await running.stop();
+    node = null;
+  });
+
+  it("waits for the MongoDB of a sink whose name cannot be looked up", async () => {
+    const sink = `kind: mongodb, url_env: ${variable}, database: away, collection: ${name}`;
+    await waits(await start(sinking(sink), "mongodb+srv://orrery.invalid/"), /^Cannot use sink "there": query/);
+  });
+
+  it("waits for a Redis that has no room for one more client", async () => {
+    const full = net.createServer((socket) => {
+      socket.on("error", () => {});
+      socket.end("-ERR max number of clients reached\r\n");
+    });
+    await new Promise<void>((resolve) => full.listen(0, "127.0.0.1", resolve));
+    const { port } = full.address() as net.AddressInfo; // it listens on TCP
+    const sink = sinking(`kind: redis, url_env: ${variable}, as: list, key: k`);
+    await waits(await start(sink, `redis://127.0.0.1:${port}`), /Redis at .* does not answer/);
+    full.close();
+  });
+
   it("does not start at all where something else of the flow is wrong", async () => {
     const flow = `
 source: { kind: http }

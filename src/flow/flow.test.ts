@@ -4,78 +4,182 @@ import { message } from "../../tests/support/pipeline.ts";
 import { until } from "../../tests/support/signal.ts";
 import { systemClock } from "../model/clock.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { AwayError } from "./away.ts";
 import { createFlowCache } from "./cache.ts";
 import { createFlowContext } from "./context.ts";
 import { createFunctionExecutor } from "./executors/function.ts";
 import { createFlow } from "./flow.ts";
 import { readFlowFile } from "./flow-file.ts";
+import type { FlowModule } from "./hooks.ts";
 import { createRecorder } from "./recorder.ts";
 import type { Source, SourceListener } from "./source.ts";
 import { watchAll } from "./watch.ts";
 
+interface TestFlow {
+  readonly module?: FlowModule;
+  readonly execute?: (task: { readonly input: unknown }) => unknown;
+  readonly open?: () => Promise<void>;
+  readonly check?: () => Promise<void>;
+}
+
+/** A flow of which the source, the executor and what it looks at first are the test's own. */
+function flowOf({ module = {}, execute = () => 1, open = async () => {}, check = async () => {} }: TestFlow) {
+  const file = readFlowFile({
+    text: "source: { kind: http }\nsinks: {}\ncommit_s: 0.01",
+    path: "f.yaml",
+    fallbackId: "f",
+  });
+  const cache = createFlowCache({ flow: "f", ...file.cache, redis: null });
+  const context = createFlowContext({ flow: "f", node: "here", cache, metrics: createMetrics() });
+  const seen = { commits: [] as number[], warnings: [] as string[], closed: 0, sourceClosed: 0 };
+  const listening: { to?: SourceListener } = {};
+  const source: Source = {
+    async open(listener) {
+      listening.to = listener;
+      await open();
+    },
+    pause() {},
+    resume() {},
+    async commit(_, nextOffset) {
+      seen.commits.push(nextOffset);
+    },
+    waiting: () => null,
+    async close() {
+      seen.sourceClosed += 1;
+    },
+  };
+  const flow = createFlow({
+    definition: { file, module, inputSchema: null, dir: "/" },
+    source,
+    sinks: new Map(),
+    executor: createFunctionExecutor(async (task) => execute(task), context),
+    letters: {
+      check,
+      async message() {},
+      async delivery() {},
+      async close() {
+        seen.closed += 1;
+      },
+    },
+    recorder: createRecorder({
+      policy: file.recorder,
+      nodeId: "here",
+      labelOf: () => null,
+      onLong() {},
+      async store() {},
+      nowMs: () => performance.now(),
+    }),
+    context,
+    watch: watchAll([]),
+    clock: systemClock,
+    log: { warn: (about: { err?: unknown }) => seen.warnings.push(String(about.err)), info() {} } as never,
+  });
+  return { flow, seen, listening };
+}
+
 describe("a flow that is given a partition anew", () => {
   it("commits nothing of what it had open of it before", async () => {
-    const file = readFlowFile({
-      text: "source: { kind: http }\nsinks: {}\ncommit_s: 0.01",
-      path: "f.yaml",
-      fallbackId: "f",
-    });
-    const cache = createFlowCache({ flow: "f", ...file.cache, redis: null });
-    const context = createFlowContext({ flow: "f", node: "here", cache, metrics: createMetrics() });
-    const commits: number[] = [];
-    const refusals: string[] = [];
-    let listener: SourceListener | undefined;
-    const source: Source = {
-      async open(given) {
-        listener = given;
-      },
-      pause() {},
-      resume() {},
-      async commit(_, nextOffset) {
-        commits.push(nextOffset);
-      },
-      waiting: () => null,
-      async close() {},
-    };
     const held = Promise.withResolvers<void>();
     let ended = 0;
-    const execute = async ({ input }: { readonly input: unknown }) => {
-      if ((input as { n: number }).n === 0) await held.promise;
-      ended += 1;
-      return input;
-    };
-    const flow = createFlow({
-      definition: { file, module: {}, inputSchema: null, dir: "/" },
-      source,
-      sinks: new Map(),
-      executor: createFunctionExecutor(execute, context),
-      letters: { async check() {}, async message() {}, async delivery() {}, async close() {} },
-      recorder: createRecorder({
-        policy: file.recorder,
-        nodeId: "here",
-        labelOf: () => null,
-        onLong() {},
-        async store() {},
-        nowMs: () => performance.now(),
-      }),
-      context,
-      watch: watchAll([]),
-      clock: systemClock,
-      log: { warn: (about: { err?: unknown }) => refusals.push(String(about.err)), info() {} } as never,
+    const { flow, seen, listening } = flowOf({
+      async execute({ input }) {
+        if ((input as { n: number }).n === 0) await held.promise;
+        ended += 1;
+        return input;
+      },
     });
     await flow.start(false);
-    listener?.assigned("p");
-    listener?.messages("p", [message(0), message(1)]);
+    listening.to?.assigned("p");
+    listening.to?.messages("p", [message(0), message(1)]);
     await until("the second one is done", () => ended === 1);
-    listener?.assigned("p"); // without having been revoked, as by a cluster that took this node for dead
+    listening.to?.assigned("p"); // without having been revoked, as by a cluster that took this node for dead
     held.resolve();
     await until("what was open would be committed", () =>
-      refusals.some((text) => /partition p was given up/.test(text)),
+      seen.warnings.some((text) => /partition p was given up/.test(text)),
     );
-    assert.equal(commits.length, 0);
-    listener?.messages("p", [message(0), message(1)]);
-    await until("the new one has committed", () => commits.includes(2));
+    assert.equal(seen.commits.length, 0);
+    listening.to?.messages("p", [message(0), message(1)]);
+    await until("the new one has committed", () => seen.commits.includes(2));
     await flow.stop();
-    assert.deepEqual(new Set(commits), new Set([2]));
+    assert.deepEqual(new Set(seen.commits), new Set([2]));
+  });
+});
+
+describe("a flow that is stopped while it opens", () => {
+  /** Stopped while this is waited for, which ends only then. */
+  async function stoppedAt(place: "onStart" | "check" | "open" | "onReady") {
+    const reached = Promise.withResolvers<void>();
+    const going = Promise.withResolvers<void>();
+    const calls: string[] = [];
+    const at = (here: string) => async () => {
+      calls.push(here);
+      if (here !== place) return;
+      reached.resolve();
+      await going.promise;
+    };
+    const made = flowOf({
+      module: {
+        onStart: at("onStart"),
+        onReady: at("onReady"),
+        onRevoke: (partition) => void calls.push(`revoked ${partition}`),
+        periodic: { tick: { everyS: 0.001, run: () => void calls.push("tick") } },
+      },
+      check: at("check"),
+      async open() {
+        made.listening.to?.assigned("p");
+        await at("open")();
+      },
+    });
+    const starting = made.flow.start(false).catch((error: Error) => error.name);
+    await reached.promise;
+    await made.flow.stop();
+    const closedBefore = made.seen.sourceClosed;
+    going.resolve();
+    assert.equal(await starting, "AbortError");
+    assert.ok(!calls.includes("tick"), calls.join());
+    return { calls, closedAgain: made.seen.sourceClosed - closedBefore, ...made };
+  }
+
+  it("goes on with nothing after its onStart", async () => {
+    const { calls } = await stoppedAt("onStart");
+    assert.deepEqual(calls, ["onStart"]);
+  });
+
+  it("closes what it has reached meanwhile, and does not read", async () => {
+    const { calls, seen } = await stoppedAt("check");
+    assert.deepEqual(calls, ["onStart", "check"]);
+    assert.equal(seen.closed, 2);
+  });
+
+  for (const place of ["open", "onReady"] as const)
+    it(`gives up in ${place} what it reads, once, and begins nothing periodic`, async () => {
+      const { calls, closedAgain } = await stoppedAt(place);
+      const last = place === "onReady" ? ["onReady"] : [];
+      assert.deepEqual(calls, ["onStart", "check", "open", ...last, "revoked p"]);
+      assert.equal(closedAgain, 1);
+    });
+});
+
+describe("what a flow begins with", () => {
+  it("is its onStart, which is called again only where it threw", async () => {
+    let calls = 0;
+    const { flow } = flowOf({
+      module: {
+        onStart() {
+          calls += 1;
+        },
+      },
+      async check() {
+        if (calls === 1) throw new AwayError("away");
+      },
+    });
+    const starting = flow.start(false);
+    await starting;
+    assert.equal(flow.state.opening.state, "opening");
+    assert.equal(calls, 1);
+    calls = 10;
+    await until("open", () => flow.state.opening.state === "open");
+    assert.equal(calls, 10);
+    await flow.stop();
   });
 });

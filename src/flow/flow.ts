@@ -76,6 +76,13 @@ export interface FlowState {
   readonly processing: number;
 }
 
+interface Assigned {
+  readonly partition: Partition;
+  /** It was given up, and may commit no more. */
+  isOver: boolean;
+  leaving: Promise<void> | null;
+}
+
 /** For what is under way when the flow stops, and for a partition that passes on. */
 const drainMs = 2_500;
 
@@ -98,10 +105,8 @@ export function createFlow({
   const opening = createOpening({ flow: file.id, open, log });
   const slots = createSlots(file.concurrency);
   const times = createTaskTimes(() => clock.monotonicMs());
-  /** `isOver`: it was given up, and may commit no more. */
-  const partitions = new Map<string, { readonly partition: Partition; isOver: boolean }>();
+  const partitions = new Map<string, Assigned>();
   let isPaused = false;
-  let hasStopped = false;
 
   const feeders = new Map<string, SinkFeeder>();
   for (const [name, { policy }] of file.sinks) {
@@ -159,7 +164,7 @@ export function createFlow({
     const before = partitions.get(name);
     // What it still has open may not be committed under the new assignment.
     if (before !== undefined) before.isOver = true;
-    const assigned = { isOver: false };
+    const assigned: Pick<Assigned, "isOver" | "leaving"> = { isOver: false, leaving: null };
     const own: Pick<Source, "pause" | "resume" | "commit"> = {
       pause: (partition) => source.pause(partition),
       resume: (partition) => source.resume(partition),
@@ -176,6 +181,11 @@ export function createFlow({
   async function revoke(name: string): Promise<void> {
     const given = partitions.get(name);
     if (given === undefined) return;
+    given.leaving ??= leave(name, given);
+    await given.leaving;
+  }
+
+  async function leave(name: string, given: Assigned): Promise<void> {
     await given.partition.drain(drainMs);
     given.isOver = true;
     if (partitions.get(name) === given) partitions.delete(name);
@@ -187,13 +197,15 @@ export function createFlow({
     await Promise.all([...sinks.values()].map((sink) => sink.close()));
   }
 
-  async function open(): Promise<void> {
+  async function open(signal: AbortSignal): Promise<void> {
+    await life.start();
+    signal.throwIfAborted();
     const checks = [...file.sinks.keys()].map((name) => () => sinkOf(name).check());
     try {
       await checkAll([() => letters.check(), ...checks]);
-      if (hasStopped) throw new Error("the flow stops");
+      signal.throwIfAborted();
     } finally {
-      if (hasStopped) await closeSinks(); // what was reached meanwhile
+      if (signal.aborted) await closeSinks(); // what was reached meanwhile
     }
     await source.open({
       assigned: assign,
@@ -205,8 +217,11 @@ export function createFlow({
       },
     });
     try {
+      signal.throwIfAborted();
       await life.ready();
+      signal.throwIfAborted();
     } catch (error) {
+      life.stop();
       await Promise.all([...partitions.keys()].map(revoke));
       await source.close();
       throw error;
@@ -219,7 +234,6 @@ export function createFlow({
     cache: context.cache,
     async start(paused) {
       isPaused = paused;
-      await life.start();
       await opening.start();
     },
     requireOpen() {
@@ -248,7 +262,10 @@ export function createFlow({
           queued: feeder.queued,
         })),
         tasks: { running: slots.used, waiting: slots.waiting },
-        executor: { ...times.state, processes: executor.processes ?? [] },
+        /** Only when asked: it looks through its histograms. */
+        get executor() {
+          return { ...times.state, processes: executor.processes ?? [] };
+        },
         accepted: requests.accepted,
         processing: requests.processing,
       };
@@ -256,7 +273,6 @@ export function createFlow({
     sourceActor: (name) => partitions.get(name)?.partition.actor ?? null,
     requests,
     async stop() {
-      hasStopped = true;
       opening.stop();
       life.stop();
       const drains = Promise.all([...partitions.keys()].map(revoke));

@@ -5,7 +5,7 @@ import type { Log } from "../observe/log.ts";
 import type { FlowContext, FlowModule, Periodic } from "./hooks.ts";
 
 export interface Life {
-  /** Throws `SetupError`. */
+  /** Throws `SetupError`. Does nothing once it has succeeded. */
   start(): Promise<void>;
   /** Throws `SetupError`. Periodic tasks run from now on. */
   ready(): Promise<void>;
@@ -23,7 +23,8 @@ export interface LifeParts {
 
 export function createLife({ module, context, log }: LifeParts): Life {
   const { flow } = context;
-  const timers: NodeJS.Timeout[] = [];
+  let timers: NodeJS.Timeout[] = [];
+  let hasStarted = false;
 
   async function must(hook: "onStart" | "onReady"): Promise<void> {
     try {
@@ -57,7 +58,11 @@ export function createLife({ module, context, log }: LifeParts): Life {
   }
 
   return {
-    start: () => must("onStart"),
+    async start() {
+      if (hasStarted) return;
+      await must("onStart");
+      hasStarted = true;
+    },
     async ready() {
       await must("onReady");
       for (const [name, periodic] of Object.entries(module.periodic ?? {})) begin(name, periodic);
@@ -66,6 +71,7 @@ export function createLife({ module, context, log }: LifeParts): Life {
     revoked: (partition) => may("onRevoke", partition),
     stop() {
       for (const timer of timers) clearInterval(timer);
+      timers = [];
     },
   };
 }

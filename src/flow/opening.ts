@@ -17,14 +17,17 @@ export interface Opening {
   readonly now: OpeningState;
   /** Resolves when it is open, when something is away, and when that is not known in time. Throws what is wrong. */
   start(): Promise<void>;
-  /** It is not tried again. What is under way ends by itself. */
+  /** It is not tried again, and what is under way is told. */
   stop(): void;
 }
 
 export interface OpeningParts {
   readonly flow: string;
-  /** Throws `AwayError`, or another error where it is wrong. Leaves nothing open then. Never called while another call runs. */
-  open(): Promise<void>;
+  /**
+   * Throws `AwayError`, or another error where it is wrong, or where the signal says meanwhile that nobody wants it any more. Leaves nothing open
+   * then. Never called while another call runs.
+   */
+  open(signal: AbortSignal): Promise<void>;
   readonly log: Pick<Log, "info" | "warn">;
   readonly waits?: typeof waitsDefault;
 }
@@ -49,7 +52,7 @@ export function createOpening({ flow, open, log, waits = waitsDefault }: Opening
 
   async function attempt(): Promise<void> {
     try {
-      await open();
+      await open(signal);
       now = { state: "open", reason: null };
       if (!isStarting) log.info({ flow }, "a flow is open now");
     } catch (error) {

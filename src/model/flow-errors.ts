@@ -24,7 +24,7 @@ export class FlowNotOpenError extends OrreryError {
   override readonly status = 503;
   override readonly retryAfterS = 5;
   constructor(flow: string, state: "opening" | "failed", reason: string | null) {
-    const why = reason === null ? "what it needs has not answered yet" : reason;
+    const why = reason === null ? "its onStart, or what it needs, has not answered yet" : reason;
     const then = state === "opening" ? "try again" : "it must be mended first";
     super(`Flow "${flow}" is not open: ${why}: ${then}`, {});
   }

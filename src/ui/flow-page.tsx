@@ -142,7 +142,7 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
 
 function notOpenMarkup({ opening: { state, reason } }: FlowState): string {
   if (state === "open") return "";
-  const why = escapeHtml(reason ?? "what it needs has not answered yet");
+  const why = escapeHtml(reason ?? "its onStart, or what it needs, has not answered yet");
   return `<p class="under">Nothing is read yet. ${why}: ${state === "failed" ? "mend it, it is looked at again each minute" : "it is tried again"}.</p>`;
 }
 

@@ -130,8 +130,14 @@ export function createMongodbSink(
 /** Not found, silent, or stepping down; whatever else a server answers, such as that it knows no such user, stays so. */
 function isAway(error: unknown): boolean {
   if (error instanceof MongoServerError) return passingCodes.has(Number(error.code));
+  if (!(error instanceof Error) || isTlsFault(error)) return false;
   const passes = error instanceof MongoServerSelectionError || error instanceof MongoNetworkError;
-  return (passes || (error instanceof Error && error.name === "TimeoutError")) && !isTlsFault(error);
+  return passes || error.name === "TimeoutError" || isOfDns(error);
+}
+
+/** Of a URL `mongodb+srv:` whose names cannot be looked up. */
+function isOfDns(error: Error): boolean {
+  return "syscall" in error && /^query(Srv|Txt)$/.test(String(error.syscall));
 }
 
 /** Of one write, by the server's own code: it steps down, is interrupted, or another writer was at the document first. */

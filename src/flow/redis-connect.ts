@@ -5,7 +5,7 @@ import type { Environment } from "../compute/shell.ts";
 import { SetupError } from "../model/errors.ts";
 import { redisConnection } from "../telemetry/redis-connection.ts";
 import { isUnavailable } from "../telemetry/redis-keys.ts";
-import { AwayError, isTlsFault } from "./away.ts";
+import { isTlsFault, unusable } from "./away.ts";
 
 /** Answers keep the shape that they have without RESP3. */
 export type RedisSettings = Omit<RedisOptions, "replyMapping">;
@@ -41,9 +41,8 @@ export async function connectRedis(
     const reason = trouble ?? (error as Error); // ioredis rejects with nothing else
     // Its user and password stay out of it.
     const where = `${address.cannot}: Redis at ${url.host} (${address.variable})`;
-    if (isUnavailable(reason) && !isTlsFault(reason))
-      throw new AwayError(`${where} does not answer: ${reason.message}`);
-    throw new SetupError(`${where} cannot be used: ${reason.message}`);
+    const isAway = isUnavailable(reason) && !isTlsFault(reason);
+    throw unusable(isAway, `${where} ${isAway ? "does not answer" : "cannot be used"}: ${reason.message}`);
   }
 }
 

@@ -18,15 +18,17 @@ export class FlowRateError extends OrreryError {
   }
 }
 
+/** Where no reason is known why it is not open: its first try has not ended. */
+export const notHeardYet = "its onStart, or what it needs, has not answered yet";
+
 /** What it needs, such as the server of a sink, is away, or something of it is wrong. */
 export class FlowNotOpenError extends OrreryError {
   override readonly code = "flow_not_open";
   override readonly status = 503;
   override readonly retryAfterS = 5;
   constructor(flow: string, state: "opening" | "failed", reason: string | null) {
-    const why = reason === null ? "its onStart, or what it needs, has not answered yet" : reason;
     const then = state === "opening" ? "try again" : "it must be mended first";
-    super(`Flow "${flow}" is not open: ${why}: ${then}`, {});
+    super(`Flow "${flow}" is not open: ${reason ?? notHeardYet}: ${then}`, {});
   }
 }
 

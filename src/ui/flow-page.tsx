@@ -7,6 +7,7 @@ import type { Flow, FlowState } from "../flow/flow.ts";
 import { letterType } from "../flow/letters.ts";
 import { type ShownTrace, shownTrace } from "../flow/trace.ts";
 import { mayInspect } from "../http/inspect-access.ts";
+import { notHeardYet } from "../model/flow-errors.ts";
 import { actionMarkup, may, needsRole } from "./actions.ts";
 import { count } from "./figures.ts";
 import { executorMarkup } from "./flow-executor.ts";
@@ -142,7 +143,7 @@ export function flowPart(flow: Flow, traces: readonly ShownTrace[], look: Look):
 
 function notOpenMarkup({ opening: { state, reason } }: FlowState): string {
   if (state === "open") return "";
-  const why = escapeHtml(reason ?? "its onStart, or what it needs, has not answered yet");
+  const why = escapeHtml(reason ?? notHeardYet);
   return `<p class="under">Nothing is read yet. ${why}: ${state === "failed" ? "mend it, it is looked at again each minute" : "it is tried again"}.</p>`;
 }
 

@@ -27,4 +27,4 @@ export const hasApiCode = (error: unknown, codes: readonly number[]): boolean =>
   apiCodesOf(error).some((code) => codes.includes(code));
 
 const apiCodesOf = (error: unknown): number[] =>
-  [...errorsIn(error)].flatMap((one) => ("apiCode" in one && typeof one.apiCode === "number" ? [one.apiCode] : []));
+  [...errorsIn(error)].flatMap((one) => ("apiCode" in one && typeof one.apiCode === "number" ? one.apiCode : []));

@@ -31,7 +31,7 @@ function flowOf({ module = {}, execute = () => 1, open = async () => {}, check =
   });
   const cache = createFlowCache({ flow: "f", ...file.cache, redis: null });
   const context = createFlowContext({ flow: "f", node: "here", cache, metrics: createMetrics() });
-  const seen = { commits: [] as number[], warnings: [] as string[], closed: 0, sourceClosed: 0 };
+  const seen = { commits: [] as number[], warnings: [] as string[], lettersClosed: 0, sourceClosed: 0 };
   const listening: { to?: SourceListener } = {};
   const source: Source = {
     async open(listener) {
@@ -58,7 +58,7 @@ function flowOf({ module = {}, execute = () => 1, open = async () => {}, check =
       async message() {},
       async delivery() {},
       async close() {
-        seen.closed += 1;
+        seen.lettersClosed += 1;
       },
     },
     recorder: createRecorder({
@@ -136,6 +136,7 @@ describe("a flow that is stopped while it opens", () => {
     const closedBefore = made.seen.sourceClosed;
     going.resolve();
     assert.equal(await starting, "AbortError");
+    await new Promise((resolve) => setTimeout(resolve, 5)); // what had been begun would be due before
     assert.ok(!calls.includes("tick"), calls.join());
     return { calls, closedAgain: made.seen.sourceClosed - closedBefore, ...made };
   }
@@ -148,7 +149,7 @@ describe("a flow that is stopped while it opens", () => {
   it("closes what it has reached meanwhile, and does not read", async () => {
     const { calls, seen } = await stoppedAt("check");
     assert.deepEqual(calls, ["onStart", "check"]);
-    assert.equal(seen.closed, 2);
+    assert.equal(seen.lettersClosed, 2);
   });
 
   for (const place of ["open", "onReady"] as const)
@@ -158,11 +159,40 @@ describe("a flow that is stopped while it opens", () => {
       assert.deepEqual(calls, ["onStart", "check", "open", ...last, "revoked p"]);
       assert.equal(closedAgain, 1);
     });
+
+  it("gives up once what still drains when its opening ends", async () => {
+    const reached = Promise.withResolvers<void>();
+    const going = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const revoked: string[] = [];
+    const { flow, listening } = flowOf({
+      module: {
+        async onReady() {
+          reached.resolve();
+          await going.promise;
+        },
+        onRevoke: (partition) => void revoked.push(partition),
+      },
+      execute: () => held.promise,
+    });
+    const starting = flow.start(false).catch(() => {});
+    await reached.promise;
+    listening.to?.assigned("p");
+    listening.to?.messages("p", [message(0)]);
+    const stopping = flow.stop();
+    going.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 5)); // both wait for the message now
+    assert.deepEqual(revoked, []);
+    held.resolve();
+    await Promise.all([starting, stopping]);
+    assert.deepEqual(revoked, ["p"]);
+  });
 });
 
 describe("what a flow begins with", () => {
-  it("is its onStart, which is called again only where it threw", async () => {
+  it("is its onStart, once, however often it is tried to open it", async () => {
     let calls = 0;
+    let isAway = true;
     const { flow } = flowOf({
       module: {
         onStart() {
@@ -170,16 +200,15 @@ describe("what a flow begins with", () => {
         },
       },
       async check() {
-        if (calls === 1) throw new AwayError("away");
+        if (isAway) throw new AwayError("away");
       },
     });
-    const starting = flow.start(false);
-    await starting;
+    await flow.start(false);
     assert.equal(flow.state.opening.state, "opening");
     assert.equal(calls, 1);
-    calls = 10;
+    isAway = false;
     await until("open", () => flow.state.opening.state === "open");
-    assert.equal(calls, 10);
+    assert.equal(calls, 1);
     await flow.stop();
   });
 });

@@ -218,10 +218,8 @@ export function createFlow({
     });
     try {
       signal.throwIfAborted();
-      await life.ready();
-      signal.throwIfAborted();
+      await life.ready(signal);
     } catch (error) {
-      life.stop();
       await Promise.all([...partitions.keys()].map(revoke));
       await source.close();
       throw error;

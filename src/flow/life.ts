@@ -7,8 +7,8 @@ import type { FlowContext, FlowModule, Periodic } from "./hooks.ts";
 export interface Life {
   /** Throws `SetupError`. Does nothing once it has succeeded. */
   start(): Promise<void>;
-  /** Throws `SetupError`. Periodic tasks run from now on. */
-  ready(): Promise<void>;
+  /** Throws `SetupError`, and the signal's reason where that says meanwhile that nobody wants it any more. Periodic tasks run from now on. */
+  ready(signal: AbortSignal): Promise<void>;
   assigned(partition: string): Promise<void>;
   revoked(partition: string): Promise<void>;
   /** No periodic task is begun any more. */
@@ -23,7 +23,7 @@ export interface LifeParts {
 
 export function createLife({ module, context, log }: LifeParts): Life {
   const { flow } = context;
-  let timers: NodeJS.Timeout[] = [];
+  const timers: NodeJS.Timeout[] = [];
   let hasStarted = false;
 
   async function must(hook: "onStart" | "onReady"): Promise<void> {
@@ -63,15 +63,15 @@ export function createLife({ module, context, log }: LifeParts): Life {
       await must("onStart");
       hasStarted = true;
     },
-    async ready() {
+    async ready(signal) {
       await must("onReady");
+      signal.throwIfAborted();
       for (const [name, periodic] of Object.entries(module.periodic ?? {})) begin(name, periodic);
     },
     assigned: (partition) => may("onAssign", partition),
     revoked: (partition) => may("onRevoke", partition),
     stop() {
       for (const timer of timers) clearInterval(timer);
-      timers = [];
     },
   };
 }
